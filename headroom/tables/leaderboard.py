@@ -1,0 +1,143 @@
+"""Leaderboard rows: what a reader compares. Only complete rows are ranked; the others say why they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from statistics import fmean
+from typing import Any
+
+from headroom.records import CellRecord
+from headroom.tables.against_random import against_random
+from headroom.tables.curves import AXES, Curve, curve, interval, kv_of_dense, series
+from headroom.tables.load import DENSE, Records, main_machine
+from headroom.tables.measures import area, at, places, removable
+from headroom.tables.rows import LeaderboardRow, Row
+from headroom.tables.speeds import speed_columns, work_of
+from headroom.tables.validate import checked
+
+SHARES = (0.25, 0.5, 0.75)
+LOSSES = (0.01, 0.05)
+HALF = 0.5
+
+
+def leaderboard_rows(records: Records) -> list[Row]:
+    """One row per (model, task, method), best area first inside a model, task and group."""
+    machine = main_machine(records)
+    rows = []
+    for model in records.models:
+        for task in records.tasks(model):
+            asked = targets_asked(records, model)
+            cells = [(_row(records, model, method, task, asked, machine), method) for method in records.methods]
+            rows += _ranked([(values, records.path(model, method)) for values, method in cells])
+    return rows
+
+
+def targets_asked(records: Records, model: str) -> set[float]:
+    """Targets that any record of the model holds: what the profile asks of every cell."""
+    cells = [records.cells.get((model, method)) for method in records.methods]
+    points = [point for cell in cells if cell and cell.method != DENSE for point in cell.points]
+    return {point.target for point in points if not point.label and point.target > 0}
+
+
+def _row(records: Records, model: str, method: str, task: str, asked: set[float], machine: str) -> dict[str, Any]:
+    record = records.cells.get((model, method))
+    values: dict[str, Any] = {"model": model, "method": method, "task": task, "machine": machine}
+    if record is None:
+        reason = "No record was found; run `dvc repro` to make it."
+        return values | _known_elsewhere(records, method) | {"status": "missing", "reason": reason}
+    own = curve(record, task, kv_of_dense(records, model))
+    seeds = max(len({point.seed for point in record.points if not point.label}), 1)
+    got = sum(point.target > 0 for point in series(record, task))
+    wanted = 0 if method == DENSE else seeds * len(asked)
+    values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
+    values["reason"] = _why_not_ranked(record, got, wanted)
+    if values["reason"]:
+        return values
+    values |= {"ranked": True, "seeds": seeds} | _quality(own) | against_random(records, model, task, record, own)
+    values["work"] = work_of(records, machine, model)
+    for name, step in [(f"{loss:.0%}"[:-1], removable(own, loss)) for loss in LOSSES]:
+        values[f"removable_{name}"] = step.share(own.group)
+        values |= speed_columns(records, machine, model, method, name, step, own.steps[0])
+    for step in [step for step in own.steps if step.target == HALF]:
+        values |= speed_columns(records, machine, model, method, "50", step, own.steps[0])
+    return values
+
+
+def _known_elsewhere(records: Records, method: str) -> dict[str, Any]:
+    """What other models' records say of a method whose record is missing here, so that it stands in its group."""
+    for model in records.models:
+        if record := records.cells.get((model, method)):
+            return _facts(record, Curve(curve(record, "").group, ()))
+    return {"group": "attention"}
+
+
+def _facts(record: CellRecord, own: Curve) -> dict[str, Any]:
+    costs = record.costs
+    names = ("seconds", "forward", "backward", "updates")
+    values: dict[str, Any] = {
+        "setting": record.setting,
+        "track": record.track,
+        "title": record.title,
+        "paper": record.paper,
+        "grains": "+".join(record.grains),
+        "stochastic": record.stochastic,
+        "group": own.group,
+        "axis": AXES[own.group],
+    }
+    if costs:
+        values |= {f"cost_{name}": fmean(getattr(cost, name) for cost in costs) for name in names}
+        values["cost_memory_mb"] = max(cost.peak_memory_mb for cost in costs)
+    return values
+
+
+def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
+    if record.status != "ok":
+        return record.reason or f"The cell is {record.status}."
+    if record.method == DENSE:
+        return "The dense model is the reference of every row."
+    if got == wanted > 0:
+        return ""
+    reasons = [point.reason for point in record.points if point.status != "ok" and point.reason]
+    return f"{got} of {wanted} points were scored." + (f" {reasons[0]}" if reasons else "")
+
+
+def _quality(own: Curve) -> dict[str, Any]:
+    shares = own.shares()
+    every = [area(shares, own.seed(seed)) for seed in own.seeds()]
+    mean = area(shares, own.values())
+    low, high = interval(
+        every, mean, area(shares, own.values("examples_low")), area(shares, own.values("examples_high"))
+    )
+    values: dict[str, Any] = {
+        "area": mean,
+        "area_low": low,
+        "area_high": high,
+        "area_least": min(every),
+        "area_most": max(every),
+        "area_all_parameters": area([step.parameters for step in own.steps], own.values()),
+    }
+    for share in SHARES:
+        kept, least, most = (at(shares, own.values(which), share) for which in ("retained", "low", "high"))
+        name = f"lost_{share:.0%}"[:-1]
+        values[name] = None if kept is None else 1 - kept
+        values[f"{name}_error"] = None if least is None or most is None else (most - least) / 2
+    return values
+
+
+def _ranked(rows: list[tuple[dict[str, Any], Any]]) -> list[Row]:
+    """Give the complete rows their places, per track as the protocol asks and over all tracks beside it."""
+    complete = [values for values, _ in rows if values.get("ranked")]
+    _place(complete, lambda row: (row["setting"], row["group"], row["track"]), "rank")
+    _place(complete, lambda row: (row["setting"], row["group"]), "rank_all")
+    order = sorted(rows, key=lambda pair: (pair[0]["group"], not pair[0].get("ranked"), -pair[0].get("area", 0.0)))
+    return [checked(LeaderboardRow, values, path) for values, path in order]
+
+
+def _place(rows: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], tuple[str, ...]], name: str) -> None:
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    for members in groups.values():
+        found = places([(row["area"], row["area_low"], row["area_high"]) for row in members])
+        for row, (first, last) in zip(members, found, strict=True):
+            row[name], row[f"{name}_last"] = first, last

@@ -1,0 +1,66 @@
+"""Read the records of the LISTED methods and models. A leftover file of a removed method is not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headroom.records import CellRecord, Machine, SpeedRecord, read
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True)
+class Records:
+    """What was found for a list of methods and models; a cell without a record is simply not a key."""
+
+    profile: str
+    folder: Path
+    methods: tuple[str, ...]
+    models: tuple[str, ...]
+    cells: dict[tuple[str, str], CellRecord] = field(default_factory=dict)
+    speeds: dict[tuple[str, str, str], SpeedRecord] = field(default_factory=dict)  # (machine, model, method)
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Every (model, method), models first, in the order of the lists."""
+        return ((model, method) for model in self.models for method in self.methods)
+
+    def tasks(self, model: str) -> list[str]:
+        """Tasks of a model as its records name them, in the order of first appearance."""
+        found: dict[str, None] = {}
+        for method in self.methods:
+            record = self.cells.get((model, method))
+            found.update(dict.fromkeys(sorted(record.tasks) if record else ()))
+        return list(found)
+
+    def path(self, model: str, method: str) -> Path:
+        """Where the quality record of a cell lies."""
+        return self.folder / "quality" / model / f"{method}.json"
+
+
+def profile_folder(profile: str, results: Path) -> Path:
+    """The profile's own folder, whether ``results`` is that folder already or the one of all profiles."""
+    return results if results.name == profile else results / profile
+
+
+def load(profile: str, methods: Sequence[str], models: Sequence[str], results: Path) -> Records:
+    """Read every listed record of a profile. Raises ``UserError`` for one that does not validate."""
+    found = Records(profile, profile_folder(profile, results), tuple(methods), tuple(models))
+    for path in sorted((found.folder / "machines").glob("*.json")):  # the one list that only the disk knows
+        found.machines[path.stem] = read(path, Machine)
+    for model, method in found.pairs():
+        if (path := found.path(model, method)).exists():
+            found.cells[model, method] = read(path, CellRecord)
+        for machine in found.machines:
+            if (path := found.folder / "speed" / machine / model / f"{method}.json").exists():
+                found.speeds[machine, model, method] = read(path, SpeedRecord)
+    return found
+
+
+def main_machine(records: Records) -> str:
+    """The machine of the leaderboard's speed columns: most speed records, then first by name; empty without any."""
+    counts = {name: sum(key[0] == name for key in records.speeds) for name in records.machines}
+    counts = {name: count for name, count in counts.items() if count}
+    return min(counts, key=lambda name: (-counts[name], name), default="")

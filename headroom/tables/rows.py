@@ -1,0 +1,222 @@
+"""The rows of every table. Each field says what it means, in which unit, and with how many digits it is written."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+RowStatus = Literal["ok", "unsupported", "failed", "missing"]
+Group = Literal["attention", "other"]
+
+SHARE = "share"
+RETAINED = "share of dense quality above chance"
+
+
+def column(text: str, default: Any = None, unit: str = "", digits: int | str = 6) -> Any:
+    """A field with its sentence for the dictionary, its unit, and its digits in the CSV."""
+    return Field(default, description=text, json_schema_extra={"unit": unit, "digits": digits})
+
+
+class Row(BaseModel):
+    """A table refuses columns it does not know and numbers that are not finite."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class QualityRow(Row):
+    """One (model, method, setting, task, target, seed, label). Only what two clean runs reproduce bit for bit."""
+
+    model: str = column("name of the model", ...)
+    method: str = column("name of the method", ...)
+    setting: Literal["as is", "recovered"] = column("whether weights were updated after removal", "as is")
+    task: str = column("task scored; empty when not known because no record of the model names one", "")
+    target: float | None = column("share of the removable units asked for", None, SHARE)
+    seed: int | None = column("calibration seed, or the draw of a random method")
+    label: str = column("names a point outside the series, e.g. floor:encoder.self", "")
+    grains: str = column("kinds of units the method removes, joined by +", "")
+    status: RowStatus = column("missing: no record, or no score for this task, was found", ...)
+    reason: str = column("one sentence when the status is not ok", "")
+    note: str = column("why the plan removes fewer or more units than asked", "")
+    units: int | None = column("removable units of the method's grain", None, "units")
+    units_removed: int | None = column("units of them removed", None, "units")
+    units_removed_share: float | None = column("units removed / removable units", None, SHARE)
+    attention_parameters_removed: float | None = column("share of the dense model's attention parameters", None, SHARE)
+    parameters_removed: float | None = column("share of all parameters of the dense model", None, SHARE)
+    macs: float | None = column("multiply-accumulates of one forward, share of the dense model's", None, SHARE)
+    kv_bytes_per_token: int | None = column("self-attention cache bytes per token and sequence", None, "bytes")
+    logit_difference: float | None = column("largest difference of logits, masked against removed", None, "", "e")
+    metric: str = column("metric of the task", "")
+    value: float | None = column("metric over all evaluation examples, in the metric's unit")
+    low: float | None = column("lower end of the 95 % bootstrap interval over examples")
+    high: float | None = column("upper end of that interval")
+    difference: float | None = column("value minus the dense model's value, same examples")
+    difference_low: float | None = column("lower end of the paired 95 % interval of the difference")
+    difference_high: float | None = column("upper end of that interval")
+    retained: float | None = column("(value - chance) / (dense value - chance)", None, RETAINED)
+    retained_low: float | None = column("lower end of the paired 95 % interval of retained quality", None, RETAINED)
+    retained_high: float | None = column("upper end of that interval", None, RETAINED)
+    examples: int | None = column("evaluation examples scored", None, "examples")
+    plan_hash: str = column("first 16 hex digits of the SHA-256 of the plan and its weights", "")
+
+
+class ThroughputRow(Row):
+    """The removed model against the dense one, on one workload of one machine. Ratios above 1 mean faster."""
+
+    model: str = column("name of the model", ...)
+    method: str = column("name of the method", ...)
+    machine: str = column("fingerprint of the machine", ...)
+    processor: str = column("processor or accelerator of the machine", "")
+    target: float | None = column("share of the removable units asked for", None, SHARE)
+    label: str = column("names a point outside the series", "")
+    seed: int | None = column("calibration seed or draw whose plan was timed")
+    status: RowStatus = column("missing: no speed record of this cell on this machine", ...)
+    reason: str = column("one sentence when the status is not ok", "")
+    work: str = column("encode, prefill, decode, generate or images", "")
+    batch: int | None = column("sequences or images at once")
+    length: int | None = column("tokens of input or context; 0 for images", None, "tokens")
+    dtype: str = column("number format of the weights", "")
+    pairs: int | None = column("dense-removed pairs timed, interleaved A B B A")
+    speedup: float | None = column("median of the pair ratios", None, "ratio", 4)
+    speedup_low: float | None = column("lower end of its 95 % interval", None, "ratio", 4)
+    speedup_high: float | None = column("upper end of that interval", None, "ratio", 4)
+    ideal: float | None = column("dense work / removed work: MACs, or weight bytes when decoding", None, "ratio", 4)
+    realised: float | None = column("speed-up / ideal", None, "ratio", 4)
+    wall_speedup: float | None = column("median pair ratio of the wall clock at the pinned threads", None, "ratio", 4)
+    dense_ms: float | None = column("median time of one call of the dense model", None, "ms", 4)
+    removed_ms: float | None = column("the same for the removed model", None, "ms", 4)
+    per_second: float | None = column("examples or tokens a second, removed model, wall clock", None, "1/s", 3)
+    noisy: bool | None = column("the interval is wider than 10 % of the median")
+    claimed: bool | None = column("at least 5 % away from 1, the whole interval on that side, and not noisy")
+
+
+class FloorRow(Row):
+    """What is left when every unit of one kind is removed: whether a model needs that kind at all."""
+
+    model: str = column("name of the model", ...)
+    task: str = column("task scored", ...)
+    kind: str = column("kind of attention that was removed whole, e.g. encoder.self", ...)
+    method: str = column("method whose record holds the point", ...)
+    metric: str = column("metric of the task", "")
+    status: RowStatus = column("status of the point", ...)
+    reason: str = column("one sentence when the status is not ok", "")
+    value: float | None = column("metric with the kind removed")
+    low: float | None = column("lower end of the 95 % interval")
+    high: float | None = column("upper end of that interval")
+    retained: float | None = column("retained quality with the kind removed", None, RETAINED)
+    retained_low: float | None = column("lower end of its paired 95 % interval", None, RETAINED)
+    retained_high: float | None = column("upper end of that interval", None, RETAINED)
+    attention_parameters_removed: float | None = column("share of the attention parameters in that kind", None, SHARE)
+    tested: bool | None = column("false when retained quality stays above one half: the model does not test the kind")
+
+
+class CurveRow(Row):
+    """One step of a curve, averaged over seeds: what `dvc plots` draws."""
+
+    model: str = column("name of the model", ...)
+    method: str = column("name of the method", ...)
+    task: str = column("task scored", ...)
+    setting: str = column("as is, or recovered", "as is")
+    axis: str = column("what share counts: attention parameters or all parameters removed", "")
+    target: float = column("share of the removable units asked for", ..., SHARE)
+    share: float = column("mean share removed on that axis", ..., SHARE)
+    retained: float = column("mean retained quality over seeds", ..., RETAINED)
+    low: float = column("lower end of its 95 % interval over seeds and examples", ..., RETAINED)
+    high: float = column("upper end of that interval", ..., RETAINED)
+    least: float = column("lowest of the seeds", ..., RETAINED)
+    most: float = column("highest of the seeds", ..., RETAINED)
+    middle: float = column("median of the seeds", ..., RETAINED)
+    seeds: int = column("seeds or draws behind the step", ...)
+
+
+class LeaderboardFields(Row):
+    """One (model, task, method, setting). Ranked only when every point that was asked for is there."""
+
+    model: str = column("name of the model", ...)
+    task: str = column("task scored", ...)
+    setting: str = column("as is, or recovered; never ranked together", "as is")
+    group: Group = column("attention: heads, KV groups, attention sublayers; other: MLPs, blocks, joint", ...)
+    track: str = column("forward, gradient or trained: what the method needs", "")
+    method: str = column("name of the method", ...)
+    title: str = column("the method as people write it", "")
+    paper: str = column("where it was published, or none", "")
+    grains: str = column("kinds of units the method removes, joined by +", "")
+    stochastic: bool = column("the seeds are random draws; the row is their mean", False)
+    seeds: int = column("seeds or draws behind the row", 0)
+    status: RowStatus = column("status of the cell", ...)
+    reason: str = column("why the row is not ranked; empty when it is", "")
+    points_ok: int = column("points scored", 0)
+    points_asked: int = column("points asked for: targets times seeds", 0)
+    ranked: bool = column("complete, so it has a rank", False)
+    rank: int | None = column("best place in (model, task, setting, track, group) that the intervals allow")
+    rank_last: int | None = column("worst place that the intervals allow; equal ranks are ties")
+    rank_all: int | None = column("the same over all tracks")
+    rank_all_last: int | None = column("the same over all tracks")
+    axis: str = column("what the area, the losses and the removable shares count as removed", "")
+    area: float | None = column("area under retained quality against the share removed, floor included", None, RETAINED)
+    area_low: float | None = column("lower end of its 95 % interval", None, RETAINED)
+    area_high: float | None = column("upper end of that interval", None, RETAINED)
+    area_least: float | None = column("area of the worst seed or draw", None, RETAINED)
+    area_most: float | None = column("area of the best seed or draw", None, RETAINED)
+    area_all_parameters: float | None = column("the area against all parameters removed", None, RETAINED)
+    lost_25: float | None = column("retained quality lost at 25 % removed, between two points linear", None, RETAINED)
+    lost_25_error: float | None = column("half of the width of its interval", None, RETAINED)
+    lost_50: float | None = column("the same at 50 % removed; empty beyond the method's last point", None, RETAINED)
+    lost_50_error: float | None = column("half of the width of its interval", None, RETAINED)
+    lost_75: float | None = column("the same at 75 % removed", None, RETAINED)
+    lost_75_error: float | None = column("half of the width of its interval", None, RETAINED)
+    machine: str = column("fingerprint of the machine of the speed columns", "")
+    work: str = column("workload of the speed columns, e.g. prefill, batch 8, length 128", "")
+    cost_seconds: float | None = column("wall-clock seconds of scoring, mean over seeds", None, "s", 3)
+    cost_forward: float | None = column("examples passed forward, mean over seeds", None, "examples", 1)
+    cost_backward: float | None = column("examples passed backward, mean over seeds", None, "examples", 1)
+    cost_updates: float | None = column("optimizer steps, mean over seeds", None, "steps", 1)
+    cost_memory_mb: float | None = column("largest resident memory over seeds", None, "MiB", 1)
+    random_method: str = column("random method that the row is compared with", "")
+    random_axis: str = column("same targets, or interpolated on the removed share where the grains differ", "")
+    above_random_middle: bool | None = column("the area is above the middle (median) of the random draws' areas")
+    above_random_targets: int | None = column("targets at which the curve is above the middle draw")
+    compared_targets: int | None = column("targets compared: all but dense and floor")
+    random_p: float | None = column("(1 + draws whose area is at least as large) / (1 + draws)", None, "", 4)
+
+
+def _operating_point(name: str, words: str) -> dict[str, Any]:
+    """The columns of one operating point, e.g. speedup_1 for the share removable at 1 % loss."""
+    optional = {
+        "target": ("share of the method's units asked for " + words, SHARE),
+        "attention": ("share of the attention parameters gone " + words, SHARE),
+        "parameters": ("share of all parameters gone " + words, SHARE),
+        "kv_bytes": ("self-attention cache bytes saved per token " + words, "bytes"),
+        "speedup": ("measured speed-up " + words + "; empty when not timed", "ratio"),
+        "speedup_low": ("lower end of its 95 % interval", "ratio"),
+        "speedup_high": ("upper end of that interval", "ratio"),
+        "ideal": ("ideal speed-up " + words, "ratio"),
+    }
+    return {f"{key}_{name}": (float | None, column(text, None, unit, 4)) for key, (text, unit) in optional.items()}
+
+
+POINTS = {
+    "1": "at the largest measured target that loses at most 1 % (lower end of the interval)",
+    "5": "at the largest measured target that loses at most 5 % (lower end of the interval)",
+    "50": "at target 0.5",
+}
+
+LeaderboardRow = create_model(
+    "LeaderboardRow",
+    __base__=LeaderboardFields,
+    __doc__=LeaderboardFields.__doc__,
+    removable_1=(
+        float | None,
+        column("largest measured share removable at no more than 1 % loss (lower end of the interval)", None, SHARE),
+    ),
+    removable_5=(float | None, column("the same at no more than 5 % loss", None, SHARE)),
+    **{key: field for name, words in POINTS.items() for key, field in _operating_point(name, words).items()},
+)
+
+TABLES: dict[str, type[Row]] = {
+    "leaderboard": LeaderboardRow,
+    "quality": QualityRow,
+    "throughput": ThroughputRow,
+    "floors": FloorRow,
+    "curves": CurveRow,
+}

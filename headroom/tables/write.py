@@ -1,0 +1,99 @@
+"""Write tables so that two runs give the same bytes: fixed order, fixed digits, one line end."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas
+
+from headroom.tables.rows import TABLES, Row
+
+KINDS = {float: "Float64", int: "Int64", bool: "boolean", str: "string"}
+
+
+def write_table(folder: Path, name: str, rows: Sequence[Row]) -> None:
+    """``name.csv`` and ``name.parquet``, with the header of the schema even when there are no rows."""
+    kind = TABLES[name]
+    columns = list(kind.model_fields)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([text(kind, column, getattr(row, column)) for column in columns] for row in rows)
+    _frame(kind, rows).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def text(kind: type[Row], column: str, value: Any) -> str:
+    """A value as the CSV shows it, with the digits that its field asks for."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, float):
+        return str(value)
+    digits = facts(kind, column)["digits"]
+    shown = f"{value:.2e}" if digits == "e" else f"{value:.{digits}f}"
+    return shown.removeprefix("-") if float(shown) == 0 else shown  # -0.000000 and 0.000000 are one number
+
+
+def facts(kind: type[Row], column: str) -> dict[str, Any]:
+    """Unit and digits of a column."""
+    extra = kind.model_fields[column].json_schema_extra
+    return extra if isinstance(extra, dict) else {}
+
+
+def _frame(kind: type[Row], rows: Sequence[Row]) -> pandas.DataFrame:
+    """A frame with the schema's types, so that an empty column is still a column of numbers."""
+    return pandas.DataFrame(
+        {
+            name: pandas.array([getattr(row, name) for row in rows], dtype=KINDS[base_type(kind, name)])
+            for name in kind.model_fields
+        }
+    )
+
+
+def base_type(kind: type[Row], column: str) -> type:
+    """float, int, bool or str; a column of fixed words is a column of strings."""
+    annotation = kind.model_fields[column].annotation
+    options = [option for option in get_args(annotation) or (annotation,) if option is not type(None)]
+    return options[0] if options[0] in KINDS else str
+
+
+def read_table(folder: Path, name: str) -> list[Row]:
+    """The rows of a table, from its parquet file and checked again."""
+    kind = TABLES[name]
+    frame = pandas.read_parquet(folder / f"{name}.parquet")
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [kind.model_validate(record) for record in records]
+
+
+def write_dictionary(folder: Path) -> None:
+    """``dictionary.csv`` and ``dictionary.md``, from the schemas: a column cannot be without its sentence."""
+    entries = list(dictionary())
+    with (folder / "dictionary.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["table", "column", "type", "unit", "meaning"])
+        writer.writerows(entries)
+    lines = ["# Data dictionary", "", "Written from the row schemas in `headroom/tables/rows.py`. Empty means unknown."]
+    for name, kind in TABLES.items():
+        lines += ["", f"## {name}.csv", "", kind.__doc__ or ""]
+        lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{entry[1]}` | {entry[2]} | {entry[3]} | {entry[4]} |" for entry in entries if entry[0] == name]
+    (folder / "dictionary.md").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def dictionary() -> Iterable[tuple[str, str, str, str, str]]:
+    """(table, column, type, unit, meaning) of every column of every table."""
+    for name, kind in TABLES.items():
+        for column, field in kind.model_fields.items():
+            type_ = {float: "number", int: "whole number", bool: "true/false", str: "text"}[base_type(kind, column)]
+            yield name, column, type_, str(facts(kind, column)["unit"]), field.description or ""
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Sorted keys, one line end: the same bytes from the same content."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
