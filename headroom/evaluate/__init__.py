@@ -1,0 +1,81 @@
+"""Scores a model on its tasks. Inputs are encoded once and asked of every removed model.
+
+``Evaluation(tasks, reader, settings).score(model)`` gives the scores of all tasks of a model, ``score`` those of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headroom.evaluate.scores import NotFinite, Scores, Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from headroom.models import Prepared
+    from headroom.tasks import Task
+
+__all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "score"]
+
+LANGUAGE = ("bits-per-byte", "multiple-choice")
+
+
+class Evaluator(Protocol):
+    """One or more tasks, encoded."""
+
+    def score(self, model: nn.Module) -> dict[str, Scores]:
+        """Scores by task name. The model is left as it was found."""
+
+
+class Evaluation:
+    """All tasks of one dense model. Make it once, then score the dense and every removed model with it."""
+
+    def __init__(self, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]], reader: Any, settings: Settings) -> None:
+        """``tasks``: each with its examples, a ``datasets.Dataset`` or any rows with the columns of ``headroom.tasks``.
+
+        ``reader`` is the model's tokenizer; for images, its ``ImageCollator``.
+        """
+        filled = [(task, list(examples)) for task, examples in tasks]
+        language = {task.name: (task.evaluator, rows) for task, rows in filled if task.evaluator in LANGUAGE}
+        others = [(task, rows) for task, rows in filled if task.evaluator not in LANGUAGE]
+        self.evaluators: list[Evaluator] = [evaluator(task, rows, reader, settings) for task, rows in others]
+        if language:
+            from headroom.evaluate.harness import LanguageTasks
+
+            self.evaluators.append(LanguageTasks(language, reader, settings))
+
+    @classmethod
+    def of(cls, prepared: Prepared, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]]) -> Evaluation:
+        """The evaluation of a prepared model with the settings of its entry in ``params.yaml``."""
+        from headroom.batches import collator_for
+
+        reader = prepared.tokenizer if prepared.tokenizer is not None else collator_for(prepared)
+        return cls(tasks, reader, Settings.of(prepared.spec, prepared.tokenizer))
+
+    def score(self, model: nn.Module) -> dict[str, Scores]:
+        """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""
+        return {name: scores for one in self.evaluators for name, scores in one.score(model).items()}
+
+
+def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], reader: Any, settings: Settings) -> Scores:
+    """The scores of one model on one task; see ``Evaluation`` for the arguments and for more than one."""
+    return Evaluation([(task, examples)], reader, settings).score(model)[task.name]
+
+
+def evaluator(task: Task, rows: list[dict[str, Any]], reader: Any, settings: Settings) -> Evaluator:
+    """The evaluator that a task names, for all but the language tasks."""
+    from headroom.batches import ClassificationCollator, TranslationCollator
+    from headroom.evaluate.classification import Classification
+    from headroom.evaluate.images import ImageClassification
+    from headroom.evaluate.translation import Translation
+
+    match task.evaluator:
+        case "translation":
+            return Translation(task.name, rows, TranslationCollator(reader, settings.max_length), settings)
+        case "classification":
+            return Classification(task.name, rows, ClassificationCollator(reader, settings.max_length), settings)
+        case "image-classification":
+            return ImageClassification(task.name, rows, reader, settings)
+        case other:
+            raise ValueError(f"no evaluator is called {other!r}")

@@ -1,0 +1,48 @@
+"""Accuracy of a classifier of texts or images: the share of examples whose highest logit is the label's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found, length_batches
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from headroom.batches import Collator
+
+
+class Classification:
+    """Examples of one task, encoded once and batched by length, so that little is padded."""
+
+    def __init__(self, task: str, examples: Sequence[dict[str, Any]], collator: Collator, settings: Settings) -> None:
+        """``examples`` have a ``label``; ``collator`` makes them into the model's inputs."""
+        self.task, self.settings = task, settings
+        self.labels = np.array([example["label"] for example in examples])
+        places = length_batches([collator.size(example) for example in examples], settings.batch_size)
+        self.batches = [(batch, collator([examples[place] for place in batch])) for batch in places]
+
+    def score(self, model: nn.Module) -> dict[str, Scores]:
+        """Columns of the statistics: correct (0 or 1) and one. Raises ``NotFinite`` when a logit is not a number."""
+        correct = np.empty(len(self.labels))
+        with as_found(model):
+            for places, batch in self.batches:
+                correct[places] = self.answers(model, batch) == self.labels[places]
+        stats = np.column_stack([correct, np.ones(len(correct))])
+        return {self.task: Scores(stats, "accuracy", self.signature())}
+
+    def answers(self, model: Any, batch: dict[str, Tensor]) -> np.ndarray:
+        """The class of the highest logit, the first one of equals, for each example of a batch."""
+        inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
+        logits = model(**inputs).logits.float()
+        if not logits.isfinite().all():
+            raise NotFinite(self.task)
+        return logits.argmax(dim=-1).cpu().numpy()
+
+    def signature(self) -> str:
+        """What can change the answers beside the model and the data."""
+        return f"highest logit, at most {self.settings.max_length} tokens, transformers {version('transformers')}"

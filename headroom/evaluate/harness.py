@@ -1,0 +1,185 @@
+"""Bits per byte and multiple choice by lm-eval, on a model object in memory, without its logs and progress bars.
+
+Import this lazily: lm-eval takes more than a second. The parts of lm-eval used are ``HFLM``, ``ConfigurableTask`` and
+``evaluator.evaluate``; ``simple_evaluate`` would add 1.2 s of environment report to every call.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from importlib.metadata import version
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+from lm_eval import evaluator
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.models.huggingface import HFLM
+from torch import nn
+
+from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
+
+Rows = Sequence[dict[str, Any]]
+
+SEED = 1234  # lm-eval's own default; nothing is sampled, the seed is stated for completeness
+
+
+class LiveModel(HFLM):
+    """HFLM on a model object, quiet, with exactly one start token before a text scored as a whole."""
+
+    known: dict[Any, list[int]]  # encodings, shared by all models that are asked the same
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **settings: Any) -> list[int]:
+        key = (string, add_special_tokens, self.add_bos_token, *settings.items())
+        if key not in self.known:
+            self.known[key] = super().tok_encode(string, add_special_tokens, **settings)
+        return self.known[key]
+
+    def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        return super().loglikelihood(requests, disable_tqdm=True)
+
+    def loglikelihood_rolling(self, requests: list, disable_tqdm: bool = True) -> list[float]:
+        # HFLM puts the start token in front of the first window itself. A tokenizer that adds one too would have the
+        # model predict a start token after a start token.
+        added, self.add_bos_token = self.add_bos_token, False
+        try:
+            return super().loglikelihood_rolling(requests, disable_tqdm=True)
+        finally:
+            self.add_bos_token = added
+
+    def _loglikelihood_tokens(self, requests: list, disable_tqdm: bool = True, override_bs: int | None = None) -> list:
+        return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
+
+
+class KeptTask(ConfigurableTask):
+    """A task whose requests are built once and asked again of every model."""
+
+    def build_all_requests(self, **settings: Any) -> None:
+        if not getattr(self, "_instances", None):
+            with redirect_stderr(StringIO()):  # lm-eval's progress bar has no switch here
+                super().build_all_requests(**settings)
+        for request in self._instances:
+            request.resps, request.filtered_resps = [], {}
+
+
+class LanguageTasks:
+    """All lm-eval tasks of a model, scored together."""
+
+    def __init__(self, tasks: Mapping[str, tuple[str, Rows]], tokenizer: Any, settings: Settings) -> None:
+        """``tasks``: name -> (evaluator, examples)."""
+        self.settings = settings
+        self.tokenizer = copy.deepcopy(tokenizer)  # lm-eval may give it a padding token
+        self.known: dict[Any, list[int]] = {}
+        self.order: dict[str, list[int]] = {}
+        self.kept: dict[str, KeptTask] = {}
+        with quiet():
+            for name, (kind, examples) in tasks.items():
+                rows = rolling_rows(examples) if kind == "bits-per-byte" else choice_rows(examples)
+                self.order[name] = sorted(range(len(rows)), key=lambda place, rows=rows: -rows[place]["size"])
+                self.kept[name] = KeptTask(config=task_config(name, kind, [rows[place] for place in self.order[name]]))
+
+    def score(self, model: nn.Module) -> dict[str, Scores]:
+        """Scores of every task. Raises ``NotFinite`` naming the task when a log likelihood is NaN or infinite."""
+        with quiet(), as_found(model):
+            live = LiveModel(
+                pretrained=model,
+                tokenizer=self.tokenizer,
+                batch_size=self.settings.batch_size,
+                max_length=self.settings.max_length,
+                prefix_token_id=self.settings.start,
+            )
+            live.known = self.known
+            answers = evaluator.evaluate(live, {"tasks": self.kept, "groups": {}, "group_map": {}}, bootstrap_iters=0)
+            return {name: self.collect(name, answers["samples"][name], live) for name in self.kept}
+
+    def collect(self, name: str, samples: list[dict[str, Any]], live: LiveModel) -> Scores:
+        """Bring lm-eval's per-example results into the order of the examples."""
+        metric = "acc" if "acc" in samples[0] else "bits_per_byte"
+        stats = np.empty((len(samples), 2))
+        for sample in samples:
+            finite(name, sample["filtered_resps"])
+            stats[self.order[name][sample["doc_id"]]] = statistics(sample[metric])
+        return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", signature(metric, live))
+
+
+def rolling_rows(examples: Rows) -> list[dict[str, Any]]:
+    """One row a text, with its size so that texts of like length share a batch."""
+    return [{"text": text, "size": len(text)} for text in (example["text"] for example in examples)]
+
+
+def choice_rows(examples: Rows) -> list[dict[str, Any]]:
+    """One row a question. A choice follows its context after one space, if there is a context and no space yet."""
+    rows = []
+    for example in examples:
+        context, choices = example["context"], list(example["choices"])
+        gap = " " if context and not context[-1].isspace() and not all(c[:1].isspace() for c in choices) else ""
+        asked = [gap + choice for choice in choices]
+        rows.append({"context": context, "choices": asked, "gold": int(example["gold"]), "size": len(context)})
+    return rows
+
+
+def task_config(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """lm-eval's configuration of a task whose examples are in memory."""
+    config: dict[str, Any] = {
+        "task": name,
+        "custom_dataset": lambda **_: DatasetDict({"test": Dataset.from_list(rows)}),
+        "test_split": "test",
+        "metadata": {"version": 1.0},
+    }
+    if kind == "bits-per-byte":
+        return config | {
+            "output_type": "loglikelihood_rolling",
+            "metric_list": [{"metric": "bits_per_byte"}],
+            "doc_to_text": "",
+            "doc_to_target": lambda row: row["text"],
+        }
+    return config | {
+        "output_type": "multiple_choice",
+        "metric_list": [{"metric": "acc"}],
+        "doc_to_text": lambda row: row["context"],
+        "doc_to_choice": lambda row: row["choices"],
+        "doc_to_target": lambda row: row["gold"],
+        "target_delimiter": "",  # the rows carry their own
+    }
+
+
+def statistics(value: Any) -> tuple[float, float]:
+    """The two columns of one example: bits and bytes, or correct (0 or 1) and one."""
+    if isinstance(value, tuple):
+        log_likelihood, size = value
+        return -log_likelihood / math.log(2), float(size)
+    return float(value), 1.0
+
+
+def finite(name: str, answers: Any) -> None:
+    """Raise ``NotFinite`` unless every log likelihood of an example is a finite number."""
+    values = [answer[0] if isinstance(answer, tuple | list) else answer for answer in answers]
+    if not np.isfinite(values).all():
+        raise NotFinite(name, "log likelihoods")
+
+
+def signature(metric: str, live: LiveModel) -> str:
+    """What a reader needs to get the same number from lm-eval."""
+    start = live.tokenizer.decode([live.prefix_token_id])
+    if metric == "acc":
+        how = f"log likelihood of each choice, context {live.max_length} tokens, start {start!r} in place of no context"
+    else:
+        how = f"rolling windows of {live.max_length} tokens, start {start!r}"
+    return f"lm-eval {version('lm-eval')} {metric}, {how}, 0-shot, seed {SEED}"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """lm-eval warns about every model object and every in-memory data set; keep its errors only."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,76 @@
+"""What every evaluator returns, what all of them are told, and how one says that a model broke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from headroom.model_spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an evaluation is run. Everything that can change a score also stands in the signature of the scores."""
+
+    batch_size: int = 64  # examples, or windows of a language model, in one forward pass
+    max_length: int | None = None  # tokens of one input; None: what the model's config and tokenizer allow
+    max_new_tokens: int = 64  # of a translation; never more than twice its source and ten, see translation.py
+    beams: int = 1  # 1 is greedy decoding
+    start: int | None = None  # token in front of a text scored as a whole; None: the tokenizer's start or end mark
+
+    @classmethod
+    def of(cls, spec: ModelSpec, tokenizer: Any = None) -> Settings:
+        """The settings of an entry of ``params.yaml: models``."""
+        how = spec.evaluate
+        beams = how.beams if how.decoding == "beam" else 1
+        # Language models trained here saw the end mark between texts, and never the start mark.
+        start = tokenizer.eos_token_id if spec.train and tokenizer is not None else None
+        return cls(how.batch, spec.length, how.max_new_tokens, beams, start)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Sufficient statistics of one model on one task: the metric is ``aggregate(stats.sum(axis=0))``.
+
+    ``stats`` has shape (examples, k), float64, in the order of the examples; ``aggregate`` is a key of
+    ``headroom.stats.AGGREGATES``.
+    """
+
+    stats: np.ndarray
+    aggregate: str
+    signature: str
+
+
+class NotFinite(ArithmeticError):
+    """The model gave NaN or infinite scores; the message names the task. The caller records the point as failed."""
+
+    def __init__(self, task: str, what: str = "logits") -> None:
+        super().__init__(f"task {task}: the model's {what} hold NaN or infinite values")
+
+
+def length_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """Places of the examples in batches of like length, longest first: little is padded; ties keep their order."""
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+@contextmanager
+def as_found(model: nn.Module) -> Iterator[nn.Module]:
+    """Evaluate in eval mode without gradients, and give every module its own mode back."""
+    import torch
+
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield model
+    finally:
+        for module, training in modes:
+            module.training = training
