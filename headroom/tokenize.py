@@ -1,0 +1,70 @@
+"""Tokenizers trained in the pipeline. The same text gives the same tokenizer on every platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from headroom.model_spec import TokenizerSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+PAD, START, END, UNKNOWN = SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")  # in the order of their ids, from 0
+
+
+def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], ends: bool = True) -> PreTrainedTokenizerFast:
+    """A fast tokenizer of at most ``spec.size`` pieces.
+
+    ``ends`` puts the end mark behind every text (translation) and, for ``wordpiece``, the start mark in front.
+    """
+    tokenizer, trainer = {"word": _word, "bpe": _bpe, "wordpiece": _wordpiece}[spec.kind](spec.size)
+    tokenizer.train_from_iterator(texts, trainer)
+    if ends:
+        front = f"{START} " if spec.kind == "wordpiece" else ""
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{front}$A {END}",
+            pair=f"{front}$A {END} $B {END}",
+            special_tokens=[(START, SPECIAL.index(START)), (END, SPECIAL.index(END))],
+        )
+    return _fast(tokenizer)
+
+
+def _fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _word(size: int) -> tuple[Tokenizer, trainers.Trainer]:
+    tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return tokenizer, trainers.WordLevelTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+
+
+def _bpe(size: int) -> tuple[Tokenizer, trainers.Trainer]:
+    """Byte-level pieces: every text can be written and read back exactly, so bits per byte mean something."""
+    tokenizer = Tokenizer(models.BPE(unk_token=None))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    return tokenizer, trainers.BpeTrainer(
+        vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
+    )
+
+
+def _wordpiece(size: int) -> tuple[Tokenizer, trainers.Trainer]:
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer, trainers.WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)

@@ -1,0 +1,56 @@
+"""Ten-line data for the toy models of the smoke profile: quick to make and to learn, one table for each purpose."""
+
+import random
+from typing import Any
+
+WORDS = {"red": "rot", "green": "gelb", "big": "gross", "cat": "katz", "dog": "hund", "sees": "seht", "and": "und"}
+SPLITS = {"train": 400, "calibrate": 32, "evaluate": 48}
+
+
+def translation(rng: random.Random) -> dict[str, Any]:
+    """Five words, turned round."""
+    words = rng.choices(list(WORDS), k=5)
+    return {"source": " ".join(words), "target": " ".join(WORDS[word] for word in reversed(words))}
+
+
+def classification(rng: random.Random) -> dict[str, Any]:
+    """Are there more cats than dogs?"""
+    words = rng.choices(["cat", "dog"], k=7) + rng.choices(["red", "big", "and"], k=5)
+    rng.shuffle(words)
+    return {"text": " ".join(words), "label": int(words.count("cat") > words.count("dog"))}
+
+
+def image(rng: random.Random) -> dict[str, Any]:
+    """Which quarter of eight by eight noisy pixels is bright?"""
+    label = rng.randrange(4)
+    rows, columns = divmod(label, 2)
+    bright = {(row + 4 * rows, column + 4 * columns) for row in range(4) for column in range(4)}
+    pixels = [[rng.randrange(100, 256) if (r, c) in bright else rng.randrange(150) for c in range(8)] for r in range(8)]
+    return {"image": pixels, "label": label}
+
+
+def language(rng: random.Random) -> dict[str, Any]:
+    """Sentences whose last word says again which animal was there, with a wrong ending to tell from the right one."""
+    animals = rng.sample(["cat", "dog"], k=2)
+    colours = rng.choices(["red", "green", "big", "old"], k=2)
+    context = f"the {colours[0]} {animals[0]} sees {rng.randrange(100)} {colours[1]} , says the"
+    choices = [f" {animal}" for animal in animals]
+    gold = rng.randrange(2)
+    return {
+        "text": f"{context} {animals[0]} .",
+        "context": context,
+        "choices": choices if gold == 0 else choices[::-1],
+        "gold": gold,
+    }
+
+
+def make(seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Splits of every kind of table, named ``<table>_<split>``; no example is in two of them."""
+    tables = {}
+    for kind in (translation, classification, image, language):
+        rng = random.Random(seed)
+        made = [kind(rng) for _ in range(3 * sum(SPLITS.values()))]
+        rows = list({str(next(iter(row.values()))): row for row in made}.values())
+        for split, count in SPLITS.items():
+            tables[f"{kind.__name__}_{split}"] = [rows.pop() for _ in range(count)]
+    return tables
