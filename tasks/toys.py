@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 WORDS = {"red": "rot", "green": "gelb", "big": "gross", "cat": "katz", "dog": "hund", "sees": "seht", "and": "und"}
+CRIES = {"cat": " miau", "dog": " wau"}
 SPLITS = {"train": 400, "calibrate": 32, "evaluate": 48}
 
 
@@ -30,18 +31,11 @@ def image(rng: random.Random) -> dict[str, Any]:
 
 
 def language(rng: random.Random) -> dict[str, Any]:
-    """Sentences whose last word says again which animal was there, with a wrong ending to tell from the right one."""
-    animals = rng.sample(["cat", "dog"], k=2)
-    colours = rng.choices(["red", "green", "big", "old"], k=2)
-    context = f"the {colours[0]} {animals[0]} sees {rng.randrange(100)} {colours[1]} , says the"
-    choices = [f" {animal}" for animal in animals]
-    gold = rng.randrange(2)
-    return {
-        "text": f"{context} {animals[0]} .",
-        "context": context,
-        "choices": choices if gold == 0 else choices[::-1],
-        "gold": gold,
-    }
+    """What the cat and the dog say, with the cry of the other one to tell from the right one."""
+    animal, gold = rng.choice(list(CRIES)), rng.randrange(2)
+    context = f"{rng.randrange(100)} {rng.choice(['red', 'green', 'big', 'old'])} {animal}s say"
+    choices = sorted(CRIES.values(), key=lambda cry: (cry == CRIES[animal]) != (gold == 0))
+    return {"text": f"{context}{CRIES[animal]} .", "context": context, "choices": choices, "gold": gold}
 
 
 def make(seed: int) -> dict[str, list[dict[str, Any]]]:
