@@ -1,0 +1,38 @@
+"""Gate, watch, remove, count and save attention, MLPs and blocks of transformers models.
+
+Importing this package imports torch but no modelling file of transformers.
+"""
+
+from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.counting import Counts, count
+from headroom.attention.families import FAMILIES
+from headroom.attention.gates import SiteGates, gate, mask
+from headroom.attention.removal import POLICIES, Policy, remove
+from headroom.attention.saving import load_removed, save_removed
+from headroom.attention.state import removed_units
+from headroom.attention.stream import SiteStream, watch
+from headroom.attention.taps import refuse_head_mask
+from headroom.attention.toys import FAMILY_NAMES, toy, toy_batch
+
+__all__ = [
+    "FAMILIES",
+    "FAMILY_NAMES",
+    "POLICIES",
+    "Anatomy",
+    "Counts",
+    "Policy",
+    "SiteGates",
+    "SiteStream",
+    "anatomy",
+    "count",
+    "gate",
+    "load_removed",
+    "mask",
+    "refuse_head_mask",
+    "remove",
+    "removed_units",
+    "save_removed",
+    "toy",
+    "toy_batch",
+    "watch",
+]

@@ -1,0 +1,178 @@
+"""Find every attention, MLP and block of a model, dense or already pruned."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from headroom.api import Grain, ModelInfo, Site, Unit
+from headroom.attention import weights as shares
+from headroom.attention.families import Family, Stack, Sublayer, family_of, supported_class
+from headroom.attention.state import Removal, Shape, removal_of
+from headroom.errors import UserError
+
+PER_HEAD = (Grain.HEAD, Grain.KV_GROUP)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a site is in this model, and which of its heads are left. ``sublayer`` is None for a block."""
+
+    site: Site
+    block: nn.Module
+    sublayer: Sublayer | None = None
+    heads: tuple[int, ...] = ()  # query heads that are left, in the numbering of the dense model
+    groups: tuple[int, ...] = ()  # KV heads that are left
+    reads: tuple[int, ...] = field(default=(), repr=False)  # for every head left, the KV head that it reads
+
+    def module(self, path: str) -> nn.Module:
+        return self.block.get_submodule(path)
+
+    @property
+    def home(self) -> nn.Module:
+        """The module that attends."""
+        return self.module(self.sublayer.heads.home)
+
+    @property
+    def out(self) -> nn.Module:
+        """The output projection."""
+        return self.module(self.sublayer.heads.out)
+
+    @property
+    def head_size(self) -> int:
+        return getattr(self.home, self.sublayer.heads.size)
+
+
+class Anatomy:
+    """The sites and units of one model. Build it with ``anatomy(model)``."""
+
+    def __init__(self, model: nn.Module, family: Family, stacks: tuple[Stack, ...]) -> None:
+        self.model = model
+        self.family = family.name
+        self.stacks = {stack.name: stack for stack in stacks}
+        self.removal = removal_of(model) or self._dense()
+        self.places = {place.site: place for place in self._find()}
+
+    def blocks(self, stack: str) -> nn.ModuleList:
+        """The blocks of a stack that are left."""
+        return self.model.base_model.get_submodule(self.stacks[stack].blocks)
+
+    def _dense(self) -> Removal:
+        shape = Shape({name: len(self.blocks(name)) for name in self.stacks}, {}, {})
+        for name, stack in self.stacks.items():
+            for layer, block in enumerate(self.blocks(name)):
+                for sublayer in (sublayer for sublayer in stack.sublayers if sublayer.heads):
+                    site = Site(name, sublayer.kind, layer)
+                    place = Place(site, block, sublayer)
+                    shape.heads[site], shape.groups[site] = shares.head_counts(place)
+        return Removal(shape, frozenset(), "heads", copy.deepcopy(self.model.config))
+
+    def _find(self) -> Iterable[Place]:
+        for name, stack in self.stacks.items():
+            for layer, block in zip(self.removal.blocks(name), self.blocks(name), strict=True):
+                yield Place(Site(name, "block", layer), block)
+                for sublayer in stack.sublayers:
+                    if self.removal.has(sublayer.unit(name, layer)):
+                        yield self._place(Site(name, sublayer.kind, layer), block, sublayer)
+
+    def _place(self, site: Site, block: nn.Module, sublayer: Sublayer) -> Place:
+        if sublayer.heads is None:
+            return Place(site, block, sublayer)
+        heads, shape = self.removal.heads(site), self.removal.shape
+        reads = tuple(shape.group_of(site, head) for head in heads)
+        return Place(site, block, sublayer, heads, shape.groups_of(site, heads), reads)
+
+    @property
+    def grouped(self) -> bool:
+        """Whether several query heads read one KV head somewhere in the dense model."""
+        return self.removal.shape.heads != self.removal.shape.groups
+
+    @property
+    def info(self) -> ModelInfo:
+        """What a method may know: heads and KV groups of each attention site that is left."""
+        attention = {site: place for site, place in sorted(self.places.items()) if site.kind in ("self", "cross")}
+        grains = [grain for grain in Grain if grain is not Grain.KV_GROUP or self.grouped]
+        heads = {site: len(place.heads) for site, place in attention.items()}
+        groups = {site: len(place.groups) for site, place in attention.items()}
+        return ModelInfo(self.family, _purpose(supported_class(type(self.model))), heads, groups, tuple(grains))
+
+    def units(self, grains: Iterable[Grain]) -> tuple[Unit, ...]:
+        """The units of these grains that are left, in dense numbering, in the order in which ties are broken."""
+        wanted = set(grains)
+        found = (unit for place in self.places.values() for unit in _units_at(place) if unit.grain in wanted)
+        return tuple(sorted(found))
+
+    def place(self, unit: Unit) -> Place:
+        """Where a unit is. Raises ``UserError`` naming it when it has gone or never was there."""
+        place = self.places.get(unit.site)
+        if place is None or unit not in _units_at(place):
+            gone = "has already been removed" if self._existed(unit) else "does not exist"
+            known = ", ".join(str(site) for site in sorted(self.places))
+            raise UserError(f"unit {unit} {gone} in this {self.family} model. Sites left: {known}.")
+        return place
+
+    def _existed(self, unit: Unit) -> bool:
+        dense = self.removal.shape
+        sizes = {Grain.HEAD: dense.heads, Grain.KV_GROUP: dense.groups}.get(unit.grain)
+        if sizes is not None:
+            return unit.index < sizes.get(unit.site, 0)
+        kinds = {"block": Grain.BLOCK}
+        for sublayer in self.stacks[unit.site.stack].sublayers if unit.site.stack in self.stacks else ():
+            kinds[sublayer.kind] = Grain.MLP if sublayer.kind == "mlp" else Grain.ATTENTION
+        return kinds.get(unit.site.kind) is unit.grain and unit.site.layer < dense.layers.get(unit.site.stack, 0)
+
+    def parameters(self, unit: Unit) -> int:
+        """How many weights and biases the removal of this one unit frees. Raises ``UserError`` for a missing unit.
+
+        Where query heads share a KV head, its keys and values go with the last head that reads them.
+        """
+        return shares.freed(self.place(unit), unit)
+
+    def weights(self, unit: Unit) -> dict[str, Tensor]:
+        """Views of the weights that go with a unit. Raises ``UserError`` for a missing unit.
+
+        For heads and KV groups: ``query``, ``key``, ``value`` of shape (head widths, model width) and ``out`` of shape
+        (model width, head widths). For a sublayer or block: every parameter under its name in the block.
+        """
+        return shares.shares(self.place(unit), unit)
+
+
+def _units_at(place: Place) -> list[Unit]:
+    if place.sublayer is None:
+        return [Unit(place.site, Grain.BLOCK)]
+    if place.sublayer.heads is None:
+        return [Unit(place.site, Grain.MLP)]
+    heads = [Unit(place.site, Grain.HEAD, head) for head in place.heads]
+    groups = [Unit(place.site, Grain.KV_GROUP, group) for group in place.groups]
+    return [*heads, *groups, Unit(place.site, Grain.ATTENTION)]
+
+
+def _purpose(name: str) -> str:
+    endings = {
+        "ForConditionalGeneration": "translation",
+        "MTModel": "translation",
+        "ForSequenceClassification": "classification",
+        "ForImageClassification": "image-classification",
+        "ForCausalLM": "language",
+        "LMHeadModel": "language",
+    }
+    return next((purpose for ending, purpose in endings.items() if name.endswith(ending)), "none")
+
+
+def anatomy(model: nn.Module) -> Anatomy:
+    """Find all sites of a model of a listed family, dense or pruned by ``remove``.
+
+    Raises ``UnsupportedModel`` for other classes and ``UserError`` for a config with ``pruned_heads``.
+    """
+    family = family_of(type(model))
+    if getattr(model.config, "pruned_heads", None):
+        raise UserError(
+            f"the config of this {type(model).__name__} has pruned_heads, which transformers 5 stores but ignores: "
+            "the heads are still there. Delete the key and remove the heads with headroom.attention.remove."
+        )
+    base = model.base_model
+    stacks = (stack for stack in family.stacks(model.config) if hasattr(base, stack.blocks.split(".")[0]))
+    return Anatomy(model, family, tuple(stacks))

@@ -1,0 +1,104 @@
+"""Parameters, cache bytes and multiply-accumulates of a model as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headroom.api import Site
+from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.slicing import parameters_of
+from headroom.attention.taps import refuse_head_mask
+from headroom.attention.weights import total
+
+FLOAT32 = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a model weighs. Tied weights count once."""
+
+    parameters: int
+    attention_parameters: int  # projections, their biases and the norms of queries and keys
+    non_embedding_parameters: int  # without token and position tables and without the output layer over the vocabulary
+    kv_bytes_per_token: int  # float32 keys and values of all decoder self-attentions, per token in the cache
+    cross_kv_bytes_per_token: int  # float32 keys and values of all cross-attentions, per source token
+    macs: int  # multiply-accumulates of matrix products in one forward pass of the example
+
+
+def count(model: nn.Module, example: dict[str, Tensor]) -> Counts:
+    """Count a model, with one forward pass of ``example`` for the multiply-accumulates.
+
+    Sliding windows do not enter ``kv_bytes_per_token``: it is the cost of a token that is still in the window. A
+    self-attention that has gone keeps 8 bytes per token, which hold its place in the cache. Raises ``UserError`` for
+    inputs that the library would swallow.
+    """
+    refuse_head_mask(example)
+    plan = anatomy(model)
+    everything = {id(p): p for p in model.parameters()}
+    embedding = {id(p) for p in _embedding_parameters(model, plan)}
+    attending = [p for place in _attention_places(plan) for p in parameters_of(place)]
+    own, cross = _cache_bytes(plan)
+    return Counts(
+        parameters=total(everything.values()),
+        attention_parameters=total(attending),
+        non_embedding_parameters=sum(p.numel() for key, p in everything.items() if key not in embedding),
+        kv_bytes_per_token=own,
+        cross_kv_bytes_per_token=cross,
+        macs=multiply_accumulates(model, example),
+    )
+
+
+def _attention_places(plan: Anatomy) -> list[Any]:
+    return [place for place in plan.places.values() if place.sublayer and place.sublayer.heads]
+
+
+def _embedding_parameters(model: nn.Module, plan: Anatomy) -> list[nn.Parameter]:
+    tables = [
+        module for name, module in model.named_modules() if isinstance(module, nn.Embedding) and "relative" not in name
+    ]
+    output = model.get_output_embeddings()
+    return [parameter for module in (*tables, output) if module is not None for parameter in module.parameters()]
+
+
+def _cache_bytes(plan: Anatomy) -> tuple[int, int]:
+    """Bytes per token of the self and of the cross caches."""
+    own = cross = 0
+    if "decoder" not in plan.stacks:
+        return own, cross
+    for layer in plan.removal.blocks("decoder"):
+        place = plan.places.get(Site("decoder", "self", layer))
+        groups = len(place.groups) if place else 0
+        own += 2 * FLOAT32 * (groups * place.head_size if groups else 1)
+        place = plan.places.get(Site("decoder", "cross", layer))
+        cross += 2 * FLOAT32 * len(place.groups) * place.head_size if place and place.groups else 0
+    return own, cross
+
+
+def _sdpa_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Scores and weighted values, each one multiply and one add per element; masks are not subtracted."""
+    batch, heads, tokens, width = query
+    return 2 * batch * heads * tokens * key[2] * (width + value[3])
+
+
+@torch.no_grad()
+def multiply_accumulates(model: nn.Module, example: dict[str, Tensor]) -> int:
+    """Multiply-accumulates of the matrix products in one forward pass.
+
+    torch counts attention kernels of accelerators but not the CPU's, whose closed form is added here, so the figure
+    does not depend on the device. Causal masks are not subtracted, which is what the kernels' own formulas do too.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
+    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+        model(**{name: value for name, value in example.items() if name != "labels" or _needs_labels(model, example)})
+    return counter.get_total_flops() // 2
+
+
+def _needs_labels(model: nn.Module, example: dict[str, Tensor]) -> bool:
+    """Encoder-decoder models build the decoder's input from the labels."""
+    return bool(model.config.is_encoder_decoder) and "decoder_input_ids" not in example

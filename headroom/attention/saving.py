@@ -1,0 +1,152 @@
+"""Write a pruned model to a folder and read it back, equal to the bit.
+
+No stock config can say what is gone from which layer, so the folder holds the dense config, the list of removed units,
+and the weights that are left. Loading builds the dense skeleton, removes the same units and assigns the weights.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from headroom.api import Unit
+from headroom.attention.anatomy import anatomy
+from headroom.attention.families import supported_class
+from headroom.attention.ragged import base_implementation
+from headroom.attention.removal import remove
+from headroom.errors import UserError
+
+PLAN, WEIGHTS = "headroom_plan.json", "model.safetensors"
+VERSION = 1
+_BUFFER = "buffer:"  # prefix of buffers that a state dict leaves out
+
+
+def save_removed(model: nn.Module, folder: str | Path) -> None:
+    """Write ``config.json`` (dense), ``headroom_plan.json`` and ``model.safetensors``; also for a dense model."""
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    removal = anatomy(model).removal
+    removal.config.save_pretrained(folder)
+    tensors, aliases = _distinct(_state(model))
+    plan = {
+        "version": VERSION,
+        "class": supported_class(type(model)),
+        "attention": base_implementation(model.config._attn_implementation),
+        "policy": removal.policy,
+        "removed": sorted(str(unit) for unit in removal.units),
+        "aliases": aliases,
+    }
+    (folder / PLAN).write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+    """Read a model written by ``save_removed``, in eval mode, with bit-equal outputs.
+
+    Raises ``UserError`` naming the file when one is missing, damaged, of another version or not of one piece.
+    """
+    folder = Path(folder)
+    plan = _read_plan(folder / PLAN)
+    tensors = _read_weights(folder / WEIGHTS, torch.device(device))
+    tensors |= {alias: tensors[name] for alias, name in plan["aliases"].items() if name in tensors}
+    model = _skeleton(folder, plan)
+    remove(model, [Unit.parse(text) for text in plan["removed"]], plan["policy"])
+    _assign(model, tensors, folder / WEIGHTS)
+    _tie(model, plan["aliases"])
+    return model.eval()
+
+
+def _state(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict and the floating-point buffers it leaves out, whose rounding a cast model has changed."""
+    state = dict(model.state_dict())
+    left_out = {name: buffer for name, buffer in model.named_buffers() if name not in state}
+    return state | {_BUFFER + name: buffer for name, buffer in left_out.items() if buffer.is_floating_point()}
+
+
+def _distinct(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Every tensor once, and the other names of tied ones."""
+    tensors: dict[str, Tensor] = {}
+    aliases: dict[str, str] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    for name, tensor in state.items():
+        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        if tensor.numel() and key in first:
+            aliases[name] = first[key]
+        else:
+            first[key] = name
+            tensors[name] = tensor.detach().contiguous()
+    return tensors, aliases
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        version = plan["version"]
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; only folders written by save_removed can be loaded") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a plan written by save_removed: {error}") from error
+    if version != VERSION:
+        raise UserError(f"{path} has version {version!r}; this Headroom reads version {VERSION}")
+    missing = {"class", "attention", "policy", "removed", "aliases"} - plan.keys()
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; write it again with save_removed")
+    return plan
+
+
+def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path, device=str(device))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; write the folder again with save_removed") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged and cannot be read ({error}); write it again with save_removed") from error
+
+
+def _skeleton(folder: Path, plan: dict[str, Any]) -> nn.Module:
+    """The dense model without initialised weights."""
+    import transformers
+    from transformers.initialization import no_init_weights
+
+    model_class = getattr(transformers, plan["class"], None)
+    if model_class is None:
+        raise UserError(f"{folder / PLAN} names {plan['class']}, which this transformers does not have")
+    try:
+        config = model_class.config_class.from_pretrained(folder)
+    except OSError as error:
+        raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from error
+    config._attn_implementation = plan["attention"]
+    with no_init_weights():
+        return model_class(config)
+
+
+def _assign(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    buffers = {name.removeprefix(_BUFFER): value for name, value in tensors.items() if name.startswith(_BUFFER)}
+    state = {name: value for name, value in tensors.items() if not name.startswith(_BUFFER)}
+    try:
+        model.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit {path.with_name(PLAN)}: {error}") from error
+    device = next(iter(tensors.values())).device
+    for name, buffer in list(model.named_buffers()):
+        owner, _, attribute = name.rpartition(".")
+        value = buffers.get(name, buffer.to(device))
+        setattr(model.get_submodule(owner), attribute, value)
+
+
+def _tie(model: nn.Module, aliases: dict[str, str]) -> None:
+    """Make tied parameters one object again; they share memory already."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for alias, name in aliases.items():
+        if alias in parameters and name in parameters:
+            owner, _, attribute = alias.rpartition(".")
+            setattr(model.get_submodule(owner), attribute, parameters[name])

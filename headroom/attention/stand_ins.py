@@ -1,0 +1,105 @@
+"""Small modules that stand where attention, MLPs and norms stood, so that no block's forward is rewritten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+def _cache_of(kwargs: dict[str, Any]) -> Any:
+    cache = kwargs.get("past_key_values")
+    cache = kwargs.get("layer_past") if cache is None else cache  # GPT-NeoX has its own name for it
+    return getattr(cache, "self_attention_cache", cache)
+
+
+class Slot(nn.Module):
+    """Keeps the cache slot of a self-attention that has gone alive.
+
+    Positions and masks are computed from the length of one slot, often the first. Left empty it stays at length 0 and
+    generation goes wrong without any error, so two zeros per token are written to it.
+    """
+
+    def __init__(self, layer_idx: int | None) -> None:
+        super().__init__()
+        self.layer_idx = layer_idx  # None: a cross-attention or an encoder, which has no slot to keep
+
+    def fill(self, hidden: Tensor, kwargs: dict[str, Any]) -> None:
+        """Write a (batch, 1, tokens, 1) zero to the slot, if there is a cache."""
+        cache = _cache_of(kwargs)
+        if cache is not None and self.layer_idx is not None:
+            zero = hidden.new_zeros(hidden.shape[0], 1, hidden.shape[1], 1)
+            cache.update(zero, zero, self.layer_idx)
+
+
+class NoAttention(Slot):
+    """An attention without heads: zero, or the bias of its output projection where ``bias`` is given.
+
+    ``shaped`` gives zeros of shape (batch, tokens, 1), for families whose output projection is a module of its own.
+    """
+
+    def __init__(self, layer_idx: int | None, bias: nn.Parameter | None = None, shaped: bool = False) -> None:
+        super().__init__(layer_idx)
+        self.bias = bias
+        self.shaped = shaped
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, None]:
+        self.fill(hidden_states, kwargs)
+        leading = hidden_states.shape[:-1]
+        if self.bias is not None:
+            return self.bias.to(hidden_states.dtype).expand(*leading, -1), None
+        return hidden_states.new_zeros((*leading, 1) if self.shaped else ()), None
+
+
+class OnlyBias(nn.Module):
+    """What is left of an output projection without inputs."""
+
+    def __init__(self, bias: nn.Parameter | None) -> None:
+        super().__init__()
+        self.bias = bias
+
+    def forward(self, zeros: Tensor) -> Tensor:
+        return zeros if self.bias is None else zeros + self.bias
+
+
+class PassAttention(Slot):
+    """A sublayer with residual and norm inside (BERT) that has gone: the stream passes."""
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, None]:
+        self.fill(hidden_states, kwargs)
+        return hidden_states, None
+
+
+class Zero(nn.Module):
+    """An MLP that has gone: a 0-dimensional zero, which the residual add broadcasts at no cost."""
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return hidden_states.new_zeros(())
+
+
+class Second(nn.Module):
+    """BERT's output module of an MLP that has gone: the stream comes as the second argument."""
+
+    def forward(self, hidden_states: Tensor, stream: Tensor) -> Tensor:
+        return stream
+
+
+def stand_in(kind: str, layer_idx: int | None) -> nn.Module:
+    """The module that a family's table names."""
+    if kind == "no attention":
+        return NoAttention(layer_idx)
+    if kind == "pass attention":
+        return PassAttention(layer_idx)
+    return {"zero": Zero, "second": Second, "identity": nn.Identity, "pass": nn.Identity}[kind]()
+
+
+def put(block: nn.Module, path: str, module: nn.Module) -> None:
+    """Set a submodule by its path, in the mode of the block."""
+    parent, _, name = path.rpartition(".")
+    module.train(block.training)
+    setattr(block.get_submodule(parent), name, module)
+
+
+def fresh(parameter: nn.Parameter, data: Tensor) -> nn.Parameter:
+    """A parameter with new data that asks for gradients exactly where the old one did."""
+    return nn.Parameter(data, requires_grad=parameter.requires_grad)

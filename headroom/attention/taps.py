@@ -1,0 +1,62 @@
+"""Hooks on the two ends of a sublayer: what goes in, what comes out, and how to change what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from headroom.attention.anatomy import Place
+from headroom.errors import UserError
+
+Change = Callable[[Tensor, Tensor | None], Tensor | None]
+_SWALLOWED = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
+
+
+def refuse_head_mask(inputs: Any) -> None:
+    """Raise ``UserError`` when model inputs hold a head mask: transformers 5 swallows it without any effect."""
+    for name in _SWALLOWED:
+        if inputs.get(name) is not None:
+            raise UserError(
+                f"{name}= is swallowed by transformers 5 and changes nothing. "
+                "Silence heads with headroom.attention.mask or remove them with headroom.attention.remove."
+            )
+
+
+def guard_inputs(model: nn.Module) -> RemovableHandle:
+    """Refuse head masks in every forward pass while the handle lives."""
+    return model.register_forward_pre_hook(lambda _, args, kwargs: refuse_head_mask(kwargs), with_kwargs=True)
+
+
+def first_input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """The stream handed to a block, sublayer or norm."""
+    return args[0] if args else kwargs["hidden_states"]
+
+
+def tap(place: Place, change: Change) -> list[RemovableHandle]:
+    """Call ``change(before, after)`` on every pass; its result, if any, replaces ``after``.
+
+    ``before`` is the stream, (batch, tokens, width). ``after`` is the stream after the sublayer or block or, where the
+    residual is added later, the branch that will be added.
+    """
+    sublayer = place.sublayer
+    start, end = (sublayer.start, sublayer.end) if sublayer else ("", "")
+    seen: list[Tensor] = []
+
+    def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        seen[:] = [first_input(args, kwargs)]
+
+    def leave(_: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        after = output[0] if isinstance(output, tuple) else output
+        before = seen.pop()
+        if before.dim() < after.dim():
+            before = before.view_as(after)  # OPT flattens batch and tokens before its MLP
+        changed = change(before, after)
+        if changed is None:
+            return None
+        return (changed, *output[1:]) if isinstance(output, tuple) else changed
+
+    entry = place.module(start).register_forward_pre_hook(enter, with_kwargs=True)
+    return [entry, place.module(end).register_forward_hook(leave)]

@@ -1,0 +1,116 @@
+"""The weights that belong to a unit: to look at, to count and to know what a removal frees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from headroom.api import Grain, Unit
+
+if TYPE_CHECKING:
+    from headroom.attention.anatomy import Place
+    from headroom.attention.families import Projection
+
+
+def is_transposed(module: nn.Module) -> bool:
+    """GPT-2's Conv1D keeps its weight as (in, out)."""
+    return not isinstance(module, nn.Linear)
+
+
+def rows(module: nn.Module) -> Tensor:
+    """The weight as (out, in), a view."""
+    return module.weight.t() if is_transposed(module) else module.weight
+
+
+def head_counts(place: Place) -> tuple[int, int]:
+    """Query and KV heads of a dense site, from shapes alone: configs cannot be trusted."""
+    counts = {}
+    for projection in place.sublayer.heads.projections:
+        count = rows(getattr(place.home, projection.name)).shape[0] // (place.head_size * len(projection.roles))
+        counts.update(dict.fromkeys(projection.roles, count))
+    return counts["query"], counts["key"]
+
+
+def by_head(tensor: Tensor, projection: Projection, head_size: int) -> Tensor:
+    """Unfold the first dimension of a weight or bias to (roles, heads, head width, ...), a view."""
+    roles = len(projection.roles)
+    if projection.interleaved:
+        return tensor.unflatten(0, (-1, roles, head_size)).transpose(0, 1)
+    return tensor.unflatten(0, (roles, -1, head_size))
+
+
+def _positions(place: Place, unit: Unit) -> tuple[list[int], list[int]]:
+    """Where the unit's query heads and KV heads lie in the weights as they are now."""
+    index = unit.index if unit.grain is Grain.KV_GROUP else place.reads[place.heads.index(unit.index)]
+    if unit.grain is Grain.HEAD:
+        mine = [place.heads.index(unit.index)]
+    else:
+        mine = [position for position, group in enumerate(place.reads) if group == unit.index]
+    return mine, [place.groups.index(index)]
+
+
+def shares(place: Place, unit: Unit) -> dict[str, Tensor]:
+    """Views of the weights that go with a unit; see ``Anatomy.weights``."""
+    if unit.grain not in (Grain.HEAD, Grain.KV_GROUP):
+        return owned(place)
+    mine, read = _positions(place, unit)
+    found = {}
+    for projection in place.sublayer.heads.projections:
+        weight = by_head(rows(getattr(place.home, projection.name)), projection, place.head_size)
+        for role, heads in zip(projection.roles, weight, strict=True):
+            where = mine if role == "query" else read
+            found[role] = heads[where[0] : where[-1] + 1].flatten(0, 1)  # heads of a group lie side by side
+    out = rows(place.out).unflatten(1, (-1, place.head_size))
+    return found | {"out": out[:, mine[0] : mine[-1] + 1].flatten(1)}
+
+
+def owned(place: Place) -> dict[str, Tensor]:
+    """Every parameter that goes with a whole sublayer or block, by its name in the block.
+
+    The T5 table of relative positions is left out: it stays for the other blocks.
+    """
+    paths = [""] if place.sublayer is None else [path for path, _ in place.sublayer.skip]
+    found = {}
+    for path in paths:
+        for name, parameter in place.module(path).named_parameters(prefix=path):
+            if "relative_attention_bias" not in name:
+                found[name] = parameter
+    return found
+
+
+def freed(place: Place, unit: Unit) -> int:
+    """How many numbers go when this one unit goes; see ``Anatomy.parameters``."""
+    if unit.grain not in (Grain.HEAD, Grain.KV_GROUP):
+        return total(owned(place).values())
+    mine, read = _positions(place, unit)
+    if len(mine) == len(place.heads):
+        return _all_but_bias(place)
+    sole = unit.grain is Grain.KV_GROUP or place.reads.count(place.groups[read[0]]) == 1
+    size = place.head_size
+    count = rows(place.out).shape[0] * size * len(mine)
+    for projection in place.sublayer.heads.projections:
+        module = getattr(place.home, projection.name)
+        width = size * (rows(module).shape[1] + (module.bias is not None))
+        for role in projection.roles:
+            count += width * (len(mine) if role == "query" else int(sole))
+    return count
+
+
+def _all_but_bias(place: Place) -> int:
+    """With the last head the whole attention goes, but for the output bias, which is still added."""
+    found = dict(place.home.named_parameters()) | {f"out.{k}": v for k, v in place.out.named_parameters()}
+    kept = getattr(place.out, "bias", None)
+    gone = (p for name, p in found.items() if p is not kept and "relative_attention_bias" not in name)
+    return total(gone)
+
+
+def total(parameters: object) -> int:
+    """Elements of all parameters, each tensor counted once."""
+    return sum(tensor.numel() for tensor in {id(p): p for p in parameters}.values())
+
+
+def index_of(heads: list[int] | tuple[int, ...], device: torch.device) -> Tensor:
+    """Positions as an index tensor."""
+    return torch.tensor(heads, dtype=torch.long, device=device)
