@@ -5,12 +5,13 @@ from typing import Any
 
 WORDS = {"red": "rot", "green": "gelb", "big": "gross", "cat": "katz", "dog": "hund", "sees": "seht", "and": "und"}
 CRIES = {"cat": " miau", "dog": " wau"}
-SPLITS = {"train": 400, "calibrate": 32, "evaluate": 48}
+KINDS = ["red", "green", "big", "old", "wet", "sly", "tame", "fat", "shy", "thin"]
+SPLITS = {"train": 1000, "calibrate": 32, "evaluate": 48}
 
 
 def translation(rng: random.Random) -> dict[str, Any]:
-    """Five words, turned round."""
-    words = rng.choices(list(WORDS), k=5)
+    """Four words, turned round."""
+    words = rng.choices(list(WORDS), k=4)
     return {"source": " ".join(words), "target": " ".join(WORDS[word] for word in reversed(words))}
 
 
@@ -33,7 +34,7 @@ def image(rng: random.Random) -> dict[str, Any]:
 def language(rng: random.Random) -> dict[str, Any]:
     """What the cat and the dog say, with the cry of the other one to tell from the right one."""
     animal, gold = rng.choice(list(CRIES)), rng.randrange(2)
-    context = f"{rng.randrange(100)} {rng.choice(['red', 'green', 'big', 'old'])} {animal}s say"
+    context = f"{' '.join(rng.choices(KINDS, k=3))} {animal}s say"
     choices = sorted(CRIES.values(), key=lambda cry: (cry == CRIES[animal]) != (gold == 0))
     return {"text": f"{context}{CRIES[animal]} .", "context": context, "choices": choices, "gold": gold}
 
@@ -43,7 +44,7 @@ def make(seed: int) -> dict[str, list[dict[str, Any]]]:
     tables = {}
     for kind in (translation, classification, image, language):
         rng = random.Random(seed)
-        made = [kind(rng) for _ in range(3 * sum(SPLITS.values()))]
+        made = [kind(rng) for _ in range(4 * sum(SPLITS.values()))]
         rows = list({str(next(iter(row.values()))): row for row in made}.values())
         for split, count in SPLITS.items():
             tables[f"{kind.__name__}_{split}"] = [rows.pop() for _ in range(count)]
