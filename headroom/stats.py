@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats as scipy_stats
 
+from headroom.errors import UserError
 from headroom.records import TaskScore
 
 RESAMPLES = 1000
@@ -24,7 +25,7 @@ Array = np.ndarray
 Interval = tuple[float, float]
 
 
-class NoSkill(ValueError):
+class NoSkill(UserError):
     """The dense model is no better than chance, so there is no quality that could be retained."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headroom.evaluate.agreement import logit_difference
 from headroom.evaluate.scores import NotFinite, Scores, Settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from headroom.models import Prepared
     from headroom.tasks import Task
 
-__all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "score"]
+__all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "logit_difference", "score"]
 
 LANGUAGE = ("bits-per-byte", "multiple-choice")
 
@@ -51,7 +52,7 @@ class Evaluation:
         from headroom.batches import collator_for
 
         reader = prepared.tokenizer if prepared.tokenizer is not None else collator_for(prepared)
-        return cls(tasks, reader, Settings.of(prepared.spec, prepared.tokenizer))
+        return cls(tasks, reader, Settings.of(prepared.spec))
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""
@@ -59,7 +60,12 @@ class Evaluation:
 
 
 def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], reader: Any, settings: Settings) -> Scores:
-    """The scores of one model on one task; see ``Evaluation`` for the arguments and for more than one."""
+    """The scores of one model on one task; see ``Evaluation`` for more than one. An ``ImageSpec`` will do as reader."""
+    from headroom.batches import ImageCollator
+    from headroom.model_spec import ImageSpec
+
+    if isinstance(reader, ImageSpec):
+        reader = ImageCollator(reader, model.config.num_channels)
     return Evaluation([(task, examples)], reader, settings).score(model)[task.name]
 
 

@@ -91,7 +91,7 @@ class LanguageTasks:
                 tokenizer=self.tokenizer,
                 batch_size=self.settings.batch_size,
                 max_length=self.settings.max_length,
-                prefix_token_id=self.settings.start,
+                prefix_token_id=self.tokenizer.eos_token_id if self.settings.ends_first else None,
             )
             live.known = self.known
             answers = evaluator.evaluate(live, {"tasks": self.kept, "groups": {}, "group_map": {}}, bootstrap_iters=0)

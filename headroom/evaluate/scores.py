@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,16 +23,17 @@ class Settings:
     max_length: int | None = None  # tokens of one input; None: what the model's config and tokenizer allow
     max_new_tokens: int = 64  # of a translation; never more than twice its source and ten, see translation.py
     beams: int = 1  # 1 is greedy decoding
-    start: int | None = None  # token in front of a text scored as a whole; None: the tokenizer's start or end mark
+    ends_first: bool = (
+        False  # a text scored as a whole follows the end mark; otherwise the start mark, where there is one
+    )
 
     @classmethod
-    def of(cls, spec: ModelSpec, tokenizer: Any = None) -> Settings:
+    def of(cls, spec: ModelSpec) -> Settings:
         """The settings of an entry of ``params.yaml: models``."""
         how = spec.evaluate
         beams = how.beams if how.decoding == "beam" else 1
         # Language models trained here saw the end mark between texts, and never the start mark.
-        start = tokenizer.eos_token_id if spec.train and tokenizer is not None else None
-        return cls(how.batch, spec.length, how.max_new_tokens, beams, start)
+        return cls(how.batch, spec.length, how.max_new_tokens, beams, ends_first=spec.train is not None)
 
 
 @dataclass(frozen=True)
