@@ -1,0 +1,101 @@
+"""One chart: retained quality against the share removed, for the methods of one group on one task."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
+from headroom.site.svg import embed
+
+SIZE = (5.6, 3.5)
+LOWEST = -0.12  # a curve far below chance leaves the chart; the table under it has the numbers
+
+SETTINGS = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": FAINT,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "text.color": FAINT,
+    "path.simplify": False,
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What to draw: curve rows by method, in the order in which they are drawn."""
+
+    name: str  # unique on the page, letters, digits and dashes
+    axis: str
+    curves: dict[str, Sequence[Any]]
+    keys: dict[str, str]  # a safe identifier for every method
+    stochastic: frozenset[str]
+
+
+def draw(chart: Chart) -> str:
+    """The chart as SVG for the inside of a page: the same bytes for the same rows."""
+    with matplotlib.rc_context(SETTINGS | {"svg.hashsalt": chart.name}):
+        figure, axes = plt.subplots(figsize=SIZE)
+        _frame(axes, chart)
+        for method in sorted(chart.curves, key=lambda name: name not in chart.stochastic):
+            series = f"{chart.name}--{chart.keys[method]}"
+            (_band if method in chart.stochastic else _line)(axes, series, method, chart.curves[method])
+        figure.subplots_adjust(left=0.085, right=0.985, top=0.95, bottom=0.145)
+        target = io.StringIO()
+        figure.savefig(target, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+    return embed(target.getvalue(), f"{chart.name}-title")
+
+
+def _frame(axes: Any, chart: Chart) -> None:
+    end = max(row.share for rows in chart.curves.values() for row in rows)
+    right = 1.0 if end > 0.8 else end
+    least = min(row.retained for rows in chart.curves.values() for row in rows)
+    axes.set(xlim=(0, right * 1.015), ylim=(LOWEST if least < 0 else -0.02, 1.06), xlabel=f"{chart.axis}, %")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["chance", "25", "50", "75", "dense"])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
+    axes.tick_params(length=0, pad=5)
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    (dense,) = axes.plot([0, right * 1.015], [1, 1], color=INK, linewidth=0.9)
+    dense.set_gid(f"{chart.name}-dense")
+
+
+def _band(axes: Any, series: str, method: str, rows: Sequence[Any]) -> None:
+    """A random method: the range of its draws, and the middle draw."""
+    shares, colour = [row.share for row in rows], look(method).value
+    area = axes.fill_between(
+        shares, [row.least for row in rows], [row.most for row in rows], color=colour, alpha=0.2, linewidth=0
+    )
+    area.set_gid(f"{series}--band")
+    (middle,) = axes.plot(shares, [row.middle for row in rows], color=colour, linewidth=1.2, dashes=PATTERNS["dot"])
+    middle.set_gid(f"{series}--line")
+
+
+def _line(axes: Any, series: str, method: str, rows: Sequence[Any]) -> None:
+    """Any other method: a line, an interval at every point, and a hollow mark where it ends at the floor."""
+    style = look(method)
+    shares, kept = [row.share for row in rows], [row.retained for row in rows]
+    bars = axes.vlines(shares, [row.low for row in rows], [row.high for row in rows], color=style.value, linewidth=2.4)
+    bars.set(alpha=0.28, gid=f"{series}--bars")
+    (line,) = axes.plot(shares, kept, color=style.value, linewidth=1.5, marker=style.marker, markersize=4.2)
+    line.set(
+        gid=f"{series}--line", markeredgewidth=0, markevery=[i for i, row in enumerate(rows) if 0 < row.target < 1]
+    )
+    if PATTERNS[style.dash]:
+        line.set_dashes(PATTERNS[style.dash])
+    if rows[-1].target == 1:
+        (floor,) = axes.plot(
+            shares[-1:], kept[-1:], color=style.value, marker=style.marker, markersize=4.6, linewidth=0
+        )
+        floor.set(gid=f"{series}--floor", markerfacecolor="none", markeredgewidth=1.1, clip_on=False)

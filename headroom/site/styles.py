@@ -1,0 +1,64 @@
+"""Colour, marker and dash of every method: one table, so that a method looks the same in every chart, for ever.
+
+A method that is not in the table takes its look from a hash of its name, never from its place among the others: a
+filter or a new method must not repaint an old one. When two look alike, add a line here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import product
+
+# Eight colours that stay apart for colour-blind readers, dark enough for a light page. page.css holds the pairs for the
+# dark one; charts carry these values and svg.py turns them into the variables --c1 to --c8.
+COLOURS = ("#0b6fae", "#c8500a", "#0a7f5d", "#a8478a", "#9a6b00", "#2f8fc4", "#6a55b4", "#7a828c")
+INK, FAINT, LINE = "#202428", "#6a727c", "#dfe3e7"  # --ink, --faint, --line of page.css
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+DASHES = ("solid", "long", "dot")
+PATTERNS: dict[str, tuple[float, ...]] = {"solid": (), "long": (5, 2), "dot": (1.4, 1.6)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn: index of its colour, matplotlib's marker, name of its dash."""
+
+    colour: int
+    marker: str
+    dash: str
+
+    @property
+    def value(self) -> str:
+        """The colour itself."""
+        return COLOURS[self.colour]
+
+
+LOOKS = {
+    "michel-greedy": Look(0, "o", "solid"),
+    "layer-similarity": Look(1, "s", "solid"),
+    "magnitude-heads": Look(2, "^", "solid"),
+    "shallowest-first": Look(3, "<", "dot"),
+    "deepest-first": Look(4, "v", "long"),
+    "layer-similarity-mlp": Look(5, "D", "solid"),
+    "layer-similarity-block": Look(6, "P", "solid"),
+    "layer-similarity-joint": Look(3, "X", "long"),
+    "voita-l0": Look(6, "X", "long"),
+    "voting-to-stay": Look(5, "P", "long"),
+    "random-heads": Look(7, "", "dot"),
+    "random-attention": Look(7, "", "dot"),
+    "random-mlp": Look(7, "", "dot"),
+    "random-block": Look(7, "", "dot"),
+    "random-joint": Look(7, "", "dot"),
+    "dense": Look(7, "", "solid"),
+}
+
+_SPARE = [Look(*parts) for parts in product(range(7), MARKERS, DASHES)]
+
+
+def look(method: str) -> Look:
+    """The look of a method, whatever else is on the page."""
+    if method in LOOKS:
+        return LOOKS[method]
+    digest = hashlib.sha256(method.encode()).digest()
+    return _SPARE[int.from_bytes(digest[:4], "big") % len(_SPARE)]
