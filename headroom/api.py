@@ -1,0 +1,277 @@
+"""All that a method file imports: units, plans, and what the harness offers a method.
+
+Nothing here imports torch, so that tables and pages can speak of units and plans without it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    Batch = dict[str, Tensor]
+
+
+class Grain(StrEnum):
+    """The kind of unit that is removed."""
+
+    HEAD = "head"
+    KV_GROUP = "kv_group"
+    ATTENTION = "attention"
+    MLP = "mlp"
+    BLOCK = "block"
+
+
+class Track(StrEnum):
+    """What a method needs: forward passes, gradients, or training of the weights."""
+
+    FORWARD = "forward"
+    GRADIENT = "gradient"
+    TRAINED = "trained"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One attention or MLP module, or one block, of the dense model.
+
+    ``stack`` is ``encoder`` or ``decoder``; ``kind`` is ``self``, ``cross``, ``mlp`` or ``block``; ``layer``
+    counts from 0 in the dense model and keeps its meaning after any removal.
+    """
+
+    stack: str
+    kind: str
+    layer: int
+
+    def __str__(self) -> str:
+        return f"{self.stack}.{self.kind}.{self.layer}"
+
+    def __lt__(self, other: Site) -> bool:
+        return self.place < other.place
+
+    @property
+    def place(self) -> tuple[int, str, str]:
+        """Lowest layer first, then encoder before decoder: the order in which ties are broken."""
+        return (self.layer, {"encoder": "0", "decoder": "1"}.get(self.stack, self.stack), self.kind)
+
+    @classmethod
+    def parse(cls, text: str) -> Site:
+        """The inverse of ``str``. Raises ``ValueError`` when the text names no site."""
+        stack, kind, layer = text.split(".")
+        return cls(stack, kind, int(layer))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What can be removed: a head or KV group of a site, or a whole attention, MLP or block."""
+
+    site: Site
+    grain: Grain
+    index: int = 0
+
+    def __str__(self) -> str:
+        tail = f".{self.index}" if self.grain in (Grain.HEAD, Grain.KV_GROUP) else ""
+        return f"{self.grain}:{self.site}{tail}"
+
+    def __lt__(self, other: Unit) -> bool:
+        return self.place < other.place
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        return (*self.site.place, self.grain.value, self.index)
+
+    @classmethod
+    def parse(cls, text: str) -> Unit:
+        """The inverse of ``str``, e.g. ``head:encoder.self.3.5``. Raises ``ValueError`` otherwise."""
+        grain, _, place = text.partition(":")
+        parts = place.split(".")
+        index = int(parts.pop()) if len(parts) == 4 else 0
+        return cls(Site.parse(".".join(parts)), Grain(grain), index)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to remove at one operating point."""
+
+    target: float  # share of the removable units asked for, 0 to 1
+    drop: frozenset[Unit] = frozenset()  # empty means the dense model
+    weights: Path | None = None  # trained weights of the dense shape; only from methods of the trained track
+    note: str = ""  # why fewer or more than asked; empty otherwise
+    label: str = ""  # names a point outside the series, e.g. "floor:encoder.self"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a method may know of a model before it asks for it."""
+
+    family: str  # "bert", "llama", ...
+    purpose: str  # "translation", "classification", "image-classification" or "language"
+    sites: Mapping[Site, int]  # heads at each attention site
+    groups: Mapping[Site, int]  # KV groups at each attention site; equal to heads without grouped queries
+    grains: tuple[Grain, ...]  # what can be removed from it
+
+
+Scores = dict[Site, "Tensor"]  # one value per unit of the site, shape (units at the site,)
+
+
+@dataclass(frozen=True)
+class Units:
+    """The removable units of one cell, in the order in which ties are broken."""
+
+    all: tuple[Unit, ...]
+    parameters: Mapping[Unit, int] = field(default_factory=dict)  # weights that go with each unit
+    device: str = "cpu"  # where the model is, so that scores are made beside it
+
+    def __iter__(self) -> Iterator[Unit]:
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    @property
+    def sites(self) -> dict[Site, list[Unit]]:
+        """The units of each site, in index order."""
+        found: dict[Site, list[Unit]] = {}
+        for unit in self.all:
+            found.setdefault(unit.site, []).append(unit)
+        return found
+
+    def zeros(self) -> Scores:
+        """A score of zero for every unit."""
+        import torch
+
+        return {site: torch.zeros(len(units), device=self.device) for site, units in self.sites.items()}
+
+    def count(self, target: float) -> int:
+        """How many units a target stands for: the floor, as in Michel's released code."""
+        return int(target * len(self) + 1e-9)
+
+    def order(self, scores: Mapping[Site, Tensor]) -> list[Unit]:
+        """Units from the least to the most important; ties by lowest layer, then lowest index.
+
+        Raises ``ValueError`` when a score is missing, of the wrong shape, or not a number.
+        """
+        value = {}
+        for site, units in self.sites.items():
+            if site not in scores or scores[site].numel() != len(units):
+                raise ValueError(f"scores must hold {len(units)} values for {site}")
+            value.update(zip(units, scores[site].detach().double().flatten().tolist(), strict=True))
+        bad = [str(unit) for unit in self.all if value[unit] != value[unit]]
+        if bad:
+            raise ValueError(f"{len(bad)} of {len(self)} scores are NaN, first {bad[0]}")
+        return sorted(self.all, key=lambda unit: (value[unit], unit.place))
+
+    def lowest(self, scores: Mapping[Site, Tensor], target: float) -> frozenset[Unit]:
+        """The ``target`` share of units with the lowest scores."""
+        return frozenset(self.order(scores)[: self.count(target)])
+
+    def first(self, order: Sequence[Unit], target: float) -> frozenset[Unit]:
+        """The ``target`` share of units from the front of a removal order."""
+        return frozenset(order[: self.count(target)])
+
+
+class Gates(ABC):
+    """One multiplier per unit, all ones, in front of every output projection; differentiable."""
+
+    @abstractmethod
+    def slopes(self, loss: Tensor) -> Scores:
+        """d loss / d gate for every site, from one backward pass.
+
+        Shapes: ``per="batch"`` (units,), ``per="example"`` (batch, units), ``per="token"`` (batch, tokens, units).
+        """
+
+
+class Stream(ABC):
+    """The residual stream around every site during the last forward pass."""
+
+    @abstractmethod
+    def around(self, site: Site) -> tuple[Tensor, Tensor]:
+        """Stream before and after the sublayer or block, norm and residual included: both (tokens, width), pads left out."""
+
+
+class Context(ABC):
+    """What the harness offers a method. Evaluation data, clocks, devices and paths are out of reach."""
+
+    model: nn.Module  # a private copy of the dense model, in eval mode
+    info: ModelInfo
+    units: Units
+    params: Any  # the method's own Params, with params.yaml applied
+    seed: int  # calibration seed of this run
+    rng: torch.Generator  # seeded with it, on the CPU
+
+    @abstractmethod
+    def calibration(self, examples: int, batch_size: int = 32) -> Iterator[Batch]:
+        """Batches of ``examples`` calibration examples (fewer if there are fewer), drawn with the seed, same for all methods."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Task loss, summed over the examples of the batch (each example's own mean), so results do not depend on batch size."""
+
+    @abstractmethod
+    def logits(self, batch: Batch) -> Tensor:
+        """The model's output scores on a batch."""
+
+    @abstractmethod
+    def gates(
+        self, per: Literal["batch", "example", "token"] = "batch", values: Callable[[Site], Tensor] | None = None
+    ) -> AbstractContextManager[Gates]:
+        """Gate every unit for the length of a ``with`` block. ``values`` gives own (trainable) gates, shape (units,)."""
+
+    @abstractmethod
+    def silenced(self, units: Iterable[Unit]) -> AbstractContextManager[None]:
+        """Hold these units at zero for the length of a ``with`` block."""
+
+    @abstractmethod
+    def stream(self) -> AbstractContextManager[Stream]:
+        """Watch the residual stream for the length of a ``with`` block."""
+
+    @abstractmethod
+    def weights(self, unit: Unit) -> dict[str, Tensor]:
+        """The weights that go with a unit: ``query``, ``key``, ``value`` rows and ``out`` columns, or all of a sublayer."""
+
+    @abstractmethod
+    def train(self, objective: Callable[[Batch], Tensor], steps: int, extra: Iterable[nn.Parameter] = ()) -> Path:
+        """Train the private copy (and ``extra`` parameters) with the harness's loop; returns the weights for ``Plan.weights``."""
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """One line for the record and the log."""
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """A method without parameters."""
+
+
+class Method(ABC):
+    """Decide which attention units a model can lose. One subclass per file in ``methods/``."""
+
+    name: str  # "michel-greedy": the file stem with dashes
+    title: str  # as people write it: "Michel et al., greedy"
+    paper: str  # "arXiv:1905.10650", or "none" for a baseline
+    track: Track = Track.FORWARD
+    Params: type = NoParams  # frozen dataclass of defaults; params.yaml overrides them
+    stochastic: bool = False  # True: the seed is a random draw, not a calibration sample
+    calibrated: bool = True  # False: the plan depends on neither seed nor data, so one run is enough
+
+    def __init__(self, params: Any = None) -> None:
+        self.params = params if params is not None else self.Params()
+
+    @abstractmethod
+    def removes(self) -> tuple[Grain, ...]:
+        """The grains of the units this method removes. HEAD becomes KV_GROUP on models with grouped queries."""
+
+    def supports(self, model: ModelInfo) -> str | None:
+        """None, or one sentence saying why this model is out of reach."""
+        return None
+
+    @abstractmethod
+    def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
+        """Yield one plan per target, in order, and any natural points of its own. Leave ``ctx.model`` as you found it."""

@@ -1,0 +1,194 @@
+"""The command line. Imports torch only inside the commands that need it, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from headroom.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="How much of a transformer's attention can go, which part, by which method, and what does that buy?",
+)
+stage = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a time; see dvc.yaml.")
+app.add_typer(stage, name="stage")
+
+ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
+ROOT_PARAMS = Path("params.yaml")
+
+out, err = Console(), Console(stderr=True)
+
+
+@app.command("list")
+def list_everything(params: ParamsFile = ROOT_PARAMS) -> None:
+    """The methods, models and tasks there are, and which of them a profile runs."""
+    from headroom.listing import methods_table, models_table, tasks_table
+
+    for table in (methods_table(params), models_table(params), tasks_table()):
+        out.print(table)
+
+
+check = typer.Typer(no_args_is_help=True, help="Look for mistakes without running anything.")
+app.add_typer(check, name="check")
+
+
+@check.command("params")
+def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
+    """Every key and value of a params.yaml, its methods, tasks and data, and that dvc.yaml belongs to it."""
+    from headroom.preflight import preflight
+
+    preflight(params)
+    out.print(f"{params}: in order.")
+
+
+@app.command()
+def sync() -> None:
+    """Write every dvc.yaml from its params.yaml."""
+    from headroom.sync import sync as write
+
+    for path in write():
+        out.print(f"wrote {path}")
+
+
+@app.command()
+def status(params: ParamsFile = ROOT_PARAMS) -> None:
+    """What is done, running, failed or stale, cell by cell."""
+    from headroom.overview import overview
+
+    table, failed = overview(params)
+    out.print(table)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def prune(
+    model: Annotated[str, typer.Option(help="a folder with a model, or a Hub id")],
+    method: Annotated[str, typer.Option(help="see `headroom list`")],
+    target: Annotated[float, typer.Option(help="share of the units to remove, above 0 and below 1")],
+    out_folder: Annotated[Path, typer.Option("--out", help="where the smaller model goes")],
+    task: Annotated[str | None, typer.Option(help="a task to calibrate on and to report quality for")] = None,
+    revision: Annotated[str | None, typer.Option(help="commit of a Hub id, 40 hex digits")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of local data; else HEADROOM_DATA")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
+    seed: int = 0,
+    threads: int = 2,
+    trust_remote_code: Annotated[bool, typer.Option(help="run python code that comes with a Hub model")] = False,
+) -> None:
+    """Shrink a model of your own: a physically smaller model that loads again, measured beside the dense one."""
+    from headroom.prune import Request, prune as shrink
+
+    request = Request(model, method, target, out_folder, task, revision, data, set_ or [], seed, threads, trust_remote_code)
+    out.print(shrink(request))
+
+
+@stage.command("machine")
+def stage_machine(params: ParamsFile = ROOT_PARAMS) -> None:
+    """Check the params and note what runs here."""
+    from headroom.measure.machine import machine
+    from headroom.params import load
+    from headroom.preflight import preflight
+    from headroom.records import write
+
+    preflight(params)
+    profile = load(params)
+    found = machine(profile.run.threads)
+    write(profile.machine, found)
+    write(profile.results / "machines" / f"{found.fingerprint}.json", found)
+
+
+@stage.command("prepare")
+def stage_prepare(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
+    """Fetch or train a dense model and write its data splits."""
+    from headroom.params import load
+    from headroom.prepare import prepare
+
+    profile = load(params)
+    set_threads(profile.run.threads)
+    prepare(model, profile.models[model], profile.model_folder(model), profile.data, profile.run.threads)
+
+
+@stage.command("quality")
+def stage_quality(method: str, model: str, params: ParamsFile = ROOT_PARAMS, strict: bool = False) -> None:
+    """Compute the plans of a cell and score each on every task of the model."""
+    from headroom.params import load
+
+    profile = load(params)
+    set_threads(profile.run.threads)
+    from headroom.stages.quality import run
+
+    record = run(profile, str(params), method, model)
+    if record.status == "failed":
+        err.print(f"[bold]{method} on {model} failed:[/] {record.reason}", soft_wrap=True)
+        raise typer.Exit(1 if strict else 0)
+
+
+@stage.command("speed")
+def stage_speed(method: str, model: str, params: ParamsFile = ROOT_PARAMS) -> None:
+    """Time the removed models of a cell against the dense one."""
+    from headroom.params import load
+
+    profile = load(params)
+    set_threads(profile.run.threads)
+    from headroom.stages.speed import run
+
+    run(profile, str(params), method, model)
+
+
+@stage.command("collect")
+def stage_collect(params: ParamsFile = ROOT_PARAMS) -> None:
+    """Join the records of the listed cells into tables."""
+    from headroom.params import load
+    from headroom.stages.collect import run
+
+    run(load(params))
+
+
+@stage.command("site")
+def stage_site(params: ParamsFile = ROOT_PARAMS) -> None:
+    """Render the tables as static pages."""
+    from headroom.params import load
+    from headroom.site import build
+
+    profile = load(params)
+    build(profile.profile, profile.results, profile.site)
+
+
+def set_threads(threads: int) -> None:
+    """Before torch's first operation, since trainings differ between thread counts."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def main() -> None:
+    """The entry point: a user's mistake is one message, a bug is a traceback."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for chatty in ("httpx", "datasets", "lm_eval", "accelerate", "filelock"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    try:
+        app()
+    except UserError as error:
+        fail(str(error), 2)
+    except KeyboardInterrupt:
+        fail("Stopped. Every finished point is kept; run the same command again to go on.", 130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again: finished points are kept.", 1)
+
+
+def fail(message: str, code: int) -> None:
+    err.print(message, style="bold", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(code)

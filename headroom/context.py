@@ -1,0 +1,110 @@
+"""What a method gets to see of a model: gates, the stream, calibration examples, and a counter on every pass."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+
+from headroom import api, attention
+from headroom.api import Gates, Grain, ModelInfo, Scores, Site, Unit, Units
+from headroom.batches import Collator, batches, per_example_loss
+from headroom.errors import UserError
+
+
+class Passes:
+    """Examples that went through the model, forward and backward, and optimizer steps: counted, not claimed."""
+
+    def __init__(self) -> None:
+        self.forward = self.backward = self.updates = 0
+
+
+class CountedGates(Gates):
+    """Gates whose backward passes are counted."""
+
+    def __init__(self, inner: Gates, passes: Passes, last_batch: list[int]) -> None:
+        self.inner, self.passes, self.last_batch = inner, passes, last_batch
+
+    def slopes(self, loss: Tensor) -> Scores:
+        self.passes.backward += self.last_batch[0]
+        return self.inner.slopes(loss)
+
+
+class HarnessContext(api.Context):
+    """The one implementation of :class:`headroom.api.Context`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        grains: tuple[Grain, ...],
+        examples: Dataset,
+        collator: Collator,
+        params: Any,
+        seed: int,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.model = copy.deepcopy(model).eval()
+        anatomy = attention.anatomy(self.model)
+        self.info: ModelInfo = anatomy.info
+        units = anatomy.units(resolved(grains, self.info))
+        self.units = Units(units, {unit: anatomy.parameters(unit) for unit in units}, str(device_of(model)))
+        self.params, self.seed, self.say = params, seed, say  # type: ignore[method-assign]
+        self.rng = torch.Generator().manual_seed(seed)
+        self.passes = Passes()
+        self._anatomy, self._examples, self._collator = anatomy, examples, collator
+        self._last_batch = [0]
+
+    def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
+        for batch in batches(self._examples, self._collator, batch_size, seed=self.seed, examples=examples):
+            yield {name: value.to(self.units.device) for name, value in batch.items()}
+
+    def loss(self, batch: dict[str, Tensor]) -> Tensor:
+        self._count(batch)
+        return per_example_loss(self.model, batch).sum()
+
+    def logits(self, batch: dict[str, Tensor]) -> Tensor:
+        self._count(batch)
+        with torch.inference_mode():
+            return self.model(**batch).logits
+
+    def _count(self, batch: dict[str, Tensor]) -> None:
+        self._last_batch[0] = len(next(iter(batch.values())))
+        self.passes.forward += self._last_batch[0]
+
+    @contextmanager
+    def gates(
+        self, per: Literal["batch", "example", "token"] = "batch", values: Callable[[Site], Tensor] | None = None
+    ) -> Iterator[Gates]:
+        with attention.gate(self.model, self.units.all, per=per, values=values) as gates:
+            yield CountedGates(gates, self.passes, self._last_batch)
+
+    def silenced(self, units: Iterable[Unit]) -> AbstractContextManager[None]:
+        return attention.mask(self.model, list(units))
+
+    def stream(self) -> AbstractContextManager[api.Stream]:
+        return attention.watch(self.model)
+
+    def weights(self, unit: Unit) -> dict[str, Tensor]:
+        return {name: tensor.detach() for name, tensor in self._anatomy.weights(unit).items()}
+
+    def train(self, objective: Callable[[Any], Tensor], steps: int, extra: Iterable[nn.Parameter] = ()) -> Path:
+        raise UserError("Training methods are not part of this release; a method may use gradients, not updates.")
+
+    def say(self, text: str) -> None:
+        """Replaced in the constructor by the stage's own voice."""
+
+
+def resolved(grains: Iterable[Grain], info: ModelInfo) -> tuple[Grain, ...]:
+    """HEAD means a KV group where queries are grouped: only then do weights and cache fall with it."""
+    grouped = any(info.groups[site] != heads for site, heads in info.sites.items())
+    return tuple(Grain.KV_GROUP if grain is Grain.HEAD and grouped else grain for grain in grains)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

@@ -1,0 +1,32 @@
+"""The files that can change a number: DVC's deps of a cell, and part of the key of everything the journal keeps."""
+
+from pathlib import Path
+
+from headroom.project import root
+
+QUALITY = (
+    "headroom/api.py",
+    "headroom/attention",
+    "headroom/batches.py",
+    "headroom/context.py",
+    "headroom/evaluate",
+    "headroom/stages/bench.py",
+    "headroom/stages/plans.py",
+)
+PREPARE = (
+    "headroom/batches.py",
+    "headroom/data.py",
+    "headroom/models.py",
+    "headroom/prepare.py",
+    "headroom/tokenize.py",
+    "headroom/train.py",
+)
+SPEED = ("headroom/attention", "headroom/measure", "headroom/stages/speed.py")
+COLLECT = ("headroom/records.py", "headroom/stats.py", "headroom/tables")
+SITE = ("headroom/site",)
+
+
+def files(names: tuple[str, ...]) -> list[Path]:
+    """The engine's files and folders in the installed package, wherever the project is."""
+    package = Path(__file__).resolve().parent.parent
+    return [package / name if (package / name).exists() else root() / name for name in names]

@@ -1,0 +1,78 @@
+"""Turn what pydantic found wrong in a YAML file into a sentence: file, key, value, what is allowed, near match."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from headroom.errors import UserError, suggest
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises ``UserError`` naming the file and line when there is none."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file. Name one with --params, or go to the project's root.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not readable as YAML: {getattr(error, 'problem', error)}.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds {type(content).__name__}, wanted a mapping of keys to values.")
+    return content
+
+
+def validated(kind: type[S], content: Mapping[str, Any], where: str) -> S:
+    """``content`` as a checked model. Raises ``UserError`` for the first thing wrong, located under ``where``."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise UserError(sentence(error, kind, where)) from None
+
+
+def sentence(error: ValidationError, kind: type[BaseModel], where: str) -> str:
+    """The first finding in the words of the house."""
+    first = error.errors()[0]
+    key, given = written(first["loc"]), first["input"]
+    if first["type"] == "extra_forbidden":
+        owner = owner_of(kind, first["loc"][:-1])
+        allowed = suggest(str(first["loc"][-1]), owner.model_fields) if owner else ""
+        return f"{where}: {key}: unknown key. {allowed}"
+    if first["type"] == "missing":
+        return f"{where}: {key}: this key is missing; add it."
+    if first["type"] == "literal_error":
+        choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        return f"{where}: {key} is {given!r}. {suggest(str(given), choices)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {key} is {given!r}; {message[0].lower()}{message[1:]}."
+
+
+def written(location: tuple[int | str, ...]) -> str:
+    """``("run", "targets", 2)`` as ``run.targets[2]``."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "the file"
+
+
+def owner_of(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The model class that a location leads to, as far as it can be followed."""
+    for part in location:
+        field = kind.model_fields.get(str(part))
+        nested = models_in(field.annotation) if field else models_in(kind)
+        if not nested:
+            return kind if not field else None
+        kind = nested[0]
+    return kind
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The pydantic models inside a type such as ``dict[str, ModelSpec] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in getattr(annotation, "__args__", ()) for found in models_in(part)]

@@ -1,0 +1,117 @@
+"""What a profile runs: ``params.yaml``, checked, with every error located."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from headroom.errors import UserError
+from headroom.located import read_yaml, validated
+from headroom.model_spec import ModelSpec
+
+
+class Section(BaseModel):
+    """A part of params.yaml; an unknown key is an error, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Run(Section):
+    """What is asked of every cell."""
+
+    threads: int = Field(2, ge=1, description="torch threads; trainings differ between thread counts, so it is pinned")
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="calibration seeds")
+    draws: int = Field(5, ge=1, description="draws of a random method")
+    targets: tuple[float, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")
+    plan_seconds: float = Field(900, gt=0, description="a method that yields no plan for so long has failed")
+    resamples: int = Field(1000, ge=100, description="bootstrap resamples behind an interval")
+
+    @field_validator("targets")
+    @classmethod
+    def shares(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
+        if list(targets) != sorted(set(targets)):
+            raise ValueError("targets must rise, each named once")
+        return targets
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def inside(cls, targets: Any) -> Any:
+        for place, target in enumerate(targets if isinstance(targets, list | tuple) else []):
+            if not isinstance(target, int | float) or not 0 < target <= 1:
+                raise ValueError(
+                    f"targets[{place}] is {target!r}, but a target is the share of units to remove,"
+                    " above 0 and below 1 (or 1 itself, the floor)"
+                )
+        return targets
+
+
+class Work(Section):
+    """One thing to time."""
+
+    kind: Literal["encode", "prefill", "decode", "generate", "images"]
+    batch: int = Field(ge=1)
+    length: int = Field(0, ge=0, description="tokens of input or context; 0 for images")
+
+
+class Speed(Section):
+    """How removed models are timed against the dense one."""
+
+    targets: tuple[float, ...] = (0.25, 0.5, 0.75)
+    pairs: int = Field(15, ge=15, description="interleaved pairs; fewer cannot show a difference of 5 %")
+    works: dict[str, tuple[Work, ...]] = Field(description="workloads by the model's purpose")
+
+
+class Params(Section):
+    """A whole profile."""
+
+    profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    results: Path
+    work: Path
+    site: Path
+    data: Path | None = Field(None, description="folder of local data; the environment's HEADROOM_DATA comes first")
+    run: Run
+    speed: Speed
+    methods: dict[str, dict[str, Any] | None]
+    models: dict[str, ModelSpec]
+
+    @field_validator("results", "work", "site")
+    @classmethod
+    def inside(cls, path: Path) -> Path:
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError("the folder must lie inside the project")
+        return path
+
+    @field_validator("methods")
+    @classmethod
+    def dense_present(cls, methods: dict[str, Any]) -> dict[str, Any]:
+        if "dense" not in methods:
+            raise ValueError("the dense model is point zero of every series; add the line `dense: {}`")
+        return methods
+
+    def model_folder(self, model: str) -> Path:
+        return self.work / "models" / model
+
+    def quality_record(self, model: str, method: str) -> Path:
+        return self.results / "quality" / model / f"{method}.json"
+
+    def speed_record(self, model: str, method: str) -> Path:
+        return self.work / "speed" / model / f"{method}.json"
+
+    def scores(self, model: str, method: str) -> Path:
+        return self.work / "scores" / model / f"{method}.npz"
+
+    @property
+    def machine(self) -> Path:
+        return self.results / "machine.json"
+
+
+def load(path: Path) -> Params:
+    """A profile's params. Raises ``UserError`` that names the file, the key, what is allowed and the near match."""
+    content = read_yaml(path)
+    params = validated(Params, content, str(path))
+    for name in (*params.methods, *params.models):
+        if not name.replace("-", "").isalnum() or name != name.lower():
+            raise UserError(f"{path}: {name!r}: a name is made of lower-case letters, digits and dashes.")
+    return params

@@ -1,0 +1,14 @@
+"""Where the project is: the folder that holds ``methods/`` and ``params.yaml``."""
+
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def root() -> Path:
+    """The nearest folder upwards that is a Headroom project, else the one this package was installed from."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "methods").is_dir() and (folder / "params.yaml").is_file():
+            return folder
+    return Path(__file__).resolve().parent.parent

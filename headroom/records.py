@@ -1,0 +1,198 @@
+"""The JSON file of a cell: what one method did to one model. Schema, reading and writing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from headroom.errors import UserError
+
+SCHEMA_VERSION = 1
+
+R = TypeVar("R", bound=BaseModel)
+Status = Literal["ok", "unsupported", "failed"]
+Setting = Literal["as is", "recovered"]
+
+
+class Strict(BaseModel):
+    """A record refuses keys it does not know, so a typo is not silently lost."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class TaskScore(Strict):
+    """The quality of one removed model on one task."""
+
+    value: float = Field(description="metric over all evaluation examples, in the metric's unit")
+    low: float = Field(description="lower end of the 95 % bootstrap interval over examples")
+    high: float = Field(description="upper end of the 95 % bootstrap interval over examples")
+    difference: float = Field(description="value minus the dense model's value, same examples")
+    difference_low: float = Field(description="lower end of the paired 95 % bootstrap interval of the difference")
+    difference_high: float = Field(description="upper end of the paired 95 % bootstrap interval of the difference")
+    retained: float = Field(description="(value - chance) / (dense value - chance)")
+    retained_low: float = Field(description="lower end of the paired 95 % bootstrap interval of the retained quality")
+    retained_high: float = Field(description="upper end of the paired 95 % bootstrap interval of the retained quality")
+    examples: int = Field(description="evaluation examples scored")
+
+
+class Point(Strict):
+    """One (cell, target, seed)."""
+
+    target: float = Field(description="share of the removable units asked for, 0 to 1", ge=0, le=1)
+    seed: int = Field(description="calibration seed, or the draw of a random method")
+    label: str = Field("", description="names a point outside the series, e.g. floor:encoder.self")
+    status: Status
+    reason: str = Field("", description="one sentence when the status is not ok")
+    note: str = Field("", description="why the plan removes fewer or more units than asked")
+    units: int = Field(0, description="removable units of the method's grain")
+    units_removed: int = Field(0, description="units of them removed")
+    attention_parameters_removed: float = Field(0, description="share of the dense model's attention parameters")
+    parameters_removed: float = Field(0, description="share of all parameters of the dense model")
+    macs: float = Field(1, description="multiply-accumulates of one forward, share of the dense model's")
+    kv_bytes_per_token: int = Field(0, description="self-attention cache bytes per token and sequence, float32")
+    logit_difference: float = Field(0, description="largest difference of logits, masked against removed, one batch")
+    plan: list[str] = Field(default_factory=list, description="the removed units")
+    plan_hash: str = Field("", description="first 16 hex digits of the SHA-256 of the sorted plan and weights")
+    tasks: dict[str, TaskScore] = Field(default_factory=dict)
+
+
+class Cost(Strict):
+    """What a method spent on one seed, counted by the harness."""
+
+    seed: int
+    seconds: float = Field(description="wall-clock seconds of scoring, all targets together")
+    forward: int = Field(description="examples passed forward")
+    backward: int = Field(description="examples passed backward")
+    updates: int = Field(description="optimizer steps")
+    peak_memory_mb: float = Field(description="peak resident memory of the process, MiB")
+
+
+class TaskFacts(Strict):
+    """What a reader needs to judge the scores of a task."""
+
+    version: int
+    metric: str
+    better: Literal["higher", "lower"]
+    unit: str
+    chance: float
+    signature: str = Field(description="sacreBLEU signature, lm-eval task version, or decoding statement")
+    data_hash: str
+
+
+class Provenance(Strict):
+    """How to get the record again."""
+
+    command: str
+    commit: str
+    dirty: bool
+    versions: dict[str, str]
+    machine: str = Field(description="fingerprint, see machines/<fingerprint>.json")
+    threads: int
+    weight_hash: str = Field(description="SHA-256 of the dense weights")
+    date: str
+
+
+class CellRecord(Strict):
+    """Everything one method did to one model, quality side."""
+
+    schema_version: int = SCHEMA_VERSION
+    profile: str
+    method: str
+    title: str
+    paper: str
+    track: str
+    file: str = Field(description="the method's file, from the project root")
+    summary: str = Field(description="first line of the method file's docstring")
+    stochastic: bool = Field(False, description="the seed is a random draw")
+    parameters: dict[str, object] = Field(default_factory=dict)
+    model: str
+    family: str
+    grains: list[str]
+    setting: Setting = "as is"
+    status: Status
+    reason: str = Field("", description="one sentence when the status is not ok")
+    tasks: dict[str, TaskFacts] = Field(default_factory=dict)
+    points: list[Point] = Field(default_factory=list)
+    costs: list[Cost] = Field(default_factory=list)
+    provenance: Provenance
+
+
+class SpeedPoint(Strict):
+    """Removed against dense on one workload: ratios above 1 mean faster."""
+
+    target: float
+    label: str = ""
+    seed: int
+    plan_hash: str
+    work: Literal["encode", "prefill", "decode", "generate", "images"]
+    batch: int
+    length: int = Field(description="tokens of input (encode, prefill), context (decode), or 0 (images)")
+    dtype: str
+    pairs: int
+    speedup: float = Field(description="median of the pair ratios, process time on one thread")
+    speedup_low: float = Field(description="lower end of its 95 % interval")
+    speedup_high: float = Field(description="upper end of its 95 % interval")
+    wall_speedup: float = Field(description="median of the pair ratios, wall clock at the pinned threads")
+    dense_ms: float = Field(description="median milliseconds of one call of the dense model, process time, one thread")
+    removed_ms: float = Field(description="the same for the removed model")
+    ideal: float = Field(description="dense work / removed work: multiply-accumulates, or weight bytes when decoding")
+    per_second: float = Field(description="examples (encode, images) or tokens (prefill, decode, generate) a second, removed, wall")
+    noisy: bool = Field(description="the interval is wider than 10 % of the median")
+
+
+class SpeedRecord(Strict):
+    """Everything one method did to one model, speed side, on one machine."""
+
+    schema_version: int = SCHEMA_VERSION
+    profile: str
+    method: str
+    model: str
+    status: Status
+    reason: str = ""
+    machine: str
+    load_before: float
+    load_after: float
+    points: list[SpeedPoint] = Field(default_factory=list)
+    provenance: Provenance
+
+
+class Machine(Strict):
+    """The machine that speeds belong to."""
+
+    fingerprint: str
+    processor: str
+    cores: int
+    accelerator: str
+    driver: str
+    torch: str
+    threads: int
+    python: str
+    system: str
+
+
+def write(path: Path, record: BaseModel) -> None:
+    """Write a record whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path, kind: type[R]) -> R:
+    """Read and check a record. Raises ``UserError`` naming the file and the first wrong key."""
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{path}: {key or 'the file'}: {first['msg']}. Delete the file and run `dvc repro` to make it again."
+        ) from None

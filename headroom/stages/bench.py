@@ -1,0 +1,76 @@
+"""Measure one removed model: its quality on every task, what it lost in size, and that it agrees with the masked one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from torch import Tensor
+
+from headroom import attention
+from headroom.api import Unit
+from headroom.batches import Collator, batches, collator_for
+from headroom.evaluate import Settings, logit_difference, score
+from headroom.models import Prepared, load_prepared
+from headroom.tasks import Task, load_task
+
+
+class Bench:
+    """A prepared model with its tasks; loads what is asked for, when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.prepared: Prepared = load_prepared(folder)
+        self.folder = folder
+        self.tasks: list[Task] = [load_task(name) for name in self.prepared.spec.tasks]
+        self.settings = Settings.of(self.prepared.spec)
+        self._examples: dict[tuple[str, str], Dataset] = {}
+
+    def examples(self, task: str, split: str) -> Dataset:
+        if (task, split) not in self._examples:
+            self._examples[task, split] = Dataset.from_parquet(str(self.folder / "data" / task / f"{split}.parquet"))
+        return self._examples[task, split]
+
+    @cached_property
+    def collator(self) -> Collator:
+        return collator_for(self.prepared)
+
+    @property
+    def calibration(self) -> Dataset:
+        """What methods may look at: the calibration split of the model's first task."""
+        return self.examples(self.tasks[0].name, "calibrate")
+
+    @cached_property
+    def batch(self) -> dict[str, Tensor]:
+        """The batch on which sizes are counted and masked is compared with removed."""
+        return next(iter(batches(self.calibration, self.collator, 8)))
+
+    def removed(self, units: Iterable[Unit]) -> Any:
+        """A copy of the dense model without these units."""
+        model = copy.deepcopy(self.prepared.model)
+        attention.remove(model, list(units))
+        return model
+
+    def answer(self, units: Iterable[Unit]) -> dict[str, Any]:
+        """Statistics per example of every task (arrays), signatures, counts, and the largest logit difference."""
+        units = sorted(units)
+        model = self.removed(units)
+        found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
+        for task in self.tasks:
+            scores = score(model, task, self.examples(task.name, "evaluate"), self.feeder, self.settings)
+            found[f"stats:{task.name}"] = np.asarray(scores.stats, dtype=np.float64)
+            found["signatures"][task.name] = scores.signature
+            found["aggregates"][task.name] = scores.aggregate
+        found["counts"] = asdict(attention.count(model, self.batch))
+        found["logit_difference"] = logit_difference(self.prepared.model, model, units, self.batch)
+        return found
+
+    @property
+    def feeder(self) -> Any:
+        """The tokenizer, or what prepares images."""
+        return self.prepared.tokenizer if self.prepared.tokenizer is not None else self.prepared.processor

@@ -1,0 +1,28 @@
+"""Remove units in a random order: what a score has to beat. Each seed is one draw, nested over the targets."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from headroom.api import Context, Grain, Method, Plan
+
+
+class RandomHeads(Method):
+    name = "random-heads"
+    title = "Random"
+    paper = "none"
+    stochastic = True
+
+    @dataclass(frozen=True)
+    class Params:
+        remove: Literal["head", "attention", "mlp", "block"] = "head"
+
+    def removes(self) -> tuple[Grain, ...]:
+        return (Grain(self.params.remove),)
+
+    def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
+        score = {site: torch.rand(len(units), generator=ctx.rng) for site, units in ctx.units.sites.items()}
+        for target in targets:
+            yield Plan(target, ctx.units.lowest(score, target))
