@@ -1,0 +1,74 @@
+"""The machine that speeds belong to, without names of hosts or people. No torch needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from headroom.records import Machine
+
+
+def machine(threads: int) -> Machine:
+    """This machine with the pinned number of threads. The fingerprint is the same in every process.
+
+    It covers what speeds depend on: processor, cores, accelerator, driver, torch build, threads.
+    """
+    build = version("torch")
+    accelerator, driver = gpu(build)
+    facts = {
+        "processor": processor(),
+        "cores": cores(),
+        "accelerator": accelerator,
+        "driver": driver,
+        "torch": build,
+        "threads": threads,
+    }
+    text = "\n".join(f"{name}={value}" for name, value in facts.items())
+    return Machine(
+        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:12],
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        **facts,
+    )
+
+
+def processor() -> str:
+    """The processor's name as its maker writes it."""
+    known = Path("/proc/cpuinfo")
+    if known.is_file():
+        for line in known.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if platform.system() == "Darwin":
+        return answer("sysctl", "-n", "machdep.cpu.brand_string")
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def gpu(build: str) -> tuple[str, str]:
+    """Name and driver of the first NVIDIA GPU; empty when there is none or torch was built without."""
+    if build.endswith("+cpu"):
+        return "", ""
+    lines = answer("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").splitlines()
+    name, _, driver = lines[0].partition(",") if lines else ("", "", "")
+    return name.strip(), driver.strip()
+
+
+def answer(*command: str) -> str:
+    """What a program prints, or nothing when it is not there or fails."""
+    found = shutil.which(command[0])
+    if found is None:
+        return ""
+    done = subprocess.run([found, *command[1:]], capture_output=True, text=True, check=False, timeout=30)
+    return done.stdout.strip() if done.returncode == 0 else ""
