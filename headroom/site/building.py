@@ -64,10 +64,10 @@ def _environment() -> Environment:
 
 
 def _source(environment: Environment, name: str) -> str:
-    """A static file without the white space at the start of its lines: it stands inside the page."""
+    """A static file without indentation, empty lines and line comments: it stands inside the page."""
     assert environment.loader is not None
-    source = environment.loader.get_source(environment, name)[0]
-    return "\n".join(line.strip() for line in source.splitlines() if line.strip())
+    lines = [line.strip() for line in environment.loader.get_source(environment, name)[0].splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _copy(source: Path, out: Path) -> Download:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,9 @@ class Page:
     keys: dict[str, str]
     titles: dict[str, str]
     records: Records
-    tracks: list[str] = field(default_factory=list)
+    tracks: list[str]
+    difference: float  # largest logit difference, masked against removed
+    sources: dict[str, CellRecord]  # one record of every method: its file and paper
 
 
 def gather(profile: str, results: Path) -> Page:
@@ -86,7 +88,9 @@ def gather(profile: str, results: Path) -> Page:
     titles = {method: method for method in methods} | {r.method: r.title for r in tables["leaderboard"] if r.title}
     views = [_model(records, tables, model, place, keys) for place, model in enumerate(models)]
     tracks = list(dict.fromkeys(row.track for row in tables["leaderboard"] if row.track and row.method != DENSE))
-    return Page(profile, views, methods, keys, titles, records, sorted(tracks))
+    difference = max((row.logit_difference or 0.0 for row in tables["quality"]), default=0.0)
+    sources = {method: record for (_, method), record in records.cells.items()}
+    return Page(profile, views, methods, keys, titles, records, sorted(tracks), difference, sources)
 
 
 def _key(method: str, place: int) -> str:
