@@ -9,6 +9,7 @@ import os
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,13 +100,18 @@ def _made(task: Task, split: str, project: Path) -> dict[str, Dataset]:
     path = project / str(task.data.made)
     if not path.is_file():
         raise UserError(f"{task.file}: data.made is {task.data.made!r}, and there is no such file.")
-    make = runpy.run_path(str(path)).get("make")
-    if make is None:
-        raise UserError(f"{task.data.made}: make(seed) is missing; it returns the rows of every split.")
-    made = make(task.data.seed)
+    made = _run(path, task.data.seed)
     if split not in made:
         raise UserError(f"{task.file}: splits name {split!r}. {suggest(split, made)}")
     return {name: Dataset.from_list([_with_image(row) for row in rows]) for name, rows in made.items()}
+
+
+@lru_cache(maxsize=2)  # the tasks of a model often share a file
+def _run(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    make = runpy.run_path(str(path)).get("make")
+    if make is None:
+        raise UserError(f"{path}: make(seed) is missing; it returns the rows of every split.")
+    return make(seed)
 
 
 def _with_image(row: dict[str, Any]) -> dict[str, Any]:
