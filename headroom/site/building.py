@@ -15,13 +15,10 @@ from headroom.site.numbers import FILTERS
 from headroom.site.page import gather
 from headroom.site.styles import MARKERS, look
 from headroom.tables.load import profile_folder
+from headroom.tables.write import PARQUET
 
-DATA = [
-    f"{name}.{kind}"
-    for name in ("leaderboard", "quality", "throughput", "floors", "curves")
-    for kind in ("csv", "parquet")
-]
-DATA += ["summary.json", "dictionary.md", "dictionary.csv"]
+DATA = [f"{name}.{kind}" for name in PARQUET for kind in ("csv", "parquet")]
+DATA += ["curves.csv", "summary.json", "dictionary.md", "dictionary.csv"]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from headroom.site.svg import embed
 SIZE = (5.6, 3.5)
 LOWEST = -0.12  # a curve further below chance is drawn on this edge; the table under the chart has the numbers
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9,
     "axes.edgecolor": LINE,
@@ -38,7 +38,7 @@ class Chart:
 
     name: str  # unique on the page, letters, digits and dashes
     axis: str
-    curves: dict[str, Sequence[Any]]
+    curves: Mapping[str, Sequence[Any]]
     keys: dict[str, str]  # a safe identifier for every method
     stochastic: frozenset[str]
 

@@ -76,6 +76,11 @@ class Page:
     difference: float  # largest logit difference, masked against removed
     sources: dict[str, CellRecord]  # one record of every method: its file and paper
 
+    def machine(self, fingerprint: str) -> str:
+        """A machine as people call it."""
+        facts = self.records.machines.get(fingerprint)
+        return f"{facts.accelerator or facts.processor} ({fingerprint})" if facts else fingerprint
+
 
 def gather(profile: str, results: Path) -> Page:
     """Read the tables of a profile and the records behind them. Nothing is looked for that the tables do not list."""
@@ -122,7 +127,7 @@ def _task(
     dense = [r for r in mine["quality"] if r.task == task and r.target == 0 and r.status == "ok" and not r.label]
     dense.sort(key=lambda row: row.method != DENSE)
     kinds = [(setting, group) for setting in ("as is", "recovered") for group in GROUPS]
-    panels = []
+    panels: list[Panel] = []
     for setting, group in kinds:
         chosen = [row for row in rows if row.setting == setting and row.group == group]
         if chosen:

@@ -6,9 +6,10 @@ from statistics import median
 from typing import Any
 
 from headroom.records import CellRecord
+from headroom.stats import area
 from headroom.tables.curves import Curve, curve, series
 from headroom.tables.load import DENSE, Records
-from headroom.tables.measures import area, at
+from headroom.tables.measures import at
 
 SAME = "same targets"
 BETWEEN = "interpolated on the attention parameters removed, because the grains differ"

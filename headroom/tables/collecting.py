@@ -24,7 +24,7 @@ def collect(
     ``results`` holds the profile's folder, or is it. The cells are those of the two lists and never a glob: what is
     listed and absent becomes a row that says so. ``scores`` is the folder of per-example statistics, if there is one.
     """
-    records = load(profile, methods, models, results)
+    records = load(profile, methods, models, results, scores)
     quality, board = list(quality_rows(records)), leaderboard_rows(records)
     tables: dict[str, Sequence[Row]] = {
         "quality": quality,

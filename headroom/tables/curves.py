@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
-
-import numpy as np
+from statistics import fmean, median
 
 from headroom.records import CellRecord, Point
+from headroom.stats import over_seeds
 from headroom.tables.load import DENSE, Records
 from headroom.tables.rows import CurveRow, Group
 from headroom.tables.validate import checked
 
 ATTENTION = {"head", "kv_group", "attention"}
 AXES = {"attention": "attention parameters removed", "other": "all parameters removed"}
-# Student's t at 97.5 % by number of seeds: three seeds say little about a mean, and the interval must show it.
-STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
 @dataclass(frozen=True)
@@ -86,11 +83,10 @@ def curve(record: CellRecord, task: str, dense_kv: float = 0.0) -> Curve:
 
 
 def _step(target: float, points: list[Point], task: str) -> Step:
-    draws = {point.seed: point.tasks[task].retained for point in points}
-    mean = fmean(draws.values())
-    examples_low = fmean(point.tasks[task].retained_low for point in points)
-    examples_high = fmean(point.tasks[task].retained_high for point in points)
-    low, high = interval(list(draws.values()), mean, examples_low, examples_high)
+    scores = {point.seed: point.tasks[task] for point in points}
+    lows = [score.retained_low for score in scores.values()]
+    highs = [score.retained_high for score in scores.values()]
+    mean, low, high = over_seeds([score.retained for score in scores.values()], lows, highs)
     return Step(
         target,
         fmean(point.attention_parameters_removed for point in points),
@@ -99,17 +95,10 @@ def _step(target: float, points: list[Point], task: str) -> Step:
         mean,
         low,
         high,
-        examples_low,
-        examples_high,
-        draws,
+        fmean(lows),
+        fmean(highs),
+        {seed: score.retained for seed, score in scores.items()},
     )
-
-
-def interval(values: list[float], mean: float, low: float, high: float) -> tuple[float, float]:
-    """Examples and seeds together: their variances add, because the examples are the same for every seed."""
-    count = len(values)
-    seeds = STUDENT.get(count, 1.96) * stdev(values) / count**0.5 if count > 1 else 0.0
-    return mean - float(np.hypot(mean - low, seeds)), mean + float(np.hypot(high - mean, seeds))
 
 
 def kv_of_dense(records: Records, model: str) -> float:

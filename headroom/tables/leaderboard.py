@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from headroom.records import CellRecord
+from headroom.stats import area, over_seeds, paired_ranks, percentiles, ranks
 from headroom.tables.against_random import against_random
-from headroom.tables.curves import AXES, Curve, curve, interval, kv_of_dense, series
+from headroom.tables.curves import AXES, Curve, curve, kv_of_dense, series
 from headroom.tables.load import DENSE, Records, main_machine
-from headroom.tables.measures import area, at, places, removable
+from headroom.tables.measures import at, removable_step
+from headroom.tables.paired import area_draws
 from headroom.tables.rows import LeaderboardRow, Row
 from headroom.tables.speeds import speed_columns, work_of
 from headroom.tables.validate import checked
@@ -27,8 +30,8 @@ def leaderboard_rows(records: Records) -> list[Row]:
     for model in records.models:
         for task in records.tasks(model):
             asked = targets_asked(records, model)
-            cells = [(_row(records, model, method, task, asked, machine), method) for method in records.methods]
-            rows += _ranked([(values, records.path(model, method)) for values, method in cells])
+            cells = [_row(records, model, method, task, asked, machine) for method in records.methods]
+            rows += _ranked(records, model, task, cells)
     return rows
 
 
@@ -55,7 +58,7 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
         return values
     values |= {"ranked": True, "seeds": seeds} | _quality(own) | against_random(records, model, task, record, own)
     values["work"] = work_of(records, machine, model)
-    for name, step in [(f"{loss:.0%}"[:-1], removable(own, loss)) for loss in LOSSES]:
+    for name, step in [(f"{loss:.0%}"[:-1], removable_step(own, loss)) for loss in LOSSES]:
         values[f"removable_{name}"] = step.share(own.group)
         values |= speed_columns(records, machine, model, method, name, step, own.steps[0])
     for step in [step for step in own.steps if step.target == HALF]:
@@ -104,10 +107,8 @@ def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
 def _quality(own: Curve) -> dict[str, Any]:
     shares = own.shares()
     every = [area(shares, own.seed(seed)) for seed in own.seeds()]
-    mean = area(shares, own.values())
-    low, high = interval(
-        every, mean, area(shares, own.values("examples_low")), area(shares, own.values("examples_high"))
-    )
+    lows, highs = (area(shares, own.values(f"examples_{end}")) for end in ("low", "high"))
+    mean, low, high = over_seeds(every, [lows], [highs])
     values: dict[str, Any] = {
         "area": mean,
         "area_low": low,
@@ -124,20 +125,49 @@ def _quality(own: Curve) -> dict[str, Any]:
     return values
 
 
-def _ranked(rows: list[tuple[dict[str, Any], Any]]) -> list[Row]:
+def _ranked(records: Records, model: str, task: str, rows: list[dict[str, Any]]) -> list[Row]:
     """Give the complete rows their places, per track as the protocol asks and over all tracks beside it."""
-    complete = [values for values, _ in rows if values.get("ranked")]
-    _place(complete, lambda row: (row["setting"], row["group"], row["track"]), "rank")
-    _place(complete, lambda row: (row["setting"], row["group"]), "rank_all")
-    order = sorted(rows, key=lambda pair: (pair[0]["group"], not pair[0].get("ranked"), -pair[0].get("area", 0.0)))
-    return [checked(LeaderboardRow, values, path) for values, path in order]
-
-
-def _place(rows: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], tuple[str, ...]], name: str) -> None:
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault(key(row), []).append(row)
+        if row.get("ranked"):
+            groups.setdefault((row["setting"], row["group"]), []).append(row)
     for members in groups.values():
-        found = places([(row["area"], row["area_low"], row["area_high"]) for row in members])
-        for row, (first, last) in zip(members, found, strict=True):
-            row[name], row[f"{name}_last"] = first, last
+        members.sort(key=lambda row: -row["area"])
+        curves = [(row["method"], curve(records.cells[model, row["method"]], task)) for row in members]
+        draws = area_draws(records, model, task, curves)
+        _compare(members, draws)
+        _place(members, draws, list(range(len(members))), "rank_all")
+        for track in {row["track"] for row in members}:
+            _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")
+    order = sorted(rows, key=lambda row: (row["group"], not row.get("ranked"), -row.get("area", 0.0)))
+    return [checked(LeaderboardRow, row, records.path(model, row["method"])) for row in order]
+
+
+def _compare(members: list[dict[str, Any]], draws: np.ndarray | None) -> None:
+    """The interval of every area and its distance to the next better row, on the same resamples where there are any."""
+    if draws is not None:
+        for row, own in zip(members, draws, strict=True):
+            row["area_low"], row["area_high"] = percentiles(own, row["area"])
+    for place, row in enumerate(members):
+        row["paired"] = draws is not None
+        if place == 0:
+            continue
+        better = members[place - 1]
+        gap = row["behind"] = better["area"] - row["area"]
+        if draws is not None:
+            row["behind_low"], row["behind_high"] = percentiles(draws[place - 1] - draws[place], gap)
+            continue
+        below = np.hypot(better["area"] - better["area_low"], row["area_high"] - row["area"])
+        above = np.hypot(better["area_high"] - better["area"], row["area"] - row["area_low"])
+        row["behind_low"], row["behind_high"] = gap - float(below), gap + float(above)
+
+
+def _place(members: list[dict[str, Any]], draws: np.ndarray | None, chosen: list[int], name: str) -> None:
+    rows = [members[place] for place in chosen]
+    if draws is None:
+        areas, lows, highs = ([row[key] for row in rows] for key in ("area", "area_low", "area_high"))
+        found = ranks(areas, lows, highs)
+    else:
+        found = paired_ranks(draws[chosen])
+    for row, (first, last) in zip(rows, found, strict=True):
+        row[name], row[f"{name}_last"] = first, last

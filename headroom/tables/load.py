@@ -22,6 +22,7 @@ class Records:
     cells: dict[tuple[str, str], CellRecord] = field(default_factory=dict)
     speeds: dict[tuple[str, str, str], SpeedRecord] = field(default_factory=dict)  # (machine, model, method)
     machines: dict[str, Machine] = field(default_factory=dict)
+    scores: Path | None = None  # folder of per-example statistics, model/method.npz
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every (model, method), models first, in the order of the lists."""
@@ -45,9 +46,11 @@ def profile_folder(profile: str, results: Path) -> Path:
     return results if results.name == profile else results / profile
 
 
-def load(profile: str, methods: Sequence[str], models: Sequence[str], results: Path) -> Records:
+def load(
+    profile: str, methods: Sequence[str], models: Sequence[str], results: Path, scores: Path | None = None
+) -> Records:
     """Read every listed record of a profile. Raises ``UserError`` for one that does not validate."""
-    found = Records(profile, profile_folder(profile, results), tuple(methods), tuple(models))
+    found = Records(profile, profile_folder(profile, results), tuple(methods), tuple(models), scores=scores)
     for path in sorted((found.folder / "machines").glob("*.json")):  # the one list that only the disk knows
         found.machines[path.stem] = read(path, Machine)
     for model, method in found.pairs():

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import pandas
-
+from headroom.errors import UserError
 from headroom.tables.rows import TABLES, Row
+from headroom.tables.validate import checked
 
+PARQUET = ("leaderboard", "quality", "throughput", "floors")
 KINDS = {float: "Float64", int: "Int64", bool: "boolean", str: "string"}
 
 
 def write_table(folder: Path, name: str, rows: Sequence[Row]) -> None:
-    """``name.csv`` and ``name.parquet``, with the header of the schema even when there are no rows."""
+    """``name.csv``, and ``name.parquet`` of the tables, with the header of the schema even when there are no rows."""
     kind = TABLES[name]
     columns = list(kind.model_fields)
     folder.mkdir(parents=True, exist_ok=True)
@@ -24,7 +25,17 @@ def write_table(folder: Path, name: str, rows: Sequence[Row]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([text(kind, column, getattr(row, column)) for column in columns] for row in rows)
-    _frame(kind, rows).to_parquet(folder / f"{name}.parquet", index=False)
+    if name in PARQUET:
+        _write_parquet(folder / f"{name}.parquet", kind, rows)
+
+
+def _write_parquet(path: Path, kind: type[Row], rows: Sequence[Row]) -> None:
+    import pandas  # late, because the site reads tables and needs no pandas
+
+    columns = list(kind.model_fields)
+    types = {column: KINDS[base_type(kind, column)] for column in columns}  # an empty column keeps its type
+    arrays = {c: pandas.array([getattr(row, c) for row in rows], dtype=types[c]) for c in columns}  # type: ignore[call-overload]
+    pandas.DataFrame(arrays).to_parquet(path, index=False)
 
 
 def text(kind: type[Row], column: str, value: Any) -> str:
@@ -46,16 +57,6 @@ def facts(kind: type[Row], column: str) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
-def _frame(kind: type[Row], rows: Sequence[Row]) -> pandas.DataFrame:
-    """A frame with the schema's types, so that an empty column is still a column of numbers."""
-    return pandas.DataFrame(
-        {
-            name: pandas.array([getattr(row, name) for row in rows], dtype=KINDS[base_type(kind, name)])
-            for name in kind.model_fields
-        }
-    )
-
-
 def base_type(kind: type[Row], column: str) -> type:
     """float, int, bool or str; a column of fixed words is a column of strings."""
     annotation = kind.model_fields[column].annotation
@@ -63,12 +64,19 @@ def base_type(kind: type[Row], column: str) -> type:
     return options[0] if options[0] in KINDS else str
 
 
-def read_table(folder: Path, name: str) -> list[Row]:
-    """The rows of a table, from its parquet file and checked again."""
-    kind = TABLES[name]
-    frame = pandas.read_parquet(folder / f"{name}.parquet")
-    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [kind.model_validate(record) for record in records]
+def read_table(folder: Path, name: str) -> list[Any]:
+    """The rows of a table, from its CSV and checked again. Raises ``UserError`` when `collect` has not run."""
+    kind, path = TABLES[name], folder / f"{name}.csv"
+    if not path.is_file():
+        raise UserError(f"{path} does not exist. Run `dvc repro collect` to make it.")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [checked(kind, {key: _known(kind, key, value) for key, value in row.items()}, path) for row in rows]
+
+
+def _known(kind: type[Row], column: str, value: str) -> str | None:
+    """An empty cell is unknown, except in a column of text."""
+    return None if value == "" and column in kind.model_fields and base_type(kind, column) is not str else value
 
 
 def write_dictionary(folder: Path) -> None:
