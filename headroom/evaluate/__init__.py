@@ -65,7 +65,8 @@ def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], read
     from headroom.model_spec import ImageSpec
 
     if isinstance(reader, ImageSpec):
-        reader = ImageCollator(reader, model.config.num_channels)
+        config: Any = model.config
+        reader = ImageCollator(reader, config.num_channels)
     return Evaluation([(task, examples)], reader, settings).score(model)[task.name]
 
 

@@ -32,6 +32,7 @@ SEED = 1234  # lm-eval's own default; nothing is sampled, the seed is stated for
 class LiveModel(HFLM):
     """HFLM on a model object, quiet, with exactly one start token before a text scored as a whole."""
 
+    add_bos_token: bool | None
     known: dict[Any, list[int]]  # encodings, shared by all models that are asked the same
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **settings: Any) -> list[int]:
@@ -80,7 +81,7 @@ class LanguageTasks:
         with quiet():
             for name, (kind, examples) in tasks.items():
                 rows = rolling_rows(examples) if kind == "bits-per-byte" else choice_rows(examples)
-                self.order[name] = sorted(range(len(rows)), key=lambda place, rows=rows: -rows[place]["size"])
+                self.order[name] = list(np.argsort([-row["size"] for row in rows], kind="stable"))
                 self.kept[name] = KeptTask(config=task_config(name, kind, [rows[place] for place in self.order[name]]))
 
     def score(self, model: nn.Module) -> dict[str, Scores]:

@@ -20,7 +20,7 @@ class Settings:
     """How an evaluation is run. Everything that can change a score also stands in the signature of the scores."""
 
     batch_size: int = 64  # examples, or windows of a language model, in one forward pass
-    max_length: int | None = None  # tokens of one input; None: what the model's config and tokenizer allow
+    max_length: int = 128  # tokens of one input; windows of a language model
     max_new_tokens: int = 64  # of a translation; never more than twice its source and ten, see translation.py
     beams: int = 1  # 1 is greedy decoding
     ends_first: bool = (

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from headroom.records import Machine
 
@@ -20,7 +21,7 @@ def machine(threads: int) -> Machine:
     """
     build = version("torch")
     accelerator, driver = gpu(build)
-    facts = {
+    facts: dict[str, Any] = {
         "processor": processor(),
         "cores": cores(),
         "accelerator": accelerator,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headroom.errors import UserError, suggest
 
@@ -24,7 +24,7 @@ GENERATED = 16  # longest translation of one generate call
 class Work(Protocol):
     """An entry of ``params.yaml: speed.works``."""
 
-    kind: str
+    kind: Literal["encode", "prefill", "decode", "generate", "images"]
     batch: int
     length: int
 

@@ -1,0 +1,139 @@
+"""lm-eval on a live model gives the log likelihoods that a direct computation gives."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from evaluation_helpers import fitting, sentences, state, task, tokenizer
+
+from headroom.evaluate import Evaluation, NotFinite, Settings, score
+from headroom.stats import ratio
+
+WINDOW = 16
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return tokenizer("bpe", ends=False)
+
+
+@pytest.fixture(scope="module")
+def model(reader):
+    return fitting("llama", reader)
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return [{"text": text} for text in [*sentences(9), "é and ü: more bytes than letters"]]
+
+
+@pytest.fixture(scope="module")
+def questions():
+    lines = sentences(12, 6)
+    return [
+        {"context": lines[i], "choices": [f"{lines[(i + k) % 12]} {k}" for k in range(1, 4)], "gold": i % 3}
+        for i in range(8)
+    ]
+
+
+@torch.no_grad()
+def log_likelihood(model, context, continuation):
+    """Sum of log probabilities of the continuation's tokens after the context's, one sequence at a time."""
+    ids = torch.tensor([context + continuation])
+    scores = model(ids).logits.log_softmax(-1)[0, len(context) - 1 : -1]
+    return scores.gather(1, torch.tensor(continuation)[:, None]).sum().item()
+
+
+def rolling(model, reader, text, start):
+    """The text in windows of at most WINDOW predicted tokens; the last one keeps a full window of context."""
+    ids = reader.encode(text, add_special_tokens=False)
+    total = log_likelihood(model, [start, *ids[: WINDOW - 1]][:1], ids[:WINDOW])
+    done = min(WINDOW, len(ids))
+    while done < len(ids):
+        end = min(len(ids), done + WINDOW)
+        context = ids[end - WINDOW - 1 : done]
+        total += log_likelihood(model, context, ids[done:end])
+        done = end
+    return total
+
+
+@pytest.mark.parametrize("ends_first", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_bits_per_byte_equals_a_direct_computation(model, reader, texts, batch_size, ends_first):
+    scores = score(model, task("bits-per-byte"), texts, reader, Settings(batch_size, WINDOW, ends_first=ends_first))
+    start = reader.eos_token_id if ends_first else reader.bos_token_id
+    bits = [-rolling(model, reader, example["text"], start) / math.log(2) for example in texts]
+    np.testing.assert_allclose(scores.stats[:, 0], bits, rtol=1e-6)
+    assert scores.stats[:, 1].tolist() == [len(example["text"].encode()) for example in texts]
+    assert float(ratio(scores.stats.sum(axis=0))) == pytest.approx(sum(bits) / scores.stats[:, 1].sum())
+
+
+def test_a_tokenizer_that_adds_a_start_mark_changes_nothing(model, texts, reader):
+    adding = tokenizer("bpe", ends=False)
+    adding.backend_tokenizer.post_processor = start_mark(adding)
+    assert adding.encode("w1")[0] == adding.bos_token_id
+    plain, marked = (
+        score(model, task("bits-per-byte"), texts, one, Settings(4, WINDOW)).stats for one in (reader, adding)
+    )
+    np.testing.assert_allclose(plain, marked, rtol=1e-6)
+
+
+def start_mark(reader):
+    from tokenizers.processors import TemplateProcessing
+
+    return TemplateProcessing(single="<s> $A", special_tokens=[("<s>", reader.bos_token_id)])
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_multiple_choice_equals_a_direct_computation(model, reader, questions, batch_size):
+    stats = score(model, task("multiple-choice"), questions, reader, Settings(batch_size, 64)).stats
+    expected = []
+    for question in questions:
+        context = reader.encode(question["context"])
+        wholes = [reader.encode(f"{question['context']} {choice}") for choice in question["choices"]]
+        likelihoods = [log_likelihood(model, context, whole[len(context) :]) for whole in wholes]
+        expected.append(float(np.argmax(likelihoods) == question["gold"]))
+    assert stats[:, 0].tolist() == expected
+    assert 0 < sum(expected) < len(expected)
+
+
+def test_minimal_pairs_compare_whole_sentences_after_the_start_mark(model, reader):
+    lines = sentences(16)
+    pairs = [{"context": "", "choices": lines[2 * i : 2 * i + 2], "gold": 0} for i in range(8)]
+    stats = score(model, task("multiple-choice"), pairs, reader, Settings(4, 64)).stats
+    expected = []
+    for pair in pairs:
+        good, bad = (log_likelihood(model, [reader.bos_token_id], reader.encode(line)) for line in pair["choices"])
+        expected.append(float(good > bad))
+    assert stats[:, 0].tolist() == expected
+
+
+def test_one_evaluation_scores_all_tasks_of_every_model(model, reader, texts, questions):
+    tasks = [(task("bits-per-byte", "pages"), texts), (task("multiple-choice", "quiz"), questions)]
+    evaluation = Evaluation(tasks, reader, Settings(8, 32))
+    before = state(model)
+    first = evaluation.score(model)
+    other = evaluation.score(fitting("llama", reader, num_hidden_layers=2))
+    again = evaluation.score(model)
+    assert state(model) == before
+    for name in ("pages", "quiz"):
+        np.testing.assert_array_equal(first[name].stats, again[name].stats)
+    assert not np.array_equal(first["pages"].stats, other["pages"].stats)
+    assert "rolling windows of 32 tokens" in first["pages"].signature and "seed" in first["pages"].signature
+    assert first["quiz"].signature.startswith("lm-eval 0.4")
+
+
+def test_nothing_is_printed(model, reader, texts, capfd):
+    score(model, task("bits-per-byte"), texts, reader, Settings(8, 32))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nan_raises_and_names_the_task(reader, texts, questions):
+    broken = fitting("llama", reader)
+    with torch.no_grad():
+        broken.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(NotFinite, match="pages"):
+        score(broken, task("bits-per-byte", "pages"), texts, reader, Settings(8, 32))
+    with pytest.raises(NotFinite, match="quiz"):
+        score(broken, task("multiple-choice", "quiz"), questions, reader, Settings(8, 32))
