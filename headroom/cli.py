@@ -53,22 +53,28 @@ def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
 
 
 @app.command()
-def sync() -> None:
+def sync(check: Annotated[bool, typer.Option("--check", help="only say what is behind")] = False) -> None:
     """Write every dvc.yaml from its params.yaml."""
+    from headroom.sync import behind
     from headroom.sync import sync as write
 
-    for path in write():
+    if check and behind():
+        raise UserError(f"{', '.join(map(str, behind()))}: behind params.yaml. Run `headroom sync`.")
+    for path in [] if check else write():
         out.print(f"wrote {path}")
 
 
 @app.command()
-def status(params: ParamsFile = ROOT_PARAMS) -> None:
+def status(
+    params: ParamsFile = ROOT_PARAMS,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 unless every cell is ok or unsupported")] = False,
+) -> None:
     """What is done, running, failed or stale, cell by cell."""
     from headroom.overview import overview
 
-    table, failed = overview(params)
+    table, unfinished = overview(params)
     out.print(table)
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(1 if strict and unfinished else 0)
 
 
 @app.command()
@@ -115,7 +121,7 @@ def stage_prepare(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
 
     profile = load(params)
     set_threads(profile.run.threads)
-    prepare(model, profile.models[model], profile.model_folder(model), profile.data, profile.run.threads)
+    prepare(model, profile.spec(model), profile.model_folder(model), profile.data, profile.run.threads)
 
 
 @stage.command("quality")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from headroom.errors import UserError
+from headroom.errors import UserError, suggest
 from headroom.located import read_yaml, validated
 from headroom.model_spec import ModelSpec
 
@@ -89,6 +89,18 @@ class Params(Section):
         if "dense" not in methods:
             raise ValueError("the dense model is point zero of every series; add the line `dense: {}`")
         return methods
+
+    def entry(self, method: str) -> dict[str, Any]:
+        """The parameters of a method. Raises ``UserError`` when the profile does not list it."""
+        if method not in self.methods:
+            raise UserError(f"profile {self.profile} has no method {method!r}. {suggest(method, self.methods)}")
+        return self.methods[method] or {}
+
+    def spec(self, model: str) -> ModelSpec:
+        """The spec of a model. Raises ``UserError`` when the profile does not list it."""
+        if model not in self.models:
+            raise UserError(f"profile {self.profile} has no model {model!r}. {suggest(model, self.models)}")
+        return self.models[model]
 
     def model_folder(self, model: str) -> Path:
         return self.work / "models" / model

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
-
-import torch
 
 from headroom.api import Context, Grain, Method, Plan
 
@@ -23,6 +22,6 @@ class RandomHeads(Method):
         return (Grain(self.params.remove),)
 
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
-        score = {site: torch.rand(len(units), generator=ctx.rng) for site, units in ctx.units.sites.items()}
+        order = Random(ctx.seed).sample(ctx.units.all, len(ctx.units))
         for target in targets:
-            yield Plan(target, ctx.units.lowest(score, target))
+            yield Plan(target, ctx.units.first(order, target))

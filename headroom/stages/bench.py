@@ -16,7 +16,8 @@ from torch import Tensor
 from headroom import attention
 from headroom.api import Unit
 from headroom.batches import Collator, batches, collator_for
-from headroom.evaluate import Settings, logit_difference, score
+from headroom.data import read_split
+from headroom.evaluate import Evaluation, logit_difference
 from headroom.models import Prepared, load_prepared
 from headroom.tasks import Task, load_task
 
@@ -28,22 +29,22 @@ class Bench:
         self.prepared: Prepared = load_prepared(folder)
         self.folder = folder
         self.tasks: list[Task] = [load_task(name) for name in self.prepared.spec.tasks]
-        self.settings = Settings.of(self.prepared.spec)
-        self._examples: dict[tuple[str, str], Dataset] = {}
 
-    def examples(self, task: str, split: str) -> Dataset:
-        if (task, split) not in self._examples:
-            self._examples[task, split] = Dataset.from_parquet(str(self.folder / "data" / task / f"{split}.parquet"))
-        return self._examples[task, split]
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The evaluation splits, encoded once for all points. Methods never see this object."""
+        return Evaluation.of(
+            self.prepared, [(task, read_split(self.folder, task.name, "evaluate")) for task in self.tasks]
+        )
 
     @cached_property
     def collator(self) -> Collator:
         return collator_for(self.prepared)
 
-    @property
+    @cached_property
     def calibration(self) -> Dataset:
         """What methods may look at: the calibration split of the model's first task."""
-        return self.examples(self.tasks[0].name, "calibrate")
+        return read_split(self.folder, self.tasks[0].name, "calibrate")
 
     @cached_property
     def batch(self) -> dict[str, Tensor]:
@@ -61,16 +62,10 @@ class Bench:
         units = sorted(units)
         model = self.removed(units)
         found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
-        for task in self.tasks:
-            scores = score(model, task, self.examples(task.name, "evaluate"), self.feeder, self.settings)
-            found[f"stats:{task.name}"] = np.asarray(scores.stats, dtype=np.float64)
-            found["signatures"][task.name] = scores.signature
-            found["aggregates"][task.name] = scores.aggregate
+        for task, scores in self.evaluation.score(model).items():
+            found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)
+            found["signatures"][task] = scores.signature
+            found["aggregates"][task] = scores.aggregate
         found["counts"] = asdict(attention.count(model, self.batch))
         found["logit_difference"] = logit_difference(self.prepared.model, model, units, self.batch)
         return found
-
-    @property
-    def feeder(self) -> Any:
-        """The tokenizer, or what prepares images."""
-        return self.prepared.tokenizer if self.prepared.tokenizer is not None else self.prepared.processor

@@ -35,7 +35,8 @@ class Cell:
 
     def __init__(self, params: Params, where: str, method_name: str, model_name: str) -> None:
         self.params, self.model_name, self.name = params, model_name, method_name
-        self.entry = params.methods[method_name] or {}
+        self.entry = params.entry(method_name)
+        params.spec(model_name)
         self.file = file_of(method_name, self.entry, where)
         self.method: Method = load_method(method_name, self.entry, where)
         self.bench = Bench(params.model_folder(model_name))
@@ -165,7 +166,7 @@ class Cell:
                 metric=task.metric.name,
                 better=task.metric.better,
                 unit=task.metric.unit,
-                chance=self.facts["tasks"][task.name]["chance"],
+                chance=self.facts["tasks"][task.name]["metric"]["chance"],
                 signature=dense["signatures"][task.name],
                 data_hash=self.facts["tasks"][task.name]["data_hash"],
             )
@@ -181,6 +182,14 @@ class Cell:
         record = self.empty(info, "unsupported" if reason else "ok", reason or "")
         if reason:
             return record
+        try:
+            self.fill(record)
+        except stats.NoSkill as error:  # nothing to retain: the cell says so, the other models go on
+            record.status, record.reason = "failed", f"{self.model_name}: {error}."
+        return record
+
+    def fill(self, record: CellRecord) -> None:
+        """Tasks, costs and points of a cell within reach."""
         record.tasks = self.task_facts(self.answer([]))
         for seed in self.seeds:
             plans = self.plans(seed)
@@ -193,7 +202,6 @@ class Cell:
         troubles = [point.reason for point in record.points if point.status != "ok"]
         if troubles:
             record.status, record.reason = "failed", troubles[0]
-        return record
 
     def info(self) -> Any:
         from headroom.attention import anatomy

@@ -1,0 +1,38 @@
+# `make repro` and `make test` do all set-up on a fresh machine; both are quick when repeated.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lint smoke clean help
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $(READY)
+
+repro: $(READY) ## run the default pipeline; ends with results/site/index.html
+	headroom sync
+	dvc repro
+	@headroom status || true
+	@echo "open results/site/index.html"
+
+test: $(READY) ## the fast test suite
+	OMP_NUM_THREADS=1 pytest -n 2
+
+lint: $(READY) ## style, types, direction of dependency, pipeline files in step
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	headroom sync --check
+
+smoke: $(READY) ## toy models through the whole pipeline
+	dvc repro profiles/smoke/dvc.yaml
+	headroom status --params profiles/smoke/params.yaml --strict
+
+clean: ## forget everything computed; keeps what is in git
+	rm -rf work .dvc/cache .dvc/tmp

@@ -1,0 +1,53 @@
+"""What there is: methods, models and tasks as terminal tables, without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from headroom.params import Params, load
+from headroom.registry import load_method, method_files, summary
+from headroom.tasks import load_task, tasks_folder
+
+
+def methods_table(params_file: Path) -> Table:
+    """Every entry of the profile, then the files that no entry uses."""
+    params = load(params_file)
+    table = made("Methods", "name", "track", "removes", "paper", "what it does")
+    used = set()
+    for name, entry in params.methods.items():
+        method = load_method(name, entry, str(params_file))
+        used.add(method.name)
+        removes = ", ".join(grain.value for grain in method.removes())
+        table.add_row(name, method.track.value, removes, method.paper, summary(method_files()[method.name]))
+    for name, file in method_files().items():
+        if name not in used:
+            table.add_row(name, "", "", "", f"{summary(file)} (not in {params_file})", style="dim")
+    return table
+
+
+def models_table(params_file: Path) -> Table:
+    """The models of the profile and where they come from."""
+    params: Params = load(params_file)
+    table = made("Models", "name", "from", "tasks")
+    for name, spec in params.models.items():
+        source = spec.source.folder or spec.source.hub or f"{(spec.source.config or {}).get('family')}, trained here"
+        table.add_row(name, str(source), ", ".join(spec.tasks))
+    return table
+
+
+def tasks_table() -> Table:
+    """Every task file."""
+    table = made("Tasks", "name", "metric", "what it is")
+    for file in sorted(tasks_folder().glob("*.yaml")):
+        task = load_task(file.stem)
+        table.add_row(task.name, task.metric.name, task.summary)
+    return table
+
+
+def made(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

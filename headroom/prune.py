@@ -1,0 +1,222 @@
+"""Shrink a model of one's own: plan, remove, save, and measure the smaller model beside the dense one."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from headroom import attention, stats
+from headroom.api import Method, Plan
+from headroom.batches import Collator, batches, make_collator
+from headroom.context import HarnessContext
+from headroom.data import load_splits
+from headroom.errors import UserError
+from headroom.evaluate import Evaluation, Settings, logit_difference
+from headroom.listing import made
+from headroom.measure import speed_points
+from headroom.model_spec import ModelSpec
+from headroom.models import build, load_model, load_tokenizer
+from headroom.params import Speed, Work
+from headroom.registry import file_of, load_method, short
+from headroom.stages.plans import ask
+from headroom.tasks import Task, load_task
+
+ENDINGS = {
+    "ForConditionalGeneration": "translation",
+    "MTModel": "translation",
+    "ForSequenceClassification": "classification",
+    "ForImageClassification": "image-classification",
+    "ForCausalLM": "language",
+    "LMHeadModel": "language",
+}
+WORKS = {
+    "translation": Work(kind="encode", batch=8, length=32),
+    "classification": Work(kind="encode", batch=8, length=64),
+    "image-classification": Work(kind="images", batch=8),
+    "language": Work(kind="prefill", batch=1, length=128),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for on the command line."""
+
+    model: str
+    method: str
+    target: float
+    out: Path
+    task: str | None
+    revision: str | None
+    data: Path | None
+    parameters: list[str]
+    seed: int
+    threads: int
+    trust_remote_code: bool
+
+
+@dataclass
+class Subject:
+    """The user's model, with what feeds it."""
+
+    model: Any
+    tokenizer: Any
+    purpose: str
+    spec: ModelSpec
+
+
+def prune(request: Request) -> Table:
+    """Write the smaller model to ``request.out`` and return the comparison.
+
+    Raises ``UserError`` for a target outside (0, 1), an unknown method, task or model, a family that is not supported,
+    and a method that needs calibration examples when no task is named.
+    """
+    if not 0 < request.target < 1:
+        raise UserError(f"--target is {request.target:g}; a target is the share of units to remove, above 0 and below 1.")
+    if request.out.exists() and any(request.out.iterdir() if request.out.is_dir() else [request.out]):
+        raise UserError(f"--out {request.out}: is there already and not empty. Name a new folder.")
+    method = load_method(request.method, parsed(request.parameters), "--set")
+    if method.calibrated and not method.stochastic and not request.task:
+        raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`.")
+    torch.set_num_threads(request.threads)
+    task = load_task(request.task) if request.task else None
+    subject = load(request, task)
+    splits = load_splits(task, request.data) if task else {}
+    collator = collator_of(subject)
+    plan = plan_of(request, method, subject, splits.get("calibrate"), collator)
+    smaller = copy.deepcopy(subject.model)
+    attention.remove(smaller, list(plan.drop))
+    attention.save_removed(smaller, request.out)
+    if subject.tokenizer is not None:
+        subject.tokenizer.save_pretrained(request.out)
+    smaller = attention.load_removed(request.out)  # what is measured is what was saved
+    return report(request, subject, smaller, plan, task, splits, collator)
+
+
+def parsed(pairs: list[str]) -> dict[str, Any]:
+    """``["examples=64"]`` as ``{"examples": 64}``, values read as YAML."""
+    from ruamel.yaml import YAML
+
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise UserError(f"--set {wrong[0]}: wanted name=value, e.g. --set examples=64.")
+    return {name: YAML(typ="safe").load(value) for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def load(request: Request, task: Task | None) -> Subject:
+    """The dense model from a folder (one that Headroom saved, or any of transformers') or from the Hub."""
+    folder = Path(request.model)
+    tasks = [task.name] if task else ["none"]
+    if not folder.is_dir():
+        if folder.exists() or request.model.startswith((".", "/")) or request.model.count("/") != 1:
+            raise UserError(f"--model {request.model}: is neither a folder nor a Hub id (owner/name).")
+        if not request.revision:
+            raise UserError(f"--model {request.model}: a Hub id needs --revision, 40 hex digits, so that it stays the same model.")
+    source = {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision}
+    spec = ModelSpec.model_validate({"source": source, "tasks": tasks, "trust_remote_code": request.trust_remote_code})
+    if folder.is_dir():
+        return from_folder(folder, spec, task)
+    purpose = task.purpose if task else "language"
+    return Subject(build(spec, purpose), load_tokenizer(spec), purpose, spec)
+
+
+def from_folder(folder: Path, spec: ModelSpec, task: Task | None) -> Subject:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder) if (folder / "tokenizer_config.json").is_file() else None
+    if (folder / "headroom_plan.json").is_file():
+        model = attention.load_removed(folder)
+        return Subject(model, tokenizer, attention.anatomy(model).info.purpose, spec)
+    purpose = task.purpose if task else purpose_in(folder)
+    return Subject(load_model(folder, purpose), tokenizer, purpose, spec)
+
+
+def purpose_in(folder: Path) -> str:
+    """What a model is for, from the class that its config names."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
+    names = json.loads(config.read_text(encoding="utf-8")).get("architectures") or [""]
+    for ending, purpose in ENDINGS.items():
+        if names[0].endswith(ending):
+            return purpose
+    raise UserError(f"--model {folder}: config.json names {names[0]!r}; wanted a class that ends in one of {', '.join(ENDINGS)}.")
+
+
+def collator_of(subject: Subject) -> Collator | None:
+    """None for a model of texts that comes without a tokenizer: it can be pruned blindly and not scored."""
+    if subject.tokenizer is None and subject.purpose != "image-classification":
+        return None
+    return make_collator(subject.purpose, subject.model, subject.tokenizer, subject.spec.image, subject.spec.length)
+
+
+def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any) -> Plan:
+    ctx = HarnessContext(subject.model, method.removes(), examples, collator, method.params, request.seed)
+    refused = method.supports(ctx.info)
+    if refused:
+        raise UserError(f"--method {request.method}: {refused}")
+    file = short(file_of(request.method, None, "--method"))
+    answer = ask(method, ctx, [request.target], file, seconds=3600)
+    if answer.trace:
+        raise UserError(f"{answer.missing.get(request.target, '')}\n{answer.trace}")
+    plans = [plan for plan in answer.plans if plan.target == request.target]
+    if not plans:
+        raise UserError(answer.missing.get(request.target) or f"{file}: has no plan for a share of {request.target:g}.")
+    return plans[0]
+
+
+def report(
+    request: Request, subject: Subject, smaller: Any, plan: Plan, task: Task | None, splits: Any, collator: Any
+) -> Table:
+    """Dense beside removed: size, quality where a task is named, agreement with the mask, speed."""
+    table = made(f"{request.method}, {len(plan.drop)} units removed", "", "dense", "removed", "")
+    batch = next(iter(batches(splits["calibrate"], collator, 8))) if task else None
+    sizes(table, subject.model, smaller)
+    if task and batch:
+        quality(table, subject, smaller, task, splits["evaluate"], collator)
+        difference = logit_difference(subject.model, smaller, plan.drop, batch)
+        table.add_row("largest logit difference, masked against removed", "", f"{difference:.1e}", "")
+    speed(table, subject, smaller)
+    table.caption = f"saved to {request.out}; load it with headroom.attention.load_removed({str(request.out)!r})"
+    table.caption_justify = "left"
+    return table
+
+
+def sizes(table: Table, dense: Any, removed: Any) -> None:
+    for name, count in (("parameters", parameters), ("attention parameters", attention_parameters)):
+        whole, left = count(dense), count(removed)
+        table.add_row(name, f"{whole:,}", f"{left:,}", f"{left / whole - 1:+.1%}")
+
+
+def parameters(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def attention_parameters(model: Any) -> int:
+    from headroom.attention.counting import attention_parameters as counted
+
+    return counted(model)
+
+
+def quality(table: Table, subject: Subject, smaller: Any, task: Task, examples: Any, collator: Any) -> None:
+    reader = subject.tokenizer if subject.tokenizer is not None else collator
+    evaluation = Evaluation([(task, examples)], reader, Settings.of(subject.spec))
+    whole, left = (evaluation.score(model)[task.name] for model in (subject.model, smaller))
+    value: Callable[[Any], float] = lambda scores: float(stats.AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
+    name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {len(whole.stats)} examples)"
+    table.add_row(name, f"{value(whole):.3f}", f"{value(left):.3f}", f"{value(left) - value(whole):+.3f}")
+
+
+def speed(table: Table, subject: Subject, smaller: Any) -> None:
+    work = WORKS[subject.purpose]
+    settings = Speed(pairs=25, works={})
+    point = speed_points(subject.model, [(0.0, 0, "", "", smaller)], [work], settings)[0]
+    interval = f"{point.speedup:.2f}x ({point.speedup_low:.2f} to {point.speedup_high:.2f})"
+    name = f"{work.kind}, batch {work.batch}" + (f" x {work.length} tokens" if work.length else "") + ", ms, one thread"
+    table.add_row(name, f"{point.dense_ms:.2f}", f"{point.removed_ms:.2f}", interval)

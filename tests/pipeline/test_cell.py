@@ -1,0 +1,142 @@
+"""A cell: one method on one model, measured, recorded and resumed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from headroom.measure.machine import machine
+from headroom.params import load
+from headroom.records import CellRecord, read, write
+from headroom.stages.quality import run
+
+
+def measured(world, method="tested"):
+    params = load(world.params)
+    write(params.machine, machine(1))
+    return run(params, "params.yaml", method, "bert-toy")
+
+
+def test_the_dense_point_comes_first_and_retains_everything(world):
+    record = measured(world, "dense")
+    dense = record.points[0]
+    assert (dense.target, dense.units_removed, dense.tasks["toy-classification"].retained) == (0.0, 0, 1.0)
+    assert dense.tasks["toy-classification"].difference_low == dense.tasks["toy-classification"].difference_high == 0
+
+
+def test_the_dense_cell_reports_the_floor_of_every_kind(world):
+    assert [point.label for point in measured(world, "dense").points if point.label] == ["floor:encoder.self"]
+
+
+@pytest.mark.parametrize("name", ["random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "deepest-first"])
+def test_every_method_removes_what_was_asked_and_agrees_with_the_mask(world, name):
+    world.use(name, "{examples: 16}" if name in ("michel-greedy", "layer-similarity") else "{}")
+    record = measured(world, name)
+    assert record.status == "ok", record.reason
+    for point in record.points:
+        assert abs(point.units_removed - point.target * point.units) < 1
+        assert point.logit_difference < 1e-4
+        assert point.attention_parameters_removed > 0 or point.units_removed == 0
+
+
+def test_a_random_method_is_drawn_as_often_as_params_say(world):
+    world.use("random-heads")
+    assert {point.seed for point in measured(world, "random-heads").points} == {0, 1}
+
+
+def test_two_runs_give_the_same_points(world):
+    world.use("michel-greedy", "{examples: 16}")
+    first = measured(world, "michel-greedy").model_dump()["points"]
+    import shutil
+
+    shutil.rmtree(world.folder / "work" / "test" / "journal")
+    assert measured(world, "michel-greedy").model_dump()["points"] == first
+
+
+def test_a_point_already_measured_is_not_measured_again(world, caplog):
+    caplog.set_level("INFO")
+    measured(world, "dense")
+    measured(world, "dense")
+    assert "2 measured now" in caplog.text and "0 measured now" in caplog.text
+
+
+def test_a_journal_entry_torn_by_the_disk_is_measured_again(world):
+    record = measured(world, "dense")
+    for file in (world.folder / "work" / "test" / "journal").rglob("*.npz"):
+        file.write_bytes(file.read_bytes()[:40])
+    assert measured(world, "dense").points == record.points
+
+
+def test_a_record_reads_back_as_it_was_written(world):
+    record = measured(world, "dense")
+    assert read(load(world.params).quality_record("bert-toy", "dense"), CellRecord) == record
+
+
+def test_a_method_that_raises_keeps_its_finished_points_and_says_why(world):
+    world.method("tested", "yield Plan(0.25, frozenset(list(ctx.units)[:2]))\nraise RuntimeError('ran aground')")
+    record = measured(world)
+    assert record.status == "failed" and "methods/tested.py: RuntimeError: ran aground" in record.reason
+    assert [point.status for point in record.points] == ["ok", "failed", "failed"]
+
+
+def test_a_plan_with_the_wrong_share_is_refused_with_the_right_number(world):
+    world.method("tested", "for target in targets: yield Plan(target, frozenset(list(ctx.units)[:3]))")
+    reasons = [point.reason for point in measured(world).points]
+    assert reasons[0] == ""
+    assert "plan for target 1.00 removes 3 of 8 units (0.375). Remove 8, or yield Plan(target=1.00" in reasons[2]
+
+
+def test_a_wrong_share_with_a_note_is_the_methods_own_choice(world):
+    world.method("tested", "for target in targets: yield Plan(target, frozenset(list(ctx.units)[:3]), note='three is all')")
+    assert {point.status for point in measured(world).points} == {"ok"}
+
+
+def test_scores_that_are_no_numbers_fail_the_cell_by_name(world):
+    world.method(
+        "tested",
+        "score = ctx.units.zeros()\nfor s in score.values(): s[0] = float('nan')\n"
+        "for target in targets: yield Plan(target, ctx.units.lowest(score, target))",
+    )
+    assert "2 of 8 scores are NaN, first head:encoder.self.0.0" in measured(world).reason
+
+
+def test_a_method_that_never_returns_a_plan_is_stopped(world):
+    world.change("plan_seconds: 60", "plan_seconds: 0.3")
+    world.method("tested", "while True: pass\nyield")
+    assert "yielded no plan within 0.3 s" in measured(world).reason
+
+
+def test_a_method_that_ends_without_a_plan_has_failed_at_every_target(world):
+    world.method("tested", "return\nyield")
+    record = measured(world)
+    assert [point.status for point in record.points] == ["failed"] * 3
+    assert "yielded no plan for this target" in record.reason
+
+
+def test_a_unit_of_another_model_is_refused(world):
+    world.method("tested", "from headroom.api import Unit\nyield Plan(0.25, frozenset({Unit.parse('head:decoder.self.9.9')}))")
+    assert "head:decoder.self.9.9, which is none of the 8 units offered" in measured(world).points[0].reason
+
+
+def test_an_unsupported_model_is_a_sentence_and_no_failure(world):
+    world.method("tested", "yield", needs="supports = lambda self, model: 'It needs a decoder.'")
+    record = measured(world)
+    assert (record.status, record.reason, record.points) == ("unsupported", "It needs a decoder.", [])
+
+
+def test_evaluation_data_are_out_of_a_methods_reach(world):
+    world.method("tested", "assert not [n for n in vars(ctx) if 'eval' in n.lower()]\nfor t in targets: yield Plan(t, ctx.units.first(ctx.units.all, t))")
+    assert measured(world).status == "ok"
+
+
+def test_the_record_says_how_to_get_it_again(world):
+    record = json.loads(measured(world, "dense").model_dump_json())
+    assert record["provenance"]["command"] == "headroom stage quality --params params.yaml dense bert-toy"
+    assert record["provenance"]["threads"] == 1 and len(record["provenance"]["weight_hash"]) == 64
+
+
+def test_the_harness_counts_the_cost(world):
+    world.use("michel-greedy", "{examples: 16}")
+    cost = measured(world, "michel-greedy").costs[0]
+    assert (cost.forward, cost.backward, cost.updates) == (16, 16, 0)
