@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -28,16 +29,16 @@ class Place:
     groups: tuple[int, ...] = ()  # KV heads that are left
     reads: tuple[int, ...] = field(default=(), repr=False)  # for every head left, the KV head that it reads
 
-    def module(self, path: str) -> nn.Module:
+    def module(self, path: str) -> Any:
         return self.block.get_submodule(path)
 
     @property
-    def home(self) -> nn.Module:
+    def home(self) -> Any:
         """The module that attends."""
         return self.module(self.sublayer.heads.home)
 
     @property
-    def out(self) -> nn.Module:
+    def out(self) -> Any:
         """The output projection."""
         return self.module(self.sublayer.heads.out)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from headroom.api import Site
 from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.gates import frozen
 from headroom.attention.slicing import parameters_of
 from headroom.attention.taps import refuse_head_mask
 from headroom.attention.weights import total
@@ -39,7 +40,7 @@ def count(model: nn.Module, example: dict[str, Tensor]) -> Counts:
     refuse_head_mask(example)
     plan = anatomy(model)
     everything = {id(p): p for p in model.parameters()}
-    embedding = {id(p) for p in _embedding_parameters(model, plan)}
+    embedding = {id(p) for p in _embedding_parameters(model)}
     attending = [p for place in _attention_places(plan) for p in parameters_of(place)]
     own, cross = _cache_bytes(plan)
     return Counts(
@@ -56,10 +57,10 @@ def _attention_places(plan: Anatomy) -> list[Any]:
     return [place for place in plan.places.values() if place.sublayer and place.sublayer.heads]
 
 
-def _embedding_parameters(model: nn.Module, plan: Anatomy) -> list[nn.Parameter]:
-    tables = [
-        module for name, module in model.named_modules() if isinstance(module, nn.Embedding) and "relative" not in name
-    ]
+def _embedding_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Tables over words and positions, and the output layer; T5's table of relative positions is attention."""
+    named = model.named_modules()
+    tables = [module for name, module in named if isinstance(module, nn.Embedding) and "relative" not in name]
     output = model.get_output_embeddings()
     return [parameter for module in (*tables, output) if module is not None for parameter in module.parameters()]
 
@@ -94,7 +95,8 @@ def multiply_accumulates(model: nn.Module, example: dict[str, Tensor]) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
-    with FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+    # torch's counter stumbles over parameters that ask for gradients and are handed on as they are
+    with frozen(model), FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
         model(**{name: value for name, value in example.items() if name != "labels" or _needs_labels(model, example)})
     return counter.get_total_flops() // 2
 

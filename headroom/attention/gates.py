@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -121,7 +122,8 @@ def _gate_sublayer(place: Place, read: Read) -> list[RemovableHandle]:
 
 def _attach(plan: Anatomy, units: list[Unit], read: Read) -> list[RemovableHandle]:
     """Gate units of one site and grain."""
-    place = [plan.place(unit) for unit in units][0]
+    places = [plan.place(unit) for unit in units]  # every unit is looked up, so that a missing one is named
+    place = places[0]
     if units[0].grain in PER_HEAD:
         return _gate_heads(place, units, read)
     return _gate_sublayer(place, read)
@@ -134,9 +136,10 @@ def _by_site(plan: Anatomy, chosen: Iterable[Site | Unit] | None) -> dict[Site, 
         site = item.site if isinstance(item, Unit) else item
         units = [item] if isinstance(item, Unit) else _all_units(plan, site)
         found.setdefault(site, set()).update(units)
-    for site, units in found.items():
-        if len({unit.grain for unit in units}) > 1:
-            raise UserError(f"gate takes one grain per site; {site} was given {sorted(str(unit) for unit in units)}")
+    for site, chosen_here in found.items():
+        if len({unit.grain for unit in chosen_here}) > 1:
+            names = ", ".join(str(unit) for unit in sorted(chosen_here))
+            raise UserError(f"gate takes one grain per site; {site} was given {names}")
     # blocks come last: where a block and its last sublayer end in the same module, the block has the last word
     order = sorted(found, key=lambda site: (site.kind == "block", site.place))
     return {site: sorted(found[site]) for site in order}
@@ -196,15 +199,19 @@ def gate(
         if values is None:
             stack.enter_context(frozen(model))
         for site, chosen in units.items():
-            handles += _attach(plan, chosen, lambda like, site=site: gates.read(site, like))
+            handles += _attach(plan, chosen, partial(gates.read, site))
         yield gates
+
+
+def _zeros(units: int) -> Read:
+    return lambda like: torch.zeros(units, device=like.device)
 
 
 @contextmanager
 def mask(model: nn.Module, units: Iterable[Unit]) -> Iterator[None]:
     """Silence exactly these units, of any mixture of grains, for the length of a ``with`` block.
 
-    The outputs are those of the model after ``remove(model, units)``. Raises ``UserError`` for units that are not there.
+    The outputs are those of the model after ``remove(model, units)``. Raises ``UserError`` for a unit that is missing.
     """
     plan = anatomy(model)
     groups: dict[tuple[Site, Grain], list[Unit]] = {}
@@ -212,6 +219,5 @@ def mask(model: nn.Module, units: Iterable[Unit]) -> Iterator[None]:
         groups.setdefault((unit.site, unit.grain), []).append(unit)
     with _hooked(model) as handles:
         for chosen in groups.values():
-            zeros = torch.zeros(len(chosen), device=model.device)
-            handles += _attach(plan, chosen, lambda like, zeros=zeros: zeros)
+            handles += _attach(plan, chosen, _zeros(len(chosen)))
         yield

@@ -57,16 +57,13 @@ def _check(plan: Anatomy, after: Removal, policy: str) -> None:
 
 
 def _check_groups(plan: Anatomy, site: Site, after: Removal, policy: str) -> None:
-    shape, heads = after.shape, after.heads(site)
-    counts = {
-        group: sum(shape.group_of(site, head) == group for head in heads) for group in shape.groups_of(site, heads)
-    }
+    shape = after.shape
+    reads = [shape.group_of(site, head) for head in after.heads(site)]
+    counts = {group: reads.count(group) for group in sorted(set(reads))}
     whole = shape.heads[site] // shape.groups[site]
     even = len(set(counts.values())) <= 1
     if policy == "groups" and any(count != whole for count in counts.values()):
-        raise UserError(
-            f"policy 'groups' removes whole KV groups, but {site} would keep {counts} of {whole} heads each"
-        )
+        raise UserError(f"policy 'groups' removes whole KV groups of {whole} heads, but {site} would keep {counts}")
     if policy == "even" and not even:
         raise UserError(f"policy 'even' keeps as many heads in every KV group, but {site} would keep {counts}")
     if not even:

@@ -56,7 +56,7 @@ def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> nn.M
     tensors = _read_weights(folder / WEIGHTS, torch.device(device))
     tensors |= {alias: tensors[name] for alias, name in plan["aliases"].items() if name in tensors}
     model = _skeleton(folder, plan)
-    remove(model, [Unit.parse(text) for text in plan["removed"]], plan["policy"])
+    remove(model, _units(plan, folder / PLAN), plan["policy"])
     _assign(model, tensors, folder / WEIGHTS)
     _tie(model, plan["aliases"])
     return model.eval()
@@ -100,6 +100,13 @@ def _read_plan(path: Path) -> dict[str, Any]:
     return plan
 
 
+def _units(plan: dict[str, Any], path: Path) -> list[Unit]:
+    try:
+        return [Unit.parse(text) for text in plan["removed"]]
+    except ValueError as error:
+        raise UserError(f"{path}: removed names no unit: {error}") from error
+
+
 def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -120,9 +127,11 @@ def _skeleton(folder: Path, plan: dict[str, Any]) -> nn.Module:
     model_class = getattr(transformers, plan["class"], None)
     if model_class is None:
         raise UserError(f"{folder / PLAN} names {plan['class']}, which this transformers does not have")
+    if not (folder / "config.json").is_file():  # the library would go on with the defaults of the class
+        raise UserError(f"{folder / 'config.json'} is missing; write the folder again with save_removed")
     try:
         config = model_class.config_class.from_pretrained(folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from error
     config._attn_implementation = plan["attention"]
     with no_init_weights():
@@ -135,7 +144,8 @@ def _assign(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     try:
         model.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
-        raise UserError(f"{path} does not fit {path.with_name(PLAN)}: {error}") from error
+        what = " ".join(str(error).split())
+        raise UserError(f"{path} does not fit {path.with_name(PLAN)}: {what[:300]}") from error
     device = next(iter(tensors.values())).device
     for name, buffer in list(model.named_buffers()):
         owner, _, attribute = name.rpartition(".")

@@ -80,4 +80,5 @@ def empty_site(place: Place, layer_idx: int | None) -> None:
 
 def parameters_of(place: Place) -> list[nn.Parameter]:
     """All parameters that attend at a site: projections, biases, and norms of queries and keys."""
-    return [*place.home.parameters(), *place.out.parameters()]
+    inside = place.sublayer.heads.out.startswith(f"{place.sublayer.heads.home}.")
+    return [*place.home.parameters(), *([] if inside else place.out.parameters())]

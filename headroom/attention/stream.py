@@ -91,9 +91,7 @@ def watch(model: nn.Module, sites: Iterable[Site] | None = None) -> Iterator[Sit
 
     handles = [model.register_forward_pre_hook(begin, with_kwargs=True)]
     try:
-        for site in sorted(
-            plan.places if sites is None else sites, key=lambda site: (site.kind == "block", site.place)
-        ):
+        for site in sorted(plan.places if sites is None else sites):
             handles += _watch_place(stream, plan.places[site])
         yield stream
     finally:

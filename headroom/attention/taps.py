@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 from headroom.attention.anatomy import Place
 from headroom.errors import UserError
 
-Change = Callable[[Tensor, Tensor | None], Tensor | None]
+Change = Callable[[Tensor, Tensor], Tensor | None]
 _SWALLOWED = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
 
 

@@ -91,7 +91,8 @@ _TOYS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "bart": ("BartConfig", "BartForConditionalGeneration", _PAIR),
     "marian": ("MarianConfig", "MarianMTModel", _PAIR),
     "mbart": ("MBartConfig", "MBartForConditionalGeneration", _PAIR),
-    "m2m_100": ("M2M100Config", "M2M100ForConditionalGeneration", _PAIR),
+    # positions are counted over words that are no padding, so the decoder must not start with the padding word
+    "m2m_100": ("M2M100Config", "M2M100ForConditionalGeneration", _PAIR | {"decoder_start_token_id": 1}),
     "t5": (
         "T5Config",
         "T5ForConditionalGeneration",
@@ -159,11 +160,8 @@ def toy_batch(family: str, examples: int = 3, seed: int = 7) -> dict[str, Tensor
     attention = torch.ones_like(ids)
     if model_name.endswith(("ForCausalLM", "LMHeadModel")):
         attention[0, :3] = 0  # on the left, as generation wants it
-        return {
-            "input_ids": ids * attention,
-            "attention_mask": attention,
-            "labels": ids.masked_fill(attention == 0, -100),
-        }
+        labels = ids.masked_fill(attention == 0, -100)
+        return {"input_ids": ids * attention, "attention_mask": attention, "labels": labels}
     attention[0, 8:] = 0
     batch = {"input_ids": ids * attention, "attention_mask": attention}
     if model_name.endswith("ForSequenceClassification"):
