@@ -7,6 +7,7 @@ removed and the dense model share each resample, so that differences and ratios 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from headroom.records import TaskScore
 RESAMPLES = 1000
 SEED = 20190525
 LEVEL = 0.95
-BLOCK = 100  # resamples drawn at once: bounds memory at BLOCK x examples numbers
+BLOCK = 100  # resamples summed at once: bounds memory at BLOCK x examples numbers
 TOLERANCE = 1e-9
 
 Array = np.ndarray
@@ -56,13 +57,17 @@ AGGREGATES: dict[str, Callable[[Array], Array]] = {"accuracy": per_cent, "bits-p
 
 def resampled_sums(stats: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:
     """Sums over the examples of each resample, shape (resamples, k), from per-example counts (examples, k)."""
+    weights = drawn(len(stats), resamples, seed)
+    blocks = [weights[start : start + BLOCK].astype(float) @ stats for start in range(0, resamples, BLOCK)]
+    return np.concatenate(blocks)
+
+
+@lru_cache(maxsize=4)  # drawing takes most of the time, and all points of a task use the same draws
+def drawn(examples: int, resamples: int, seed: int) -> Array:
+    """How often each example is drawn in each resample, shape (resamples, examples)."""
     generator = np.random.default_rng(seed)
-    examples = len(stats)
-    blocks = []
-    for start in range(0, resamples, BLOCK):
-        count = min(BLOCK, resamples - start)
-        weights = generator.multinomial(examples, np.full(examples, 1 / examples), size=count)
-        blocks.append(weights @ stats)
+    even = np.full(examples, 1 / examples)
+    blocks = [generator.multinomial(examples, even, size=1).astype(np.uint16) for _ in range(resamples)]
     return np.concatenate(blocks)
 
 

@@ -58,11 +58,13 @@ class Translation:
     def generate(self, model: Any, inputs: dict[str, Tensor], limit: int) -> Tensor:
         """Tokens of shape (batch, 1 + at most ``limit``), the start token first."""
         guard = FiniteGuard()
+        beams = {"length_penalty": 1.0, "early_stopping": False} if self.settings.beams > 1 else {}
         tokens = model.generate(
             **{name: tensor.to(model.device) for name, tensor in inputs.items()},
             max_new_tokens=limit,
             max_length=None,
             num_beams=self.settings.beams,
+            **beams,
             do_sample=False,
             use_cache=True,
             logits_processor=[guard],
@@ -73,7 +75,7 @@ class Translation:
 
     def signature(self) -> str:
         """sacreBLEU's signature and how the translations were decoded."""
-        how = "greedy" if self.settings.beams == 1 else f"beam {self.settings.beams}"
+        how = "greedy" if self.settings.beams == 1 else f"beam {self.settings.beams} (length penalty 1)"
         longest = f"at most min({self.settings.max_new_tokens}, 2 x source + 10) tokens"
         bleu = BLEU()
         bleu.corpus_score([""], [[""]])  # the number of references is known to the signature only after a score
