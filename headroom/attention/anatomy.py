@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from headroom.api import Grain, ModelInfo, Site, Unit
 from headroom.attention import weights as shares
-from headroom.attention.families import Family, Stack, Sublayer, family_of, supported_class
+from headroom.attention.families import Family, Heads, Stack, Sublayer, family_of, supported_class
 from headroom.attention.state import Removal, Shape, removal_of
 from headroom.errors import UserError
 
@@ -33,18 +33,32 @@ class Place:
         return self.block.get_submodule(path)
 
     @property
+    def part(self) -> Sublayer:
+        """The table's entry of a sublayer; blocks have none."""
+        if self.sublayer is None:
+            raise TypeError(f"{self.site} is a block, not a sublayer")
+        return self.sublayer
+
+    @property
+    def made(self) -> Heads:
+        """How the attention of this site is made; MLPs and blocks have none."""
+        if self.part.heads is None:
+            raise TypeError(f"{self.site} is not an attention")
+        return self.part.heads
+
+    @property
     def home(self) -> Any:
         """The module that attends."""
-        return self.module(self.sublayer.heads.home)
+        return self.module(self.made.home)
 
     @property
     def out(self) -> Any:
         """The output projection."""
-        return self.module(self.sublayer.heads.out)
+        return self.module(self.made.out)
 
     @property
     def head_size(self) -> int:
-        return getattr(self.home, self.sublayer.heads.size)
+        return getattr(self.home, self.made.size)
 
 
 class Anatomy:
@@ -52,14 +66,16 @@ class Anatomy:
 
     def __init__(self, model: nn.Module, family: Family, stacks: tuple[Stack, ...]) -> None:
         self.model = model
+        self.base: Any = model.base_model
+        self.config: Any = model.config
         self.family = family.name
         self.stacks = {stack.name: stack for stack in stacks}
         self.removal = removal_of(model) or self._dense()
         self.places = {place.site: place for place in self._find()}
 
-    def blocks(self, stack: str) -> nn.ModuleList:
-        """The blocks of a stack that are left."""
-        return self.model.base_model.get_submodule(self.stacks[stack].blocks)
+    def blocks(self, stack: str) -> Any:
+        """The blocks of a stack that are left, a ``ModuleList``."""
+        return self.base.get_submodule(self.stacks[stack].blocks)
 
     def _dense(self) -> Removal:
         shape = Shape({name: len(self.blocks(name)) for name in self.stacks}, {}, {})
@@ -69,7 +85,7 @@ class Anatomy:
                     site = Site(name, sublayer.kind, layer)
                     place = Place(site, block, sublayer)
                     shape.heads[site], shape.groups[site] = shares.head_counts(place)
-        return Removal(shape, frozenset(), "heads", copy.deepcopy(self.model.config))
+        return Removal(shape, frozenset(), "heads", copy.deepcopy(self.config))
 
     def _find(self) -> Iterable[Place]:
         for name, stack in self.stacks.items():

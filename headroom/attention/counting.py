@@ -57,7 +57,7 @@ def _attention_places(plan: Anatomy) -> list[Any]:
     return [place for place in plan.places.values() if place.sublayer and place.sublayer.heads]
 
 
-def _embedding_parameters(model: nn.Module) -> list[nn.Parameter]:
+def _embedding_parameters(model: Any) -> list[nn.Parameter]:
     """Tables over words and positions, and the output layer; T5's table of relative positions is attention."""
     named = model.named_modules()
     tables = [module for name, module in named if isinstance(module, nn.Embedding) and "relative" not in name]
@@ -71,12 +71,15 @@ def _cache_bytes(plan: Anatomy) -> tuple[int, int]:
     if "decoder" not in plan.stacks:
         return own, cross
     for layer in plan.removal.blocks("decoder"):
-        place = plan.places.get(Site("decoder", "self", layer))
-        groups = len(place.groups) if place else 0
-        own += 2 * FLOAT32 * (groups * place.head_size if groups else 1)
-        place = plan.places.get(Site("decoder", "cross", layer))
-        cross += 2 * FLOAT32 * len(place.groups) * place.head_size if place and place.groups else 0
+        own += 2 * FLOAT32 * (_cache_width(plan, Site("decoder", "self", layer)) or 1)
+        cross += 2 * FLOAT32 * _cache_width(plan, Site("decoder", "cross", layer))
     return own, cross
+
+
+def _cache_width(plan: Anatomy, site: Site) -> int:
+    """Numbers per token in the keys of a site."""
+    place = plan.places.get(site)
+    return len(place.groups) * place.head_size if place and place.groups else 0
 
 
 def _sdpa_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -101,6 +104,6 @@ def multiply_accumulates(model: nn.Module, example: dict[str, Tensor]) -> int:
     return counter.get_total_flops() // 2
 
 
-def _needs_labels(model: nn.Module, example: dict[str, Tensor]) -> bool:
+def _needs_labels(model: Any, example: dict[str, Tensor]) -> bool:
     """Encoder-decoder models build the decoder's input from the labels."""
     return bool(model.config.is_encoder_decoder) and "decoder_input_ids" not in example

@@ -51,6 +51,11 @@ class SiteGates(Gates):
             self._current[site] = current
         return current
 
+    def _unused(self, site: Site) -> Tensor:
+        """Gates of a site that no pass has reached, such as a cross-attention without an encoder."""
+        like = next(iter(self._current.values()))
+        return like.new_ones(*like.shape[:-1], len(self.units[site])).requires_grad_()
+
     def slopes(self, loss: Tensor) -> Scores:
         """d loss / d gate of every site; zero where a gate had no part in the loss. See ``api.Gates.slopes``.
 
@@ -58,6 +63,8 @@ class SiteGates(Gates):
         """
         if not self._current:
             raise RuntimeError("slopes needs a forward pass inside the with block of the gates")
+        for site in self.units.keys() - self._current.keys():
+            self._current[site] = self._unused(site)
         sites = sorted(self._current)
         gates = [self._current[site] for site in sites]
         # only the gates are asked for: a full backward would cost half as much again

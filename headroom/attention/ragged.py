@@ -18,12 +18,12 @@ from headroom.errors import UserError
 _NAMES = {"sdpa": "headroom_sdpa", "eager": "headroom_eager"}
 
 
-def base_implementation(name: str | None) -> str | None:
+def base_implementation(name: str) -> str:
     """The library's name of an attention implementation, whichever of the two is set."""
     return {ours: theirs for theirs, ours in _NAMES.items()}.get(name, name)
 
 
-def check_supported(model: nn.Module) -> None:
+def check_supported(model: Any) -> None:
     """Raise ``UserError`` when uneven groups cannot be served by the model's attention implementation."""
     name = base_implementation(model.config._attn_implementation)
     if name not in _NAMES:
@@ -33,7 +33,7 @@ def check_supported(model: nn.Module) -> None:
         )
 
 
-def set_groups(model: nn.Module, home: nn.Module, counts: tuple[int, ...]) -> None:
+def set_groups(model: nn.Module, home: Any, counts: tuple[int, ...]) -> None:
     """Tell an attention module how many query heads read each of its KV heads."""
     if len(set(counts)) == 1:
         home.num_key_value_groups = counts[0]
@@ -53,7 +53,7 @@ def set_groups(model: nn.Module, home: nn.Module, counts: tuple[int, ...]) -> No
     use_ragged(model)
 
 
-def use_ragged(model: nn.Module) -> None:
+def use_ragged(model: Any) -> None:
     """Make the model attend with our function. The mask builder must carry the same name, or padding is attended."""
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask, sdpa_mask
@@ -83,7 +83,7 @@ def ragged_eager(
 
 def _attend(
     base: Callable[..., tuple[Tensor, Tensor | None]],
-    module: nn.Module,
+    module: Any,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -101,7 +101,7 @@ def _attend(
 
 def _decode(
     base: Callable[..., tuple[Tensor, Tensor | None]],
-    module: nn.Module,
+    module: Any,
     query: Tensor,
     key: Tensor,
     value: Tensor,

@@ -87,8 +87,8 @@ def _slot(place: Place) -> int | None:
 
 def _skip(place: Place) -> None:
     """The stream passes where the sublayer stood."""
-    layer_idx = _slot(place) if place.sublayer.heads else None
-    for path, kind in place.sublayer.skip:
+    layer_idx = _slot(place) if place.part.heads else None
+    for path, kind in place.part.skip:
         if kind.startswith("t5"):
             from headroom.attention import t5
 
@@ -100,7 +100,7 @@ def _skip(place: Place) -> None:
 def _thin(model: nn.Module, place: Place, after: Removal) -> None:
     """Some or all heads go, the sublayer stays."""
     keep = after.heads(place.site)
-    is_t5 = any(kind.startswith("t5") for _, kind in place.sublayer.skip)
+    is_t5 = any(kind.startswith("t5") for _, kind in place.part.skip)
     if keep:
         slice_site(model, place, keep, after.shape.groups_of(place.site, keep))
     elif not is_t5:
@@ -123,21 +123,22 @@ def _drop_blocks(plan: Anatomy, stack: str, after: Removal) -> None:
         from headroom.attention import t5
 
         t5.hand_on_table(blocks[0], keep[0])
-    base, path = plan.model.base_model, plan.stacks[stack].blocks
+    base, path = plan.base, plan.stacks[stack].blocks
     put(base, path, nn.ModuleList(keep))
     for position, block in enumerate(keep):
+        module: Any
         for module in block.modules():
             if isinstance(getattr(module, "layer_idx", None), int):
                 module.layer_idx = position
     owner = base.get_submodule(path.rpartition(".")[0])
     kept = [position for position, layer in enumerate(present) if layer in left]
-    _note_sizes(plan, stack, getattr(owner, "config", plan.model.config), kept)
+    _note_sizes(plan, stack, getattr(owner, "config", plan.config), kept)
 
 
 def _note_sizes(plan: Anatomy, stack: str, own: Any, kept: list[int]) -> None:
     """Write the number of blocks into the configs; the Llama loop and the cache are as long as they say."""
-    shared = plan.model.config
-    for config in {id(config): config for config in (shared, plan.model.base_model.config, own)}.values():
+    shared = plan.config
+    for config in {id(config): config for config in (shared, plan.base.config, own)}.values():
         types = getattr(config, "layer_types", None)
         if types is not None:
             config.layer_types = [types[position] for position in kept]

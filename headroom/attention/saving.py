@@ -31,13 +31,14 @@ def save_removed(model: nn.Module, folder: str | Path) -> None:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    removal = anatomy(model).removal
+    plan_of = anatomy(model)
+    removal = plan_of.removal
     removal.config.save_pretrained(folder)
     tensors, aliases = _distinct(_state(model))
     plan = {
         "version": VERSION,
         "class": supported_class(type(model)),
-        "attention": base_implementation(model.config._attn_implementation),
+        "attention": base_implementation(plan_of.config._attn_implementation),
         "policy": removal.policy,
         "removed": sorted(str(unit) for unit in removal.units),
         "aliases": aliases,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from headroom.attention.anatomy import Place
@@ -16,20 +18,20 @@ def slice_site(model: nn.Module, place: Place, keep: tuple[int, ...], groups: tu
     Weights that stay are not copied twice and keep ``requires_grad``; the config is not touched, since head width and
     softmax scale are computed from it when the model is built again.
     """
-    home, heads, size = place.home, place.sublayer.heads, place.head_size
+    home, made, size = place.home, place.made, place.head_size
     device = place.out.weight.device
     mine = index_of([place.heads.index(head) for head in keep], device)
     read = index_of([place.groups.index(group) for group in groups], device)
-    for projection in heads.projections:
+    for projection in made.projections:
         index = mine if "query" in projection.roles else read
         outer, inner = len(projection.roles), size
         if projection.interleaved:
             outer, inner = 1, size * len(projection.roles)
         _cut_outputs(getattr(home, projection.name), index, outer, inner)
     _cut_inputs(place.out, mine, size)
-    for name in heads.counts:
+    for name in made.counts:
         setattr(home, name, len(keep))
-    for name in heads.widths:
+    for name in made.widths:
         setattr(home, name, len(keep) * size)
     if hasattr(home, "num_key_value_groups"):
         kept = [group for head, group in zip(place.heads, place.reads, strict=True) if head in keep]
@@ -42,7 +44,7 @@ def _select(tensor: Tensor, dim: int, index: Tensor, outer: int, inner: int) -> 
     return unfolded.index_select(dim + 1, index).flatten(dim, dim + 2)
 
 
-def _cut_outputs(module: nn.Module, index: Tensor, outer: int, inner: int) -> None:
+def _cut_outputs(module: Any, index: Tensor, outer: int, inner: int) -> None:
     dim = 1 if is_transposed(module) else 0
     module.weight = fresh(module.weight, _select(module.weight, dim, index, outer, inner))
     if module.bias is not None:
@@ -50,13 +52,13 @@ def _cut_outputs(module: nn.Module, index: Tensor, outer: int, inner: int) -> No
     _note_widths(module)
 
 
-def _cut_inputs(module: nn.Module, index: Tensor, size: int) -> None:
+def _cut_inputs(module: Any, index: Tensor, size: int) -> None:
     dim = 0 if is_transposed(module) else 1
     module.weight = fresh(module.weight, _select(module.weight, dim, index, 1, size))
     _note_widths(module)
 
 
-def _note_widths(module: nn.Module) -> None:
+def _note_widths(module: Any) -> None:
     """The widths that Linear only prints, but Conv1D computes with."""
     if is_transposed(module):
         module.nx, module.nf = module.weight.shape
@@ -69,7 +71,7 @@ def empty_site(place: Place, layer_idx: int | None) -> None:
 
     This is what gates of zero on all heads give; it is not the removal of the sublayer.
     """
-    path, out = place.sublayer.heads.home, place.sublayer.heads.out
+    path, out = place.made.home, place.made.out
     bias = getattr(place.out, "bias", None)
     if out.startswith(f"{path}."):
         put(place.block, path, NoAttention(layer_idx, bias))
@@ -80,5 +82,5 @@ def empty_site(place: Place, layer_idx: int | None) -> None:
 
 def parameters_of(place: Place) -> list[nn.Parameter]:
     """All parameters that attend at a site: projections, biases, and norms of queries and keys."""
-    inside = place.sublayer.heads.out.startswith(f"{place.sublayer.heads.home}.")
+    inside = place.made.out.startswith(f"{place.made.home}.")
     return [*place.home.parameters(), *([] if inside else place.out.parameters())]

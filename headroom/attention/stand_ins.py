@@ -13,23 +13,24 @@ def _cache_of(kwargs: dict[str, Any]) -> Any:
     return getattr(cache, "self_attention_cache", cache)
 
 
-class Slot(nn.Module):
-    """Keeps the cache slot of a self-attention that has gone alive.
+def fill_slot(layer_idx: int | None, hidden: Tensor, kwargs: dict[str, Any]) -> None:
+    """Keep the cache slot of a self-attention that has gone alive: write a (batch, 1, tokens, 1) zero, if there is one.
 
     Positions and masks are computed from the length of one slot, often the first. Left empty it stays at length 0 and
-    generation goes wrong without any error, so two zeros per token are written to it.
+    generation goes wrong without any error.
     """
+    cache = _cache_of(kwargs)
+    if cache is not None and layer_idx is not None:
+        zero = hidden.new_zeros(hidden.shape[0], 1, hidden.shape[1], 1)
+        cache.update(zero, zero, layer_idx)
+
+
+class Slot(nn.Module):
+    """Stands where an attention stood and knows its cache slot."""
 
     def __init__(self, layer_idx: int | None) -> None:
         super().__init__()
         self.layer_idx = layer_idx  # None: a cross-attention or an encoder, which has no slot to keep
-
-    def fill(self, hidden: Tensor, kwargs: dict[str, Any]) -> None:
-        """Write a (batch, 1, tokens, 1) zero to the slot, if there is a cache."""
-        cache = _cache_of(kwargs)
-        if cache is not None and self.layer_idx is not None:
-            zero = hidden.new_zeros(hidden.shape[0], 1, hidden.shape[1], 1)
-            cache.update(zero, zero, self.layer_idx)
 
 
 class NoAttention(Slot):
@@ -44,7 +45,7 @@ class NoAttention(Slot):
         self.shaped = shaped
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, None]:
-        self.fill(hidden_states, kwargs)
+        fill_slot(self.layer_idx, hidden_states, kwargs)
         leading = hidden_states.shape[:-1]
         if self.bias is not None:
             return self.bias.to(hidden_states.dtype).expand(*leading, -1), None
@@ -66,7 +67,7 @@ class PassAttention(Slot):
     """A sublayer with residual and norm inside (BERT) that has gone: the stream passes."""
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, None]:
-        self.fill(hidden_states, kwargs)
+        fill_slot(self.layer_idx, hidden_states, kwargs)
         return hidden_states, None
 
 

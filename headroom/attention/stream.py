@@ -61,18 +61,22 @@ class SiteStream(Stream):
             return get("attention_mask")
         if get("decoder_attention_mask") is not None:
             return get("decoder_attention_mask")
-        if get("labels") is not None and get("labels").dim() == 2:
-            return get("labels") != -100
+        labels = get("labels")
+        if isinstance(labels, Tensor) and labels.dim() == 2:
+            return labels.ne(-100)
         ids = get("decoder_input_ids")
         if ids is None:
             return None
-        present = ids != self._plan.model.config.pad_token_id
+        present = ids.ne(self._plan.config.pad_token_id)
         present[:, 0] = True  # decoders start with the pad token
         return present
 
 
 def _watch_place(stream: SiteStream, place: Place) -> list[Any]:
-    return tap(place, lambda before, after: stream.see(place.site, before, after))
+    def look(before: Tensor, after: Tensor) -> None:
+        stream.see(place.site, before, after)
+
+    return tap(place, look)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from headroom.attention.stand_ins import Slot
+from headroom.attention.stand_ins import fill_slot
 
 Result = tuple[Tensor, Tensor | None, Tensor | None]
 
@@ -47,12 +47,15 @@ class SlicedAttention(_SharesBias):
         past_key_values: Any = None,
         **kwargs: Any,
     ) -> Result:
+        whole: Tensor | None
+        mine: Tensor | None
         if key_value_states is not None:
             # cross-attention has no table; T5 would hand zeros of one block's head count to the next
-            whole = mine = hidden_states.new_zeros(1, 1, hidden_states.shape[1], key_value_states.shape[1])
+            whole = hidden_states.new_zeros(1, 1, hidden_states.shape[1], key_value_states.shape[1])
+            mine = whole
         else:
             whole = self.whole_bias(hidden_states, position_bias, past_key_values)
-            mine = whole.index_select(1, self.kept_heads)
+            mine = None if whole is None else whole.index_select(1, self.kept_heads)
         out, _, weights = super().forward(hidden_states, mask, key_value_states, mine, past_key_values, **kwargs)
         return out, whole, weights
 
@@ -72,7 +75,7 @@ class EmptyAttention(_SharesBias):
         whole = position_bias
         if key_value_states is None:
             whole = self.whole_bias(hidden_states, position_bias, past_key_values)
-            Slot.fill(self, hidden_states, {"past_key_values": past_key_values})
+            fill_slot(self.layer_idx, hidden_states, {"past_key_values": past_key_values})
         return hidden_states.new_zeros(()), whole, None
 
 
@@ -97,7 +100,7 @@ class SkippedCross(nn.Module):
         return hidden_states, position_bias, None
 
 
-def share_sliced_bias(attention: T5Attention, kept: Tensor) -> None:
+def share_sliced_bias(attention: Any, kept: Tensor) -> None:
     """After slicing: ``kept`` are the dense numbers of the heads that are left."""
     # the class is exchanged in place so that names of weights and modules stay as they are
     attention.__class__ = SlicedAttention
@@ -106,7 +109,7 @@ def share_sliced_bias(attention: T5Attention, kept: Tensor) -> None:
     attention.register_buffer("kept_heads", kept, persistent=False)
 
 
-def empty(attention: T5Attention) -> EmptyAttention:
+def empty(attention: Any) -> EmptyAttention:
     """Take all heads out of an attention; the table of positions stays."""
     attention.__class__ = EmptyAttention
     for name in ("q", "k", "v", "o"):
@@ -115,12 +118,12 @@ def empty(attention: T5Attention) -> EmptyAttention:
     return attention
 
 
-def skipped(kind: str, sublayer: nn.Module) -> nn.Module:
+def skipped(kind: str, sublayer: Any) -> nn.Module:
     """What stands in for a whole ``self`` or ``cross`` attention sublayer."""
     return SkippedSelf(empty(sublayer.SelfAttention)) if kind == "t5 self" else SkippedCross()
 
 
-def hand_on_table(old: nn.Module, new: nn.Module) -> None:
+def hand_on_table(old: Any, new: Any) -> None:
     """Give the table of relative positions to the block that now comes first."""
     old, new = old.layer[0].SelfAttention, new.layer[0].SelfAttention
     if old is not new:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ def is_transposed(module: nn.Module) -> bool:
     return not isinstance(module, nn.Linear)
 
 
-def rows(module: nn.Module) -> Tensor:
+def rows(module: Any) -> Tensor:
     """The weight as (out, in), a view."""
     return module.weight.t() if is_transposed(module) else module.weight
 
@@ -27,7 +28,7 @@ def rows(module: nn.Module) -> Tensor:
 def head_counts(place: Place) -> tuple[int, int]:
     """Query and KV heads of a dense site, from shapes alone: configs cannot be trusted."""
     counts = {}
-    for projection in place.sublayer.heads.projections:
+    for projection in place.made.projections:
         count = rows(getattr(place.home, projection.name)).shape[0] // (place.head_size * len(projection.roles))
         counts.update(dict.fromkeys(projection.roles, count))
     return counts["query"], counts["key"]
@@ -57,7 +58,7 @@ def shares(place: Place, unit: Unit) -> dict[str, Tensor]:
         return owned(place)
     mine, read = _positions(place, unit)
     found = {}
-    for projection in place.sublayer.heads.projections:
+    for projection in place.made.projections:
         weight = by_head(rows(getattr(place.home, projection.name)), projection, place.head_size)
         for role, heads in zip(projection.roles, weight, strict=True):
             where = mine if role == "query" else read
@@ -71,7 +72,7 @@ def owned(place: Place) -> dict[str, Tensor]:
 
     The T5 table of relative positions is left out: it stays for the other blocks.
     """
-    paths = [""] if place.sublayer is None else [path for path, _ in place.sublayer.skip]
+    paths = [""] if place.sublayer is None else [path for path, _ in place.part.skip]
     found = {}
     for path in paths:
         for name, parameter in place.module(path).named_parameters(prefix=path):
@@ -90,7 +91,7 @@ def freed(place: Place, unit: Unit) -> int:
     sole = unit.grain is Grain.KV_GROUP or place.reads.count(place.groups[read[0]]) == 1
     size = place.head_size
     count = rows(place.out).shape[0] * size * len(mine)
-    for projection in place.sublayer.heads.projections:
+    for projection in place.made.projections:
         module = getattr(place.home, projection.name)
         width = size * (rows(module).shape[1] + (module.bias is not None))
         for role in projection.roles:
@@ -106,7 +107,7 @@ def _all_but_bias(place: Place) -> int:
     return total(gone)
 
 
-def total(parameters: object) -> int:
+def total(parameters: Iterable[Tensor]) -> int:
     """Elements of all parameters, each tensor counted once."""
     return sum(tensor.numel() for tensor in {id(p): p for p in parameters}.values())
 

@@ -17,8 +17,7 @@ from attention_helpers import (
 )
 
 from headroom.api import Grain, Site, Unit
-from headroom.attention import anatomy, count, mask, toy, toy_batch
-from headroom.attention.stand_ins import Slot
+from headroom.attention import anatomy, count, mask, stand_ins, toy, toy_batch
 
 TOLERANCE = 1e-4
 
@@ -85,7 +84,7 @@ def test_an_unfilled_first_slot_would_be_noticed(family, monkeypatch):
     gone = [0, 2] if family == "gemma3" else [0]  # lengths are read from the first layer with full attention
     small = removed(model, [attention_units(model)[layer] for layer in gone])
     assert worst_step(small, family) < TOLERANCE
-    monkeypatch.setattr(Slot, "fill", lambda *_: None)
+    monkeypatch.setattr(stand_ins, "fill_slot", lambda *_: None)
     with pytest.raises((AssertionError, RuntimeError, IndexError)):
         assert worst_step(small, family) < TOLERANCE
 

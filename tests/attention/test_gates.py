@@ -135,3 +135,14 @@ def test_head_masks_are_refused_instead_of_swallowed(name):
     for enter in (gate, watch, lambda model: mask(model, [])):
         with enter(model), pytest.raises(UserError, match=name):
             model(**batch)
+
+
+def test_sites_that_no_pass_reaches_have_slopes_of_zero():
+    model = toy("gpt2", add_cross_attention=True)
+    batch = toy_batch("gpt2")
+    for per in ("batch", "example", "token"):
+        with gate(model, per=per) as gates:
+            slopes = gates.slopes(per_example_loss(model, batch).sum())
+        assert set(slopes) == set(anatomy(model).info.sites)
+        assert slopes[Site("decoder", "cross", 0)].abs().max() == 0 < slopes[Site("decoder", "self", 0)].abs().max()
+        assert slopes[Site("decoder", "cross", 0)].shape == slopes[Site("decoder", "self", 0)].shape
