@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import headroom
+from headroom.measure import clock
 from headroom.measure.clock import Lap, ProcessClock, Stopwatch, clock_for
 from headroom.measure.memory import peak_memory_mb
 
-PACKAGE = Path(headroom.__path__[0])
+PACKAGE = Path(clock.__file__).parents[1]
 CLOCKS = {"time", "timeit"}
 DATES_ALLOWED = {"provenance.py"}  # a record carries the day it was made
 
