@@ -51,7 +51,7 @@ def draw(chart: Chart) -> str:
         for method in sorted(chart.curves, key=lambda name: name not in chart.stochastic):
             series = f"{chart.name}--{chart.keys[method]}"
             (_band if method in chart.stochastic else _line)(axes, series, method, chart.curves[method])
-        figure.subplots_adjust(left=0.085, right=0.985, top=0.95, bottom=0.145)
+        figure.subplots_adjust(left=0.085, right=0.985, top=0.95, bottom=0.16)
         target = io.StringIO()
         figure.savefig(target, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         plt.close(figure)
@@ -63,6 +63,7 @@ def _frame(axes: Any, chart: Chart) -> None:
     right = 1.0 if end > 0.8 else end
     least = min(row.retained for rows in chart.curves.values() for row in rows)
     axes.set(xlim=(0, right), ylim=(LOWEST if least < 0 else 0, 1.04), xlabel=f"{chart.axis}, %")
+    axes.xaxis.labelpad = 6
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["chance", "25", "50", "75", "dense"])
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import math
 from dataclasses import dataclass
@@ -130,16 +131,17 @@ def noise(*parts: object) -> float:
     return int.from_bytes(digest[:4], "big") / 2**31 - 1
 
 
-def retained(model: str, task: str, method: str, target: float, seed: int) -> float:
+def retained(model: str, task: str, method: str, share: float, seed: int) -> float:
     """Flat, then falling, down to what is left without any attention."""
     kind, shape = METHODS[method], MODELS[model]
-    floor = 0.05 + 0.4 * min(shape.floors.values()) if len(shape.floors) > 1 else min(shape.floors.values())
-    floor = floor * 0.3 if kind.grain in ("mlp", "block", "joint") else floor
-    bend = (
-        kind.bend * (1 + 0.12 * noise(model, task, method)) * (1 + 0.14 * noise(model, method, seed) * (kind.seeds > 1))
-    )
-    fall = 1 / (1 + math.exp((target - bend) * 13)) / (1 / (1 + math.exp(-bend * 13)))
-    return floor + (1 - floor) * fall + 0.004 * noise(model, task, method, target, seed) if target < 1 else floor
+    if share in (0, 1):
+        whole = min(shape.floors.values()) * (0.3 if kind.grain in ("mlp", "block", "joint") else 1)
+        return 1.0 if share == 0 else whole
+    floor = retained(model, task, method, 1, seed)
+    seeds = 1 + 0.05 * noise(model, method, seed) * (kind.seeds > 1)
+    bend = kind.bend * (1 + 0.12 * noise(model, task, method)) * seeds
+    fall = 1 / (1 + math.exp((share - bend) * 13)) / (1 / (1 + math.exp(-bend * 13)))
+    return floor + (1 - floor) * fall + 0.004 * noise(model, task, method, share, seed)
 
 
 def score(task: Task, kept: float) -> TaskScore:
@@ -183,10 +185,7 @@ def point(model: str, method: str, target: float, seed: int) -> Point:
         kv_bytes_per_token=round(shape.kv * (1 - attention)),
         logit_difference=2e-6 * (1 + noise(model, method, target)),
         plan_hash=hashlib.sha256(f"{model}{method}{target}{seed}".encode()).hexdigest()[:16],
-        tasks={
-            name: score(task, retained(model, name, method, target, seed) if gone else 1.0)
-            for name, task in shape.tasks.items()
-        },
+        tasks={name: score(task, retained(model, name, method, share, seed)) for name, task in shape.tasks.items()},
         note="" if gone == target * units else f"{gone} of {units} units is the nearest share below.",
     )
 
@@ -344,3 +343,9 @@ def write_profile(
         ),
     )
     return folder
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table as text."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -35,6 +35,9 @@ function show() {
   }
   for (const part of all("main [data-model], main [data-track], main [data-units]"))
     part.hidden = filters.some(name => state[name] && part.dataset[name] && part.dataset[name] !== state[name]);
+  const tracks = Object.fromEntries(all(".board tr[data-m]").map(row => [row.dataset.m, row.dataset.track]));
+  for (const group of all(".chart g[data-m]"))
+    group.style.display = state.track && tracks[group.dataset.m] !== state.track ? "none" : "";
   page.dataset.theme = state.theme === "dark" || state.theme === "light" ? state.theme : "";
   theme.textContent = dark() ? "Light" : "Dark";
   sort();

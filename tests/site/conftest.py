@@ -1,0 +1,37 @@
+"""The page of the made-up quick profile, built once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))  # the records are the ones that the tables are tested on
+
+import fixtures
+
+from headroom.site import build
+from headroom.tables import collect
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Collected results of the quick profile."""
+    found = tmp_path_factory.mktemp("site") / "results"
+    fixtures.write_profile(found)
+    collect("quick", list(fixtures.METHODS), list(fixtures.MODELS), found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def site(results: Path) -> Path:
+    """The built site."""
+    build("quick", results, results / "site")
+    return results / "site"
+
+
+@pytest.fixture(scope="session")
+def html(site: Path) -> str:
+    """Its page as text."""
+    return (site / "index.html").read_text(encoding="utf-8")
