@@ -93,7 +93,7 @@ class ImageCollator(Collator):
 
 
 class LanguageCollator(Collator):
-    """``input_ids`` and ``labels`` (batch, length): texts put end to end, with an end mark, and cut into full blocks.
+    """``input_ids`` and ``labels`` (batch, length): texts put end to end, each behind a start mark, cut into blocks.
 
     The model shifts the labels, so the first token of a block is not scored.
     """
@@ -103,7 +103,8 @@ class LanguageCollator(Collator):
 
     def arrange(self, dataset: Dataset) -> list[dict[str, Any]]:
         """Blocks of ``length`` tokens; what is left over at the end is dropped."""
-        mark = [] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id]
+        start = self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
+        mark = [] if start is None else [start]
         ids = self.tokenizer(list(dataset["text"]), add_special_tokens=False)["input_ids"]
         stream = [token for text in ids for token in mark + text]
         whole = max(1, len(stream) // self.length)

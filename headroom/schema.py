@@ -27,7 +27,9 @@ def checked(kind: type[M], value: Any, where: str) -> M:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise UserError(f"{where}: {_sentence(kind, error.errors()[0])}") from None
+        # A misspelt key is told as such, and not by the key that is missing because of it.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+        raise UserError(f"{where}: {_sentence(kind, first)}") from None
 
 
 def _sentence(kind: type[BaseModel], error: Any) -> str:

@@ -20,8 +20,7 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], ends: bool = True
 
     ``ends`` puts the end mark behind every text (translation) and, for ``wordpiece``, the start mark in front.
     """
-    tokenizer, trainer = {"word": _word, "bpe": _bpe, "wordpiece": _wordpiece}[spec.kind](spec.size)
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer = {"word": _word, "bpe": _bpe, "wordpiece": _wordpiece}[spec.kind](spec.size, list(texts))
     if ends:
         front = f"{START} " if spec.kind == "wordpiece" else ""
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -45,26 +44,44 @@ def _fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     )
 
 
-def _word(size: int) -> tuple[Tokenizer, trainers.Trainer]:
+def _word(size: int, texts: list[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return tokenizer, trainers.WordLevelTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+    trainer = trainers.WordLevelTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
-def _bpe(size: int) -> tuple[Tokenizer, trainers.Trainer]:
+def _bpe(size: int, texts: list[str]) -> Tokenizer:
     """Byte-level pieces: every text can be written and read back exactly, so bits per byte mean something."""
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    return tokenizer, trainers.BpeTrainer(
+    trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
     )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
-def _wordpiece(size: int) -> tuple[Tokenizer, trainers.Trainer]:
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+def _wordpiece(size: int, texts: list[str]) -> Tokenizer:
+    """Lower-case pieces of words.
+
+    The trainer numbers inner letters in the order of a hash table, another one in every process, and breaks ties by
+    these numbers. Naming them beforehand, in order, makes the pieces the same every time.
+    """
+    scratch = _empty_wordpiece({})
+    letters = sorted({letter for text in texts for letter in scratch.normalizer.normalize_str(text)} - {" "})
+    inner = [f"##{letter}" for letter in letters]
+    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=[*SPECIAL, *inner], show_progress=False)
+    scratch.train_from_iterator(texts, trainer)
+    return _empty_wordpiece(scratch.get_vocab())
+
+
+def _empty_wordpiece(pieces: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(pieces, unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    return tokenizer, trainers.WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL), show_progress=False)
+    return tokenizer

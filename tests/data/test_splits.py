@@ -1,0 +1,166 @@
+"""Splits come from where the task says, do not overlap, and have a hash that tells their content."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from headroom.data import check_disjoint, data_hash, load_splits, read_split
+from headroom.errors import UserError
+from headroom.tasks import Task, load_task
+
+REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2"]
+TEXTS = [{"sentence": f"text {number}", "label": number % 2} for number in range(10)]
+
+
+def task(**changes) -> Task:
+    fields = {
+        "name": "mine",
+        "version": 1,
+        "summary": "a test",
+        "evaluator": "classification",
+        "data": {"folder": {"all": "some/table.parquet"}},
+        "splits": {"calibrate": "all[:4]", "evaluate": "all[4:]"},
+        "columns": {"text": "sentence"},
+        "metric": {"name": "accuracy", "better": "higher", "unit": "%", "chance": 50},
+        "licence": "none",
+        "cite": "nobody",
+    }
+    return Task.model_validate(fields | changes)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.delenv("HEADROOM_DATA", raising=False)
+    (tmp_path / "some").mkdir()
+    Dataset.from_list(TEXTS).to_parquet(tmp_path / "some" / "table.parquet")
+    return tmp_path
+
+
+def refusal(*arguments) -> str:
+    with pytest.raises(UserError) as caught:
+        load_splits(*arguments)
+    return str(caught.value)
+
+
+def test_local_files_are_read_with_our_column_names(folder):
+    splits = load_splits(task(), folder)
+    assert splits["evaluate"].column_names == ["text", "label"]
+    assert splits["evaluate"]["text"][0] == "text 4"
+
+
+def test_the_environment_names_the_folder(folder, monkeypatch):
+    monkeypatch.setenv("HEADROOM_DATA", str(folder))
+    assert len(load_splits(task())["calibrate"]) == 4
+
+
+def test_a_slice_may_have_a_step(folder):
+    splits = load_splits(task(splits={"calibrate": "all[::2]", "evaluate": "all[1::2]"}), folder)
+    assert splits["evaluate"]["text"][:2] == ["text 1", "text 3"]
+
+
+def test_no_folder_says_which_variable_to_set(folder):
+    said = refusal(task())
+    assert "HEADROOM_DATA" in said
+    assert "some/table.parquet" in said
+
+
+def test_a_missing_file_names_the_folder_and_the_hub(folder):
+    source = {"folder": {"all": "other/table.parquet"}, "hub": "a/b", "revision": "0" * 40}
+    said = refusal(task(data=source), folder)
+    assert "other/table.parquet" in said
+    assert "a/b" in said
+    assert "HEADROOM_DATA" in said
+
+
+def test_a_link_out_of_the_folder_is_refused(folder, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "table.parquet").write_bytes((folder / "some" / "table.parquet").read_bytes())
+    (folder / "link").symlink_to(outside)
+    assert "leads out" in refusal(task(data={"folder": {"all": "link/table.parquet"}}), folder)
+
+
+def test_a_damaged_file_is_named(folder):
+    (folder / "some" / "table.parquet").write_bytes(b"PAR1 no table PAR1")
+    assert "table.parquet" in refusal(task(), folder)
+
+
+def test_an_unknown_split_and_column_name_the_near_match(folder):
+    assert "Did you mean 'all'?" in refusal(task(splits={"calibrate": "al[:4]", "evaluate": "all[4:]"}), folder)
+    assert "Did you mean 'sentence'?" in refusal(task(columns={"text": "sentense"}), folder)
+
+
+def test_overlapping_splits_are_refused_with_their_number(folder):
+    said = refusal(task(splits={"calibrate": "all[:6]", "evaluate": "all[4:]"}), folder)
+    assert "tasks/mine.yaml" in said
+    assert "share 2 examples" in said
+
+
+def test_overlap_can_be_dropped_from_what_does_not_score(folder):
+    splits = load_splits(task(splits={"calibrate": "all[:6]", "evaluate": "all[4:]"}, overlap="drop"), folder)
+    assert (len(splits["calibrate"]), len(splits["evaluate"])) == (4, 6)
+
+
+def test_the_same_input_with_another_label_is_an_overlap():
+    first, second = Dataset.from_list([{"text": "a", "label": 0}]), Dataset.from_list([{"text": "a", "label": 1}])
+    with pytest.raises(UserError, match="share 1 examples"):
+        check_disjoint({"calibrate": first, "evaluate": second}, task())
+
+
+def test_the_hash_tells_content_and_not_where_it_lies(folder):
+    first = data_hash(load_splits(task(), folder))
+    again = {name: Dataset.from_list(split.to_list()) for name, split in load_splits(task(), folder).items()}
+    assert data_hash(again) == first
+    assert data_hash({"calibrate": again["evaluate"], "evaluate": again["calibrate"]}) != first
+
+
+def test_an_offline_hub_says_which_folder_to_set():
+    """In a process of its own, because the Hub's libraries read the environment when they are imported."""
+    code = (
+        "from test_splits import task\nfrom headroom.data import load_splits\n"
+        "load_splits(task(data={'hub': 'nobody/nothing', 'revision': '0' * 40, 'folder': {'all': 'some/t.parquet'}}))"
+    )
+    surroundings = {key: value for key, value in os.environ.items() if key != "HEADROOM_DATA"}
+    surroundings |= {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    said = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, text=True).stderr
+    assert "UserError" in said
+    assert "HF_HOME" in said
+    assert "HEADROOM_DATA" in said
+
+
+def test_the_right_choice_does_not_keep_its_place(folder):
+    rows = [{"good": f"good {number}", "bad": f"bad {number}"} for number in range(6)]
+    Dataset.from_list(rows).to_parquet(folder / "some" / "pairs.parquet")
+    splits = load_splits(
+        task(
+            evaluator="multiple-choice",
+            data={"folder": {"all": "some/pairs.parquet"}},
+            columns={"choices": ["good", "bad"]},
+        ),
+        folder,
+    )
+    evaluate = splits["evaluate"].to_list()
+    assert [row["gold"] for row in splits["calibrate"]] == [0, 1, 0, 1]
+    assert all(row["choices"][row["gold"]].startswith("good") for row in evaluate)
+
+
+def test_images_survive_the_table_to_the_pixel(tmp_path):
+    digits = load_splits(load_task("toy-images"))["evaluate"]
+    (tmp_path / "data" / "toy-images").mkdir(parents=True)
+    digits.to_parquet(tmp_path / "data" / "toy-images" / "evaluate.parquet")
+    again = read_split(tmp_path, "toy-images", "evaluate")
+    assert data_hash({"evaluate": again}) == data_hash({"evaluate": digits})
+    assert again[0]["image"].size == (8, 8)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_tasks_load_with_disjoint_splits(name):
+    found = load_task(name)
+    where = os.environ.get("HEADROOM_DATA")
+    if not where or not all((Path(where) / file).is_file() for file in (found.data.folder or {}).values()):
+        pytest.skip(f"the data of {name} are not here; set HEADROOM_DATA to their folder")
+    splits = load_splits(found)
+    assert len(splits["evaluate"]) >= 200
