@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -183,18 +184,22 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for chatty in ("httpx", "datasets", "lm_eval", "accelerate", "filelock"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    signal.signal(signal.SIGINT, stopped)
     try:
         app()
     except UserError as error:
         fail(str(error), 2)
-    except KeyboardInterrupt:
-        fail("Stopped. Every finished point is kept; run the same command again to go on.", 130)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again: finished points are kept.", 1)
 
 
-def fail(message: str, code: int) -> None:
+def stopped(*_: object) -> NoReturn:
+    """Ctrl-C. The journal writes whole answers only, so there is nothing to save here."""
+    fail("Stopped. Every finished point is kept; run the same command again to go on.", 130)
+
+
+def fail(message: str, code: int) -> NoReturn:
     err.print(message, style="bold", markup=False, highlight=False, soft_wrap=True)
     raise SystemExit(code)

@@ -37,7 +37,8 @@ def validated(kind: type[S], content: Mapping[str, Any], where: str) -> S:
 
 def sentence(error: ValidationError, kind: type[BaseModel], where: str) -> str:
     """The first finding in the words of the house."""
-    first = error.errors()[0]
+    # A misspelt key is also a missing one: say the former, it has the near match.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key, given = written(first["loc"]), first["input"]
     if first["type"] == "extra_forbidden":
         owner = owner_of(kind, first["loc"][:-1])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from headroom.errors import UserError, suggest
 from headroom.located import read_yaml, validated
@@ -18,32 +18,30 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def share(value: Any) -> Any:
+    if not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("a target is the share of units to remove, above 0 and below 1 (1 itself is the floor)")
+    return value
+
+
+Target = Annotated[float, BeforeValidator(share)]
+
+
 class Run(Section):
     """What is asked of every cell."""
 
     threads: int = Field(2, ge=1, description="torch threads; trainings differ between thread counts, so it is pinned")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="calibration seeds")
     draws: int = Field(5, ge=1, description="draws of a random method")
-    targets: tuple[float, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")
+    targets: tuple[Target, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")
     plan_seconds: float = Field(900, gt=0, description="a method that yields no plan for so long has failed")
     resamples: int = Field(1000, ge=100, description="bootstrap resamples behind an interval")
 
     @field_validator("targets")
     @classmethod
-    def shares(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
+    def rising(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
         if list(targets) != sorted(set(targets)):
             raise ValueError("targets must rise, each named once")
-        return targets
-
-    @field_validator("targets", mode="before")
-    @classmethod
-    def inside(cls, targets: Any) -> Any:
-        for place, target in enumerate(targets if isinstance(targets, list | tuple) else []):
-            if not isinstance(target, int | float) or not 0 < target <= 1:
-                raise ValueError(
-                    f"targets[{place}] is {target!r}, but a target is the share of units to remove,"
-                    " above 0 and below 1 (or 1 itself, the floor)"
-                )
         return targets
 
 
@@ -58,7 +56,7 @@ class Work(Section):
 class Speed(Section):
     """How removed models are timed against the dense one."""
 
-    targets: tuple[float, ...] = (0.25, 0.5, 0.75)
+    targets: tuple[Target, ...] = (0.25, 0.5, 0.75)
     pairs: int = Field(15, ge=15, description="interleaved pairs; fewer cannot show a difference of 5 %")
     works: dict[str, tuple[Work, ...]] = Field(description="workloads by the model's purpose")
 

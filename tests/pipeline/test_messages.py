@@ -1,0 +1,143 @@
+"""Bad input gets one clear message, a non-zero exit, and no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from headroom.cli import main
+
+
+@pytest.fixture
+def headroom(world, monkeypatch, capsys):
+    """``headroom WORDS`` in this process: the exit code, and what it printed as one line."""
+
+    def call(*words, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["headroom", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, " ".join((said.out + said.err).split())
+
+    return call
+
+
+@pytest.fixture
+def refused(headroom):
+    """The message of a command that has to refuse. An error that is not the user's would be raised, and fail the test."""
+
+    def call(*words, **environment):
+        code, said = headroom(*(words or ("check", "params")), **environment)
+        assert code == 2, said
+        return said
+
+    return call
+
+
+def test_params_in_order_are_said_to_be(world, headroom):
+    headroom("sync")
+    assert headroom("check", "params") == (0, "params.yaml: in order.")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("targets: [0.25, 0.5, 1.0]", "targets: [0.25, 0.5, 1.4]", "run.targets[2] is 1.4; a target is the share of units to remove, above 0 and below 1"),
+        ("targets: [0.25, 0.5, 1.0]", "targets: [0.0, 0.5]", "run.targets[0] is 0.0"),
+        ("targets: [0.25, 0.5, 1.0]", "targets: [0.5, 0.25]", "targets must rise"),
+        ("threads: 1", "threds: 1", "run.threds: unknown key. Did you mean 'threads'?"),
+        ("threads: 1", "threads: 0", "run.threads is 0; input should be greater than or equal to 1"),
+        ("pairs: 15", "pairs: 3", "speed.pairs is 3"),
+        ("kind: encode", "kind: encod", "is 'encod'. Did you mean 'encode'?"),
+        ("  dense: {}", "  random-heads: {}", "add the line `dense: {}`"),
+        ("  dense: {}", "  dense: {}\n  michel-greddy: {}", "there is no method 'michel-greddy'. Did you mean 'michel-greedy'?"),
+        ("  dense: {}", "  dense: {}\n  michel-greedy: {exampels: 3}", "exampels: unknown parameter. Did you mean 'examples'?"),
+        ("  dense: {}", "  dense: {}\n  michel-greedy: {absolute: tokn}", "is 'tokn'. Did you mean 'token'?"),
+        ("  dense: {}", "  dense: {}\n  michel-greedy: {examples: many}", "examples is 'many'; wanted int"),
+        ("[toy-classification]", "[toy-clasification]", "There is no task 'toy-clasification'. Did you mean 'toy-classification'?"),
+        ("steps: 60", "stepz: 60", "stepz: unknown key. Did you mean 'steps'?"),
+        ("work: work/test", "work: ../elsewhere", "the folder must lie inside the project"),
+        ("profile: test", "profile: [", "not readable as YAML"),
+        ("bert-toy:", "Bert/../toy:", "a name is made of lower-case letters"),
+    ],
+)
+def test_a_mistake_in_params_is_located_and_answered(world, refused, old, new, message):
+    world.change(old, new)
+    said = refused()
+    assert "params.yaml" in said or "task" in said
+    assert message in said
+
+
+def test_an_unknown_family_is_refused_with_the_near_match(world, refused):
+    world.change("family: bert", "family: brt")
+    assert "is 'brt'. Did you mean 'bert'?" in refused("stage", "prepare", "bert-toy")
+
+
+def test_an_unknown_model_on_the_command_line_is_answered_with_the_near_match(world, refused):
+    assert "has no model 'bert-toi'. Did you mean 'bert-toy'?" in refused("stage", "quality", "dense", "bert-toi")
+
+
+def test_a_pipeline_behind_its_params_is_refused_before_anything_runs(world, headroom, refused):
+    headroom("sync")
+    world.use("random-heads")
+    assert "Run `headroom sync`" in refused("stage", "machine")
+
+
+def test_a_missing_data_folder_is_named_before_anything_runs(world, headroom, refused):
+    world.change("tasks: [toy-classification]", "tasks: [sst2]")
+    headroom("sync")
+    assert "HEADROOM_DATA" in refused("check", "params", HEADROOM_DATA="")
+    assert "is not there" in refused("check", "params", HEADROOM_DATA=str(world.folder))
+
+
+def test_a_corrupted_weight_file_is_named(world, headroom, refused):
+    headroom("sync")
+    headroom("stage", "machine")
+    weights = world.folder / "work/test/models/bert-toy/model/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "model.safetensors is corrupt" in refused("stage", "quality", "dense", "bert-toy")
+
+
+def test_a_family_that_is_not_supported_is_named_with_those_that_are(world, headroom, refused):
+    world.change("family: bert,", "family: electra,")
+    headroom("stage", "prepare", "bert-toy")
+    headroom("sync")
+    headroom("stage", "machine")
+    said = refused("stage", "quality", "dense", "bert-toy")
+    assert "ElectraForSequenceClassification" in said and "Bert" in said
+
+
+def test_a_broken_method_file_is_named_with_its_error(world, refused):
+    world.use("random-heads")
+    (world.folder / "methods" / "random_heads.py").write_text("import nothing_of_that_name\n")
+    assert "methods/random_heads.py: cannot be imported: ModuleNotFoundError" in refused()
+
+
+def test_a_method_whose_name_is_not_its_files_is_refused(world, refused):
+    world.use("random-heads")
+    file = world.folder / "methods" / "random_heads.py"
+    file.write_text(file.read_text().replace('"random-heads"', '"other"'))
+    assert "its name is 'other', wanted 'random-heads'" in refused()
+
+
+def test_a_failed_cell_ends_well_and_with_strict_it_does_not(world, headroom):
+    world.method("tested", "raise RuntimeError('ran aground')\nyield")
+    headroom("sync")
+    headroom("stage", "machine")
+    assert headroom("stage", "quality", "tested", "bert-toy")[0] == 0
+    code, said = headroom("stage", "quality", "--strict", "tested", "bert-toy")
+    assert code == 1 and "ran aground" in said
+
+
+def test_help_names_the_commands(world, headroom):
+    code, said = headroom("--help")
+    assert code == 0 and "prune" in said
+
+
+def test_no_command_imports_torch_before_it_is_needed(world):
+    code = "import sys, headroom.cli, headroom.preflight, headroom.stages.collect, headroom.site; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
