@@ -18,7 +18,9 @@ PAD, START, END, UNKNOWN = SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")  # in the
 def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], ends: bool = True) -> PreTrainedTokenizerFast:
     """A fast tokenizer of at most ``spec.size`` pieces.
 
-    ``ends`` puts the end mark behind every text (translation) and, for ``wordpiece``, the start mark in front.
+    ``ends`` puts the end mark behind every text (translation) and, for ``wordpiece``, the start mark in front. Without
+    it, one mark between texts is both their end and their start, as in GPT-2, so that whatever asks for either gets
+    the one that a language model has seen.
     """
     tokenizer = {"word": _word, "bpe": _bpe, "wordpiece": _wordpiece}[spec.kind](spec.size, list(texts))
     if ends:
@@ -28,16 +30,16 @@ def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], ends: bool = True
             pair=f"{front}$A {END} $B {END}",
             special_tokens=[(START, SPECIAL.index(START)), (END, SPECIAL.index(END))],
         )
-    return _fast(tokenizer)
+    return _fast(tokenizer, START if ends else END)
 
 
-def _fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+def _fast(tokenizer: Tokenizer, start: str) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
-        bos_token=START,
+        bos_token=start,
         eos_token=END,
         unk_token=UNKNOWN,
         clean_up_tokenization_spaces=False,

@@ -58,7 +58,7 @@ def test_language_packs_all_texts_into_full_blocks():
     blocks = collator.arrange(Dataset.from_list([{"text": text} for text in TEXTS]))
     stream = [token for block in blocks for token in block["input_ids"]]
     assert all(len(block["input_ids"]) == 4 for block in blocks)
-    assert stream[0] == coder.bos_token_id
+    assert stream[0] == coder.bos_token_id == coder.eos_token_id
     assert "".join(TEXTS).startswith(coder.decode(stream, skip_special_tokens=True))
     assert collator(blocks[:2])["labels"].shape == (2, 4)
 
