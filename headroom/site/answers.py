@@ -30,7 +30,7 @@ def answer(model: str, task: str, rows: Sequence[Any]) -> Answer:
             model, task, None, "No method of attention units has every point yet, so nothing is ranked.", "", ""
         )
     best = max(ranked, key=lambda row: row.area)
-    return Answer(model, task, best, _verdict(best, ranked), _against_random(best), _gain(best))
+    return Answer(model, task, best, _verdict(best, ranked), _against_random(best, len(ranked)), _gain(best))
 
 
 def _verdict(best: Any, ranked: Sequence[Any]) -> str:
@@ -44,9 +44,9 @@ def _verdict(best: Any, ranked: Sequence[Any]) -> str:
     return f"keeps most quality, but {names} cannot be told apart from it: area {interval}."
 
 
-def _against_random(best: Any) -> str:
+def _against_random(best: Any, ranked: int) -> str:
     if best.stochastic:
-        return "No score beats a random choice here."
+        return "No ranked method beats a random choice here." if ranked > 1 else "Nothing can be compared with it yet."
     if best.above_random_middle is None:
         return "No random method was run beside it."
     side = "above" if best.above_random_middle else "not above"

@@ -41,6 +41,7 @@ class Chart:
     curves: Mapping[str, Sequence[Any]]
     keys: dict[str, str]  # a safe identifier for every method
     stochastic: frozenset[str]
+    natural: Mapping[str, Sequence[tuple[float, float]]]  # share and quality of points outside a method's series
 
 
 def draw(chart: Chart) -> str:
@@ -51,6 +52,8 @@ def draw(chart: Chart) -> str:
         for method in sorted(chart.curves, key=lambda name: name not in chart.stochastic):
             series = f"{chart.name}--{chart.keys[method]}"
             (_band if method in chart.stochastic else _line)(axes, series, method, chart.curves[method])
+        for method, points in chart.natural.items():
+            _marks(axes, f"{chart.name}--{chart.keys[method]}--natural", method, points)
         figure.subplots_adjust(left=0.085, right=0.985, top=0.95, bottom=0.16)
         target = io.StringIO()
         figure.savefig(target, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -104,5 +107,12 @@ def _line(axes: Any, series: str, method: str, rows: Sequence[Any]) -> None:
     if PATTERNS[style.dash]:
         line.set_dashes(PATTERNS[style.dash])
     if rows[-1].target == 1:
-        (floor,) = axes.plot(shares[-1:], kept[-1:], markersize=4.6, linewidth=0, markeredgewidth=1.1, **common)
-        floor.set(gid=f"{series}--floor", markerfacecolor="none")
+        _marks(axes, f"{series}--floor", method, [(rows[-1].share, rows[-1].retained)])
+
+
+def _marks(axes: Any, name: str, method: str, points: Sequence[tuple[float, float]]) -> None:
+    """Hollow marks: the floor, and natural points such as those of a sweep over a penalty."""
+    style = look(method)
+    shares, kept = [share for share, _ in points], _inside(value for _, value in points)
+    common = {"color": style.value, "marker": style.marker or "o", "linewidth": 0, "clip_on": False}
+    axes.plot(shares, kept, markersize=4.6, markeredgewidth=1.1, markerfacecolor="none", gid=name, **common)

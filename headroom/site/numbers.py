@@ -31,6 +31,8 @@ def seconds(value: float | None) -> str:
     """A duration with about two significant digits: 0.4 s, 12 s, 3.5 min, 2.1 h."""
     if value is None:
         return DASH
+    if value < 0.05:
+        return "< 0.1 s"
     for size, unit in ((3600.0, "h"), (60.0, "min")):
         if value >= 2 * size:
             return f"{value / size:.1f} {unit}"

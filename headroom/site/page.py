@@ -13,6 +13,7 @@ from headroom.site.answers import Answer, answer
 from headroom.site.charts import Chart, draw
 from headroom.tables import read_table
 from headroom.tables.load import DENSE, Records, load, profile_folder
+from headroom.tables.quality import FLOOR
 
 GROUPS = {
     "attention": (
@@ -47,6 +48,8 @@ class TaskView:
     dense: Any | None  # quality row
     answer: Answer
     panels: list[Panel]
+    timed: Any | None  # a row with the workload and machine of the speed columns
+    paired: bool
 
 
 @dataclass(frozen=True)
@@ -126,17 +129,32 @@ def _task(
     curves = [row for row in mine["curves"] if row.task == task]
     dense = [r for r in mine["quality"] if r.task == task and r.target == 0 and r.status == "ok" and not r.label]
     dense.sort(key=lambda row: row.method != DENSE)
+    natural = [
+        r
+        for r in mine["quality"]
+        if r.task == task and r.label and not r.label.startswith(FLOOR) and r.retained is not None
+    ]
     kinds = [(setting, group) for setting in ("as is", "recovered") for group in GROUPS]
     panels: list[Panel] = []
     for setting, group in kinds:
         chosen = [row for row in rows if row.setting == setting and row.group == group]
         if chosen:
-            panels.append(_panel(f"{name}-{len(panels)}", setting, group, chosen, curves, keys))
+            panels.append(_panel(f"{name}-{len(panels)}", setting, group, chosen, curves, natural, keys))
     facts = record.tasks.get(task) if record else None
-    return TaskView(task, facts, dense[0] if dense else None, answer(model, task, rows), panels)
+    timed = next((row for row in rows if row.work), None)
+    said = answer(model, task, rows)
+    return TaskView(task, facts, dense[0] if dense else None, said, panels, timed, any(row.paired for row in rows))
 
 
-def _panel(name: str, setting: str, group: str, rows: list[Any], curves: Sequence[Any], keys: dict[str, str]) -> Panel:
+def _panel(
+    name: str,
+    setting: str,
+    group: str,
+    rows: list[Any],
+    curves: Sequence[Any],
+    natural: Sequence[Any],
+    keys: dict[str, str],
+) -> Panel:
     title, words = GROUPS[group]
     drawn = {row.method: [step for step in curves if step.method == row.method] for row in rows}
     drawn = {method: steps for method, steps in drawn.items() if steps}
@@ -144,7 +162,12 @@ def _panel(name: str, setting: str, group: str, rows: list[Any], curves: Sequenc
     if drawn:
         axis = next(iter(drawn.values()))[0].axis
         stochastic = frozenset(row.method for row in rows if row.stochastic)
-        chart = draw(Chart(name, axis, drawn, keys, stochastic))
+        share = "attention_parameters_removed" if group == "attention" else "parameters_removed"
+        marks = {
+            method: [(getattr(row, share), row.retained) for row in natural if row.method == method] for method in drawn
+        }
+        marks = {method: points for method, points in marks.items() if points}
+        chart = draw(Chart(name, axis, drawn, keys, stochastic, marks))
     targets = sorted({step.target for steps in drawn.values() for step in steps if step.target > 0})
     table = {method: {step.target: step for step in steps} for method, steps in drawn.items()}
     return Panel(name, group, setting, title, words, rows, chart, targets, table)

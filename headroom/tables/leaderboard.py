@@ -28,7 +28,7 @@ def leaderboard_rows(records: Records) -> list[Row]:
     machine = main_machine(records)
     rows = []
     for model in records.models:
-        for task in records.tasks(model):
+        for task in records.tasks(model) or [""]:
             asked = targets_asked(records, model)
             cells = [_row(records, model, method, task, asked, machine) for method in records.methods]
             rows += _ranked(records, model, task, cells)

@@ -9,7 +9,9 @@ from pathlib import Path
 import fixtures
 
 import headroom.site
+from headroom.site import build
 from headroom.site.styles import COLOURS, FAINT, INK, LINE, LOOKS, look
+from headroom.tables import collect
 
 CSS = (Path(headroom.site.__file__).parent / "static" / "page.css").read_text(encoding="utf-8")
 
@@ -73,3 +75,16 @@ def test_random_is_a_band_and_the_floor_a_hollow_mark(html):
     assert re.search(r'<g class="band" data-m="random-heads"', first)
     assert re.search(r'<g class="floor" data-m="michel-greedy"', first)
     assert not re.search(r'<g class="bars" data-m="random-heads"', first)
+
+
+def test_a_natural_point_is_a_mark_outside_the_line(tmp_path):
+    record = fixtures.cell("quick", "bert-pydocs", "michel-greedy")
+    own = record.points[9].model_copy(update={"label": "penalty 0.01", "target": 0.31})
+    cells = {("bert-pydocs", "michel-greedy"): record.model_copy(update={"points": [*record.points, own]})}
+    fixtures.write_profile(tmp_path, cells=cells)
+    collect("quick", ["michel-greedy"], ["bert-pydocs"], tmp_path)
+    build("quick", tmp_path, tmp_path / "site")
+    chart = charts((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))[0]
+    assert chart.count('class="natural" data-m="michel-greedy"') == 1
+    rows = fixtures.read_csv(tmp_path / "quick" / "curves.csv")
+    assert "0.310000" not in {row["target"] for row in rows}
