@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from headroom.api import Grain, ModelInfo, Site, Unit
 from headroom.attention import weights as shares
-from headroom.attention.families import Family, Heads, Stack, Sublayer, family_of, supported_class
+from headroom.attention.families import Family, family_of, supported_class
+from headroom.attention.layouts import Heads, Stack, Sublayer
 from headroom.attention.state import Removal, Shape, removal_of
 from headroom.errors import UserError
 

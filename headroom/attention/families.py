@@ -1,8 +1,4 @@
-"""The one table of model families: where attention, MLPs and norms sit in a block, and what may replace them.
-
-Everything is a string, so that reading this table imports no modelling file. Paths are relative to a block.
-Checked against transformers 5.23; a class that is not listed here is refused by name.
-"""
+"""The one list of model families and classes. A class that is not listed here is refused by name."""
 
 from __future__ import annotations
 
@@ -10,60 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from headroom.api import Grain, Unit
+from headroom.attention import layouts
 from headroom.errors import UnsupportedModel, suggest
-
-
-@dataclass(frozen=True)
-class Projection:
-    """One linear map that makes queries, keys or values, or several of them fused."""
-
-    name: str
-    roles: tuple[str, ...]  # of "query", "key", "value", in the order in which the rows lie
-    interleaved: bool = False  # fused head by head (GPT-NeoX) rather than query block, key block, value block
-
-
-@dataclass(frozen=True)
-class Heads:
-    """How one attention module is made."""
-
-    home: str  # the module that owns the projections and attends
-    projections: tuple[Projection, ...]
-    out: str  # the output projection: its input is the heads side by side
-    size: str = "head_dim"  # attribute of ``home`` with the width of a head
-    counts: tuple[str, ...] = ()  # attributes of ``home`` that repeat the number of heads
-    widths: tuple[str, ...] = ()  # attributes of ``home`` that repeat heads x width
-
-
-@dataclass(frozen=True)
-class Sublayer:
-    """One attention or MLP sublayer with its norm and residual.
-
-    The first argument of ``start`` is the stream before it. The output of ``end`` is the stream after it, or, where
-    ``adds``, what the block adds to the stream. ``skip`` says what stands in for which module once it is removed.
-    """
-
-    kind: str  # "self", "cross" or "mlp"
-    start: str
-    end: str
-    adds: bool
-    skip: tuple[tuple[str, str], ...]
-    heads: Heads | None = None
-
-    def unit(self, stack: str, layer: int) -> Unit:
-        from headroom.api import Site
-
-        return Unit(Site(stack, self.kind, layer), Grain.MLP if self.kind == "mlp" else Grain.ATTENTION)
-
-
-@dataclass(frozen=True)
-class Stack:
-    """One pile of blocks."""
-
-    name: str  # "encoder" or "decoder"
-    blocks: str  # path of the ModuleList from the base model
-    sublayers: tuple[Sublayer, ...]
-    sizes: tuple[str, ...] = ("num_hidden_layers",)  # config keys that hold the number of blocks
 
 
 @dataclass(frozen=True)
@@ -73,154 +17,11 @@ class Family:
     name: str
     prefix: str  # of the class names
     suffixes: tuple[str, ...]
-    stacks: Callable[[Any], tuple[Stack, ...]]
+    stacks: Callable[[Any], tuple[layouts.Stack, ...]]
 
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(self.prefix + suffix for suffix in self.suffixes)
-
-
-def _split(query: str, key: str, value: str) -> tuple[Projection, ...]:
-    return (Projection(query, ("query",)), Projection(key, ("key",)), Projection(value, ("value",)))
-
-
-def _fused(name: str, interleaved: bool = False) -> tuple[Projection, ...]:
-    return (Projection(name, ("query", "key", "value"), interleaved),)
-
-
-def _normed_before(kind: str, norm: str, body: str, heads: Heads | None = None, after: str = "") -> Sublayer:
-    """``x + body(norm(x))``, or ``x + after(body(norm(x)))`` in models with four norms."""
-    empty = "no attention" if heads else "zero"
-    skip = [(body, empty), (norm, "identity")] + ([(after, "identity")] if after else [])
-    return Sublayer(kind, start=norm, end=after or body, adds=True, skip=tuple(skip), heads=heads)
-
-
-def _normed_after(kind: str, norm: str, body: str, heads: Heads | None = None) -> Sublayer:
-    """``norm(x + body(x))``."""
-    empty = "no attention" if heads else "zero"
-    return Sublayer(kind, start=body, end=norm, adds=False, skip=((body, empty), (norm, "identity")), heads=heads)
-
-
-def _bert(config: Any) -> tuple[Stack, ...]:
-    def attention(kind: str, name: str) -> Sublayer:
-        home = f"{name}.self"
-        qkv = _split("query", "key", "value")
-        counts, widths = ("num_attention_heads",), ("all_head_size",)
-        heads = Heads(home, qkv, f"{name}.output.dense", "attention_head_size", counts, widths)
-        return Sublayer(kind, start=name, end=name, adds=False, skip=((name, "pass attention"),), heads=heads)
-
-    cross = [attention("cross", "crossattention")] if config.add_cross_attention else []
-    skip = (("intermediate", "identity"), ("output", "second"))
-    mlp = Sublayer("mlp", start="intermediate", end="output", adds=False, skip=skip)
-    sublayers = (attention("self", "attention"), *cross, mlp)
-    return (Stack("decoder" if config.is_decoder else "encoder", "encoder.layer", sublayers),)
-
-
-def _distilbert(config: Any) -> tuple[Stack, ...]:
-    qkv = _split("q_lin", "k_lin", "v_lin")
-    heads = Heads("attention", qkv, "attention.out_lin", "attention_head_size", ("n_heads",), ("dim",))
-    sublayers = (
-        _normed_after("self", "sa_layer_norm", "attention", heads),
-        _normed_after("mlp", "output_layer_norm", "ffn"),
-    )
-    return (Stack("encoder", "transformer.layer", sublayers),)
-
-
-def _vit(config: Any) -> tuple[Stack, ...]:
-    qkv = _split("q_proj", "k_proj", "v_proj")
-    heads = Heads("attention", qkv, "attention.o_proj", counts=("num_attention_heads",))
-    sublayers = (
-        _normed_before("self", "layernorm_before", "attention", heads),
-        _normed_before("mlp", "layernorm_after", "mlp"),
-    )
-    return (Stack("encoder", "layers", sublayers),)
-
-
-def _gpt2(config: Any) -> tuple[Stack, ...]:
-    widths = ("split_size", "embed_dim")
-    own = Heads("attn", _fused("c_attn"), "attn.c_proj", counts=("num_heads",), widths=widths)
-    sublayers = [_normed_before("self", "ln_1", "attn", own)]
-    if config.add_cross_attention:
-        fused = (Projection("q_attn", ("query",)), Projection("c_attn", ("key", "value")))
-        other = Heads("crossattention", fused, "crossattention.c_proj", counts=("num_heads",), widths=widths)
-        sublayers.append(_normed_before("cross", "ln_cross_attn", "crossattention", other))
-    return (Stack("decoder", "h", (*sublayers, _normed_before("mlp", "ln_2", "mlp"))),)
-
-
-def _gpt_neox(config: Any) -> tuple[Stack, ...]:
-    heads = Heads("attention", _fused("query_key_value", interleaved=True), "attention.dense", "head_size")
-    # with the parallel residual both sublayers read the same stream; start and end say so without a special case
-    sublayers = (
-        _normed_before("self", "input_layernorm", "attention", heads),
-        _normed_before("mlp", "post_attention_layernorm", "mlp"),
-    )
-    return (Stack("decoder", "layers", sublayers),)
-
-
-_FEED_FORWARD = (("fc1", "zero"), ("fc2", "zero"), ("final_layer_norm", "identity"))
-
-
-def _opt(config: Any) -> tuple[Stack, ...]:
-    qkv = _split("q_proj", "k_proj", "v_proj")
-    heads = Heads("self_attn", qkv, "self_attn.out_proj", counts=("num_heads",))
-    before = config.do_layer_norm_before
-    attention = (_normed_before if before else _normed_after)("self", "self_attn_layer_norm", "self_attn", heads)
-    # the MLP works on a flattened (batch x tokens, width) tensor; only the block's own output has both dimensions
-    mlp = Sublayer("mlp", start="final_layer_norm" if before else "fc1", end="", adds=False, skip=_FEED_FORWARD)
-    return (Stack("decoder", "decoder.layers", (attention, mlp)),)
-
-
-def _bart(before: bool) -> Callable[[Any], tuple[Stack, ...]]:
-    """BART and Marian put the norm after the residual, mBART and M2M100 before it."""
-
-    def attention(kind: str, name: str) -> Sublayer:
-        qkv = _split("q_proj", "k_proj", "v_proj")
-        heads = Heads(name, qkv, f"{name}.out_proj", counts=("num_heads",))
-        return (_normed_before if before else _normed_after)(kind, f"{name}_layer_norm", name, heads)
-
-    def stacks(config: Any) -> tuple[Stack, ...]:
-        if before:
-            mlp = Sublayer("mlp", start="final_layer_norm", end="fc2", adds=True, skip=_FEED_FORWARD)
-        else:
-            mlp = Sublayer("mlp", start="fc1", end="final_layer_norm", adds=False, skip=_FEED_FORWARD)
-        own, cross = attention("self", "self_attn"), attention("cross", "encoder_attn")
-        encoder = Stack("encoder", "encoder.layers", (own, mlp), ("encoder_layers", "num_hidden_layers"))
-        return (encoder, Stack("decoder", "decoder.layers", (own, cross, mlp), ("decoder_layers",)))
-
-    return stacks
-
-
-def _t5(config: Any) -> tuple[Stack, ...]:
-    def attention(kind: str, place: str, name: str) -> Sublayer:
-        home, qkv = f"{place}.{name}", _split("q", "k", "v")
-        heads = Heads(home, qkv, f"{home}.o", "key_value_proj_dim", ("n_heads",), ("inner_dim",))
-        skip = ((place, f"t5 {kind}"),)
-        return Sublayer(kind, start=place, end=place, adds=False, skip=skip, heads=heads)
-
-    def mlp(place: str) -> Sublayer:
-        return Sublayer("mlp", start=place, end=place, adds=False, skip=((place, "pass"),))
-
-    own, cross = attention("self", "layer.0", "SelfAttention"), attention("cross", "layer.1", "EncDecAttention")
-    encoder = Stack("encoder", "encoder.block", (own, mlp("layer.1")), ("num_layers",))
-    return (encoder, Stack("decoder", "decoder.block", (own, cross, mlp("layer.2")), ("num_decoder_layers",)))
-
-
-def _llama(config: Any) -> tuple[Stack, ...]:
-    heads = Heads("self_attn", _split("q_proj", "k_proj", "v_proj"), "self_attn.o_proj")
-    sublayers = (
-        _normed_before("self", "input_layernorm", "self_attn", heads),
-        _normed_before("mlp", "post_attention_layernorm", "mlp"),
-    )
-    return (Stack("decoder", "layers", sublayers),)
-
-
-def _four_norms(config: Any) -> tuple[Stack, ...]:
-    heads = Heads("self_attn", _split("q_proj", "k_proj", "v_proj"), "self_attn.o_proj")
-    sublayers = (
-        _normed_before("self", "input_layernorm", "self_attn", heads, after="post_attention_layernorm"),
-        _normed_before("mlp", "pre_feedforward_layernorm", "mlp", after="post_feedforward_layernorm"),
-    )
-    return (Stack("decoder", "layers", sublayers),)
 
 
 _SEQUENCE, _TOKENS, _ANSWERS = "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"
@@ -229,26 +30,26 @@ _CAUSAL = ("Model", "ForCausalLM", _SEQUENCE, _TOKENS)
 _IMAGES = ("Model", "ForImageClassification")
 
 FAMILIES: tuple[Family, ...] = (
-    Family("bert", "Bert", (*_ENCODER, "LMHeadModel"), _bert),
-    Family("roberta", "Roberta", (*_ENCODER, "ForCausalLM"), _bert),
-    Family("distilbert", "DistilBert", _ENCODER, _distilbert),
-    Family("vit", "ViT", _IMAGES, _vit),
-    Family("deit", "DeiT", (*_IMAGES, "ForImageClassificationWithTeacher"), _vit),
-    Family("gpt2", "GPT2", ("Model", "LMHeadModel", _SEQUENCE, _TOKENS), _gpt2),
-    Family("gpt_neox", "GPTNeoX", _CAUSAL, _gpt_neox),
-    Family("opt", "OPT", ("Model", "ForCausalLM", _SEQUENCE), _opt),
-    Family("bart", "Bart", ("Model", "ForConditionalGeneration", _SEQUENCE), _bart(before=False)),
-    Family("marian", "Marian", ("Model", "MTModel"), _bart(before=False)),
-    Family("mbart", "MBart", ("Model", "ForConditionalGeneration", _SEQUENCE), _bart(before=True)),
-    Family("m2m_100", "M2M100", ("Model", "ForConditionalGeneration"), _bart(before=True)),
-    Family("t5", "T5", ("Model", "ForConditionalGeneration", "EncoderModel", _SEQUENCE), _t5),
-    Family("llama", "Llama", _CAUSAL, _llama),
-    Family("mistral", "Mistral", _CAUSAL, _llama),
-    Family("qwen2", "Qwen2", _CAUSAL, _llama),
-    Family("qwen3", "Qwen3", _CAUSAL, _llama),
-    Family("gemma", "Gemma", _CAUSAL, _llama),
-    Family("gemma2", "Gemma2", _CAUSAL, _four_norms),
-    Family("gemma3", "Gemma3", ("TextModel", "ForCausalLM"), _four_norms),
+    Family("bert", "Bert", (*_ENCODER, "LMHeadModel"), layouts.bert),
+    Family("roberta", "Roberta", (*_ENCODER, "ForCausalLM"), layouts.bert),
+    Family("distilbert", "DistilBert", _ENCODER, layouts.distilbert),
+    Family("vit", "ViT", _IMAGES, layouts.vit),
+    Family("deit", "DeiT", (*_IMAGES, "ForImageClassificationWithTeacher"), layouts.vit),
+    Family("gpt2", "GPT2", ("Model", "LMHeadModel", _SEQUENCE, _TOKENS), layouts.gpt2),
+    Family("gpt_neox", "GPTNeoX", _CAUSAL, layouts.gpt_neox),
+    Family("opt", "OPT", ("Model", "ForCausalLM", _SEQUENCE), layouts.opt),
+    Family("bart", "Bart", ("Model", "ForConditionalGeneration", _SEQUENCE), layouts.bart(before=False)),
+    Family("marian", "Marian", ("Model", "MTModel"), layouts.bart(before=False)),
+    Family("mbart", "MBart", ("Model", "ForConditionalGeneration", _SEQUENCE), layouts.bart(before=True)),
+    Family("m2m_100", "M2M100", ("Model", "ForConditionalGeneration"), layouts.bart(before=True)),
+    Family("t5", "T5", ("Model", "ForConditionalGeneration", "EncoderModel", _SEQUENCE), layouts.t5),
+    Family("llama", "Llama", _CAUSAL, layouts.llama),
+    Family("mistral", "Mistral", _CAUSAL, layouts.llama),
+    Family("qwen2", "Qwen2", _CAUSAL, layouts.llama),
+    Family("qwen3", "Qwen3", _CAUSAL, layouts.llama),
+    Family("gemma", "Gemma", _CAUSAL, layouts.llama),
+    Family("gemma2", "Gemma2", _CAUSAL, layouts.four_norms),
+    Family("gemma3", "Gemma3", ("TextModel", "ForCausalLM"), layouts.four_norms),
 )
 _BY_CLASS = {name: family for family in FAMILIES for name in family.classes}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,19 @@ from headroom.attention.ragged import base_implementation
 from headroom.attention.removal import remove
 from headroom.errors import UserError
 
-PLAN, WEIGHTS = "headroom_plan.json", "model.safetensors"
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+PLAN, WEIGHTS, GENERATION = "headroom_plan.json", "model.safetensors", "generation_config.json"
 VERSION = 1
 _BUFFER = "buffer:"  # prefix of buffers that a state dict leaves out
 
 
-def save_removed(model: nn.Module, folder: str | Path) -> None:
-    """Write ``config.json`` (dense), ``headroom_plan.json`` and ``model.safetensors``; also for a dense model."""
+def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
+    """Write ``config.json`` (dense), ``headroom_plan.json`` and ``model.safetensors``; also for a dense model.
+
+    Models that generate also leave their ``generation_config.json``. The tokenizer is not written.
+    """
     from safetensors.torch import save_file
 
     folder = Path(folder)
@@ -44,14 +50,18 @@ def save_removed(model: nn.Module, folder: str | Path) -> None:
         "aliases": aliases,
     }
     (folder / PLAN).write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+    if model.can_generate():
+        (folder / GENERATION).write_text(model.generation_config.to_json_string(), encoding="utf-8")
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
 
 
-def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreTrainedModel:
     """Read a model written by ``save_removed``, in eval mode, with bit-equal outputs.
 
     Raises ``UserError`` naming the file when one is missing, damaged, of another version or not of one piece.
     """
+    from transformers import GenerationConfig
+
     folder = Path(folder)
     plan = _read_plan(folder / PLAN)
     tensors = _read_weights(folder / WEIGHTS, torch.device(device))
@@ -60,6 +70,8 @@ def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> nn.M
     remove(model, _units(plan, folder / PLAN), plan["policy"])
     _assign(model, tensors, folder / WEIGHTS)
     _tie(model, plan["aliases"])
+    if (folder / GENERATION).is_file():
+        model.generation_config = GenerationConfig.from_pretrained(folder)
     return model.eval()
 
 
@@ -120,7 +132,7 @@ def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
         raise UserError(f"{path} is damaged and cannot be read ({error}); write it again with save_removed") from error
 
 
-def _skeleton(folder: Path, plan: dict[str, Any]) -> nn.Module:
+def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
     """The dense model without initialised weights."""
     import transformers
     from transformers.initialization import no_init_weights

@@ -12,7 +12,7 @@ from headroom.api import Grain, Unit
 
 if TYPE_CHECKING:
     from headroom.attention.anatomy import Place
-    from headroom.attention.families import Projection
+    from headroom.attention.layouts import Projection
 
 
 def is_transposed(module: nn.Module) -> bool:

@@ -65,6 +65,16 @@ def test_a_saved_model_can_be_cut_further_and_generates(tmp_path):
     assert worst_step(again, "llama") < 1e-4
 
 
+def test_settings_of_generation_come_back(tmp_path):
+    model = toy("marian")
+    model.generation_config.update(num_beams=3, bad_words_ids=[[0]], max_length=12)
+    save_removed(model, tmp_path)
+    again = load_removed(tmp_path)
+    assert again.generation_config.to_dict() == model.generation_config.to_dict()
+    prompt = {name: value for name, value in toy_batch("marian").items() if name != "labels"}
+    assert torch.equal(again.generate(**prompt), model.generate(**prompt))
+
+
 def test_a_saved_model_comes_back_equal_in_a_fresh_process(tmp_path):
     model, batch = removed(toy("llama"), [Unit(Site("decoder", "self", 1), Grain.HEAD, 3)]), toy_batch("llama")
     save_removed(model, tmp_path)
