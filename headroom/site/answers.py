@@ -51,7 +51,7 @@ def _against_random(best: Any, ranked: int) -> str:
         return "No random method was run beside it."
     side = "above" if best.above_random_middle else "not above"
     return (
-        f"It is {side} the middle of the random band, and above it at {best.above_random_targets} of "
+        f"Its area is {side} the middle of the random draws, its curve at {best.above_random_targets} of "
         f"{best.compared_targets} targets."
     )
 

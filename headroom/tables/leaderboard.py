@@ -139,6 +139,10 @@ def _ranked(records: Records, model: str, task: str, rows: list[dict[str, Any]])
         _place(members, draws, list(range(len(members))), "rank_all")
         for track in {row["track"] for row in members}:
             _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")
+        for row in members:
+            row["area_low"] = max(
+                0.0, row["area_low"]
+            )  # after the ranking: two draws can put it below what an area can be
     order = sorted(rows, key=lambda row: (row["group"], not row.get("ranked"), -row.get("area", 0.0)))
     return [checked(LeaderboardRow, row, records.path(model, row["method"])) for row in order]
 
