@@ -181,8 +181,9 @@ def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.
     if labels.dim() == 1:
         logits = model(**inputs).logits
         return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
-    if model.config.is_encoder_decoder:
-        logits = model(**inputs, decoder_input_ids=_shifted(labels, model.config)).logits
+    config: Any = model.config
+    if config.is_encoder_decoder:
+        logits = model(**inputs, decoder_input_ids=_shifted(labels, config)).logits
     else:
         logits, labels = model(**inputs).logits[:, :-1], labels[:, 1:]
     losses = functional.cross_entropy(

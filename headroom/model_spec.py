@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from headroom.schema import Strict, checked
-from headroom.tasks import InsidePath, Revision
+from headroom.located import validated
+from headroom.tasks import InsidePath, Revision, Strict
 
 
 class ModelSource(Strict):
@@ -78,12 +78,12 @@ class ModelSpec(Strict):
     """One entry of ``params.yaml: models``."""
 
     source: ModelSource
-    tokenizer: TokenizerSpec = TokenizerSpec()
-    image: ImageSpec = ImageSpec()
+    tokenizer: TokenizerSpec = Field(default_factory=TokenizerSpec)
+    image: ImageSpec = Field(default_factory=ImageSpec)
     tasks: list[str] = Field(min_length=1, description="the first one trains and calibrates")
     train: TrainSpec | None = None
-    calibrate: CalibrateSpec = CalibrateSpec()
-    evaluate: EvaluateSpec = EvaluateSpec()
+    calibrate: CalibrateSpec = Field(default_factory=CalibrateSpec)
+    evaluate: EvaluateSpec = Field(default_factory=EvaluateSpec)
     trust_remote_code: bool = Field(False, description="run python code that comes with a Hub model")
 
     @model_validator(mode="after")
@@ -102,4 +102,4 @@ class ModelSpec(Strict):
 
 def load_spec(name: str, entry: Any, where: str = "params.yaml") -> ModelSpec:
     """Check the entry of one model. Raises ``UserError`` naming file, key, what is allowed and the near match."""
-    return checked(ModelSpec, entry, f"{where}: models.{name}")
+    return validated(ModelSpec, entry, f"{where}: models.{name}")

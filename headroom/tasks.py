@@ -6,12 +6,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from headroom.errors import UserError, suggest
-from headroom.schema import Strict, checked
+from headroom.located import read_yaml, validated
 
 Evaluator = Literal["translation", "classification", "image-classification", "bits-per-byte", "multiple-choice"]
 
@@ -51,6 +49,12 @@ def _slice(text: str) -> str:
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Slice = Annotated[str, AfterValidator(_slice)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class Strict(BaseModel):
+    """A schema that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
 class Source(Strict):
@@ -132,11 +136,7 @@ def load_task(name: str, folder: Path | None = None) -> Task:
     if not re.fullmatch(r"[\w-]+", name) or not path.is_file():
         raise UserError(f"There is no task {name!r}. {suggest(name, (p.stem for p in folder.glob('*.yaml')))}")
     where = f"tasks/{path.name}"
-    try:
-        content = YAML(typ="safe").load(path)
-    except YAMLError as error:
-        raise UserError(f"{where} is not valid YAML: {error}") from None
-    task = checked(Task, content, where)
+    task = validated(Task, read_yaml(path), where)
     if task.name != name:
         raise UserError(f"{where}: name is {task.name!r}; it has to be {name!r}, as the file is called.")
     for column in task.columns:
