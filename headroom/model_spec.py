@@ -13,8 +13,8 @@ from headroom.tasks import InsidePath, Revision, Strict
 class ModelSource(Strict):
     """Where the model comes from: built from a config, a local folder, or the Hub. Exactly one."""
 
-    config: dict[str, Any] | None = Field(None, description="family (m2m_100, llama, bert, vit) and its config keys")
-    folder: InsidePath | None = Field(None, description="under HEADROOM_DATA, or else under the project")
+    config: dict[str, Any] | None = Field(default=None, description="family (m2m_100, llama, ...) and its config keys")
+    folder: InsidePath | None = Field(default=None, description="under HEADROOM_DATA, or else under the project")
     hub: str | None = None
     revision: Revision | None = None
 
@@ -33,14 +33,14 @@ class TokenizerSpec(Strict):
     """A tokenizer trained on the train split; ``none`` uses the one that comes with the model, if any."""
 
     kind: Literal["word", "bpe", "wordpiece", "none"] = "none"
-    size: int = Field(0, ge=0, description="largest number of pieces")
+    size: int = Field(default=0, ge=0, description="largest number of pieces")
 
 
 class ImageSpec(Strict):
     """How pixels of 0 to 255 become model input: (pixel / 255 - mean) / std, one number for all channels."""
 
     mean: float = 0.5
-    std: float = Field(0.5, gt=0)
+    std: float = Field(default=0.5, gt=0)
 
 
 class TrainSpec(Strict):
@@ -49,42 +49,42 @@ class TrainSpec(Strict):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1, description="examples a step; blocks of `length` tokens for language models")
     learning_rate: float = Field(gt=0)
-    warmup: int = Field(0, ge=0, description="steps over which the learning rate rises")
+    warmup: int = Field(default=0, ge=0, description="steps over which the learning rate rises")
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    weight_decay: float = Field(0.01, ge=0)
-    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    length: int = Field(128, ge=1, description="longest input, tokens")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    length: int = Field(default=128, ge=1, description="longest input, tokens")
     seed: int = 0
 
 
 class CalibrateSpec(Strict):
     """What methods may look at."""
 
-    examples: int = Field(256, ge=1)
+    examples: int = Field(default=256, ge=1)
 
 
 class EvaluateSpec(Strict):
     """How the model is scored."""
 
-    batch: int = Field(64, ge=1)
-    length: int | None = Field(None, ge=1, description="longest input, tokens; as in training where absent")
-    max_new_tokens: int = Field(64, ge=1)
+    batch: int = Field(default=64, ge=1)
+    length: int | None = Field(default=None, ge=1, description="longest input, tokens; as in training where absent")
+    max_new_tokens: int = Field(default=64, ge=1)
     decoding: Literal["greedy", "beam"] = "greedy"
-    beams: int = Field(4, ge=1, description="used with beam only")
+    beams: int = Field(default=4, ge=1, description="used with beam only")
 
 
 class ModelSpec(Strict):
     """One entry of ``params.yaml: models``."""
 
     source: ModelSource
-    tokenizer: TokenizerSpec = Field(default_factory=TokenizerSpec)
-    image: ImageSpec = Field(default_factory=ImageSpec)
+    tokenizer: TokenizerSpec = TokenizerSpec()
+    image: ImageSpec = ImageSpec()
     tasks: list[str] = Field(min_length=1, description="the first one trains and calibrates")
     train: TrainSpec | None = None
-    calibrate: CalibrateSpec = Field(default_factory=CalibrateSpec)
-    evaluate: EvaluateSpec = Field(default_factory=EvaluateSpec)
-    trust_remote_code: bool = Field(False, description="run python code that comes with a Hub model")
+    calibrate: CalibrateSpec = CalibrateSpec()
+    evaluate: EvaluateSpec = EvaluateSpec()
+    trust_remote_code: bool = Field(default=False, description="run python code that comes with a Hub model")
 
     @model_validator(mode="after")
     def _made(self) -> ModelSpec:

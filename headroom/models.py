@@ -144,6 +144,8 @@ def check_weights(folder: Path) -> None:
 
 
 def _from_hub(spec: ModelSpec, purpose: str) -> PreTrainedModel:
+    from safetensors import SafetensorError
+
     try:
         model = _auto(purpose).from_pretrained(
             spec.source.hub,
@@ -151,7 +153,7 @@ def _from_hub(spec: ModelSpec, purpose: str) -> PreTrainedModel:
             use_safetensors=True,
             trust_remote_code=spec.trust_remote_code,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(hub_trouble(spec, error)) from None
     return model.eval()
 
