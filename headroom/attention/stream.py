@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from headroom.api import Site, Stream
 from headroom.attention.anatomy import Anatomy, Place, anatomy
-from headroom.attention.taps import refuse_head_mask, tap
+from headroom.attention.taps import on_inputs, tap
 from headroom.errors import UserError
 
 
@@ -89,11 +89,7 @@ def watch(model: nn.Module, sites: Iterable[Site] | None = None) -> Iterator[Sit
     plan = anatomy(model)
     stream = SiteStream(plan)
 
-    def begin(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        refuse_head_mask(kwargs)
-        stream.begin(kwargs)
-
-    handles = [model.register_forward_pre_hook(begin, with_kwargs=True)]
+    handles = [on_inputs(model, stream.begin)]
     try:
         for site in sorted(plan.places if sites is None else sites):
             handles += _watch_place(stream, plan.places[site])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +26,21 @@ def refuse_head_mask(inputs: Any) -> None:
             )
 
 
+def on_inputs(model: nn.Module, begin: Callable[[dict[str, Any]], None]) -> RemovableHandle:
+    """Call ``begin`` with the named inputs of every forward pass; head masks are refused."""
+    names = list(inspect.signature(model.forward).parameters)
+
+    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        inputs = dict(zip(names, args, strict=False)) | kwargs
+        refuse_head_mask(inputs)
+        begin(inputs)
+
+    return model.register_forward_pre_hook(hook, with_kwargs=True)
+
+
 def guard_inputs(model: nn.Module) -> RemovableHandle:
     """Refuse head masks in every forward pass while the handle lives."""
-    return model.register_forward_pre_hook(lambda _, args, kwargs: refuse_head_mask(kwargs), with_kwargs=True)
+    return on_inputs(model, lambda _: None)
 
 
 def first_input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:

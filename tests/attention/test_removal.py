@@ -19,7 +19,7 @@ from attention_helpers import (
 )
 
 from headroom.api import Grain, Site, Unit
-from headroom.attention import FAMILY_NAMES, anatomy, mask, remove, removed_units, toy, toy_batch
+from headroom.attention import FAMILIES, FAMILY_NAMES, anatomy, mask, remove, removed_units, toy, toy_batch
 from headroom.errors import UserError
 
 TOLERANCE = 1e-5
@@ -242,3 +242,34 @@ def test_encoder_and_decoder_blocks_have_units_of_their_own(family):
     small = removed(model, block_units(model, "encoder")[:2] + block_units(model, "decoder")[1:2])
     assert [unit.site.layer for unit in block_units(small, "encoder")] == [2]
     assert [unit.site.layer for unit in block_units(small, "decoder")] == [0, 2]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_listed_class_is_cut_as_it_is_masked(family):
+    import transformers
+
+    config = toy(family.name).config
+    config.num_labels = 2  # what question answering wants
+    inputs = {name: value for name, value in toy_batch(family.name).items() if name != "labels"}
+    for name in family.classes:
+        torch.manual_seed(0)
+        model = getattr(transformers, name)(copy.deepcopy(config)).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(0.2 * torch.randn_like(parameter))
+        pair = len(anatomy(model).stacks) == 2
+        batch = inputs | ({"decoder_input_ids": torch.arange(2, 9).repeat(3, 1)} if pair else {})
+        if "ForSequence" in name:
+            batch = {key: value for key, value in batch.items() if key != "decoder_input_ids"} | sentences(family.name)
+        units = random_units(model, (Grain.HEAD, Grain.ATTENTION, Grain.MLP), 0.3, 5)
+        with mask(model, units), torch.no_grad():
+            masked = model(**batch)[0]
+        with torch.no_grad():
+            assert apart(removed(model, units)(**batch)[0], masked) < TOLERANCE, name
+
+
+def sentences(family):
+    """Sequence classifiers of encoder-decoder models want the end mark in every sentence."""
+    ids = toy_batch(family)["input_ids"].clone().clamp(min=2)
+    ids[:, -1] = 1
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}

@@ -80,6 +80,14 @@ def test_decoder_pads_are_told_by_mask_then_labels_then_inputs():
             assert len(stream.around(Site("decoder", "cross", 0))[0]) == wanted[name]
 
 
+def test_pads_are_left_out_when_inputs_come_without_names():
+    model, batch = toy("llama"), toy_batch("llama")
+    site = Site("decoder", "mlp", 2)
+    with watch(model) as stream, torch.no_grad():
+        model(batch["input_ids"], batch["attention_mask"])
+        assert len(stream.around(site)[0]) == int(batch["attention_mask"].sum())
+
+
 @pytest.mark.parametrize("family", ["bert", "llama", "t5"])
 def test_sites_that_have_gone_or_were_not_reached_are_named(family):
     model, batch = toy(family), toy_batch(family)
