@@ -4,7 +4,7 @@ The source is poor in forms and has its verb in the middle. The target puts the 
 noun, and spells out what the source leaves to the reader. So a translator has to look
 
 - at a neighbour: determiners give nouns their number, particles change what a verb means, the first sound of the word
-  before changes the first sound of a noun or adjective;
+  before changes the first sound of a noun, adjective or verb;
 - at the syntactic head: verbs choose the case of their object, adjectives agree with their noun in gender, number and
   case, relative pronouns with their antecedent, verbs with their subject;
 - further away: the word for time at the beginning sets the tense of every verb, pronouns take the gender and number of
@@ -87,7 +87,7 @@ def lexicon(rng: random.Random) -> Lexicon:
         adjectives=dict(zip(source[1], adjectives, strict=True)),
         verbs={word: (senses[at], cases[at]) for at, word in enumerate(source[2])},
         names=[name.capitalize() for name in _distinct(rng, NAMES, 3, taken)],
-        softening={"a", "many", *source[1][::2]},
+        softening={"a", "many", "it", *source[0][::2], *source[1][::2]},
     )
 
 
@@ -121,8 +121,8 @@ def noun_phrase(rng: random.Random, lex: Lexicon, depth: int, tense: str) -> Phr
 def _relative(rng: random.Random, lex: Lexicon, phrase: Phrase, tense: str) -> None:
     """``that`` with its antecedent as subject or as object; the pronoun agrees and shows which."""
     other = noun_phrase(rng, lex, 0, tense)
-    words, stem, governed = _verb(rng, lex)
     inner = rng.random() < 0.5
+    words, stem, governed = _verb(rng, lex, "that" if inner else other.source[-1])
     subject = phrase if inner else other
     role = "nom" if inner else governed
     pronoun = "qu" + ADJECTIVE_ENDING[phrase.gender] + PLURAL[phrase.number] + NOUN_ENDING[role, "sg"]
@@ -131,11 +131,11 @@ def _relative(rng: random.Random, lex: Lexicon, phrase: Phrase, tense: str) -> N
     phrase.words += [lambda case, word=word: word for word in inside]
 
 
-def _verb(rng: random.Random, lex: Lexicon) -> tuple[list[str], str, str]:
-    """Source words, target stem and the case of the object."""
+def _verb(rng: random.Random, lex: Lexicon, before: str) -> tuple[list[str], str, str]:
+    """Source words, target stem behind the word ``before``, and the case of the object."""
     verb, particle = rng.choice(list(lex.verbs)), rng.choice(PARTICLES)
     senses, case = lex.verbs[verb]
-    return [verb, *([particle] if particle else [])], senses[particle], case
+    return [verb, *([particle] if particle else [])], _sound(senses[particle], before, lex), case
 
 
 def _conjugated(stem: str, tense: str, subject: Phrase) -> str:
@@ -144,7 +144,7 @@ def _conjugated(stem: str, tense: str, subject: Phrase) -> str:
 
 def clause(rng: random.Random, lex: Lexicon, tense: str, subject: Phrase, depth: int) -> tuple[list[str], list[str]]:
     """Subject, verb, object in the source; subject, object, verb in the target."""
-    words, stem, case = _verb(rng, lex)
+    words, stem, case = _verb(rng, lex, subject.source[-1])
     thing = noun_phrase(rng, lex, depth, tense)
     target = [*subject.target("nom"), *thing.target(case), _conjugated(stem, tense, subject)]
     return [*subject.source, *words, *thing.source], target
