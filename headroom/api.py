@@ -158,7 +158,7 @@ class Units:
 
         Raises ``ValueError`` when a score is missing, of the wrong shape, or not a number.
         """
-        value = {}
+        value: dict[Unit, float] = {}
         for site, units in self.sites.items():
             if site not in scores or scores[site].numel() != len(units):
                 raise ValueError(f"scores must hold {len(units)} values for {site}")
@@ -193,7 +193,10 @@ class Stream(ABC):
 
     @abstractmethod
     def around(self, site: Site) -> tuple[Tensor, Tensor]:
-        """Stream before and after the sublayer or block, norm and residual included: both (tokens, width), pads left out."""
+        """Stream before and after the sublayer or block, norm and residual included.
+
+        Both (tokens, width), of the real tokens of the batch only.
+        """
 
 
 class Context(ABC):
@@ -208,11 +211,11 @@ class Context(ABC):
 
     @abstractmethod
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[Batch]:
-        """Batches of ``examples`` calibration examples (fewer if there are fewer), drawn with the seed, same for all methods."""
+        """Batches of ``examples`` calibration examples, or all there are; drawn with the seed, alike for all."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
-        """Task loss, summed over the examples of the batch (each example's own mean), so results do not depend on batch size."""
+        """Task loss: each example's own mean, summed over the batch, so that results do not depend on its size."""
 
     @abstractmethod
     def logits(self, batch: Batch) -> Tensor:
@@ -222,7 +225,7 @@ class Context(ABC):
     def gates(
         self, per: Literal["batch", "example", "token"] = "batch", values: Callable[[Site], Tensor] | None = None
     ) -> AbstractContextManager[Gates]:
-        """Gate every unit for the length of a ``with`` block. ``values`` gives own (trainable) gates, shape (units,)."""
+        """Gate every unit for the length of a ``with`` block. ``values`` gives gates of one's own, shape (units,)."""
 
     @abstractmethod
     def silenced(self, units: Iterable[Unit]) -> AbstractContextManager[None]:
@@ -234,11 +237,21 @@ class Context(ABC):
 
     @abstractmethod
     def weights(self, unit: Unit) -> dict[str, Tensor]:
-        """The weights that go with a unit: ``query``, ``key``, ``value`` rows and ``out`` columns, or all of a sublayer."""
+        """The weights of a unit: ``query``, ``key`` and ``value`` rows, ``out`` columns; all of a sublayer."""
 
     @abstractmethod
-    def train(self, objective: Callable[[Batch], Tensor], steps: int, extra: Iterable[nn.Parameter] = ()) -> Path:
-        """Train the private copy (and ``extra`` parameters) with the harness's loop; returns the weights for ``Plan.weights``."""
+    def train(
+        self,
+        objective: Callable[[Batch], Tensor],
+        steps: int,
+        extra: Iterable[nn.Parameter] = (),
+        extra_learning_rate: float | None = None,
+    ) -> Path:
+        """Train the private copy, and ``extra`` parameters such as gates, with the harness's loop.
+
+        ``objective`` gives the loss of a batch. Returns the weights for ``Plan.weights``. Raises ``UserError`` when
+        the model has no training data.
+        """
 
     @abstractmethod
     def say(self, text: str) -> None:
@@ -274,4 +287,4 @@ class Method(ABC):
 
     @abstractmethod
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
-        """Yield one plan per target, in order, and any natural points of its own. Leave ``ctx.model`` as you found it."""
+        """Yield one plan per target, in order, and any points of its own. Leave ``ctx.model`` as you found it."""

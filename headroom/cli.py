@@ -12,7 +12,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from headroom.errors import UserError
 
@@ -27,6 +26,8 @@ app.add_typer(stage, name="stage")
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
 ROOT_PARAMS = Path("params.yaml")
+
+KEPT = "every finished point is kept."
 
 out, err = Console(), Console(stderr=True)
 
@@ -68,7 +69,9 @@ def sync(check: Annotated[bool, typer.Option("--check", help="only say what is b
 @app.command()
 def status(
     params: ParamsFile = ROOT_PARAMS,
-    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 unless every cell is ok or unsupported")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="exit with 1 unless every cell is ok or unsupported")
+    ] = False,
 ) -> None:
     """What is done, running, failed or stale, cell by cell."""
     from headroom.overview import overview
@@ -93,9 +96,12 @@ def prune(
     trust_remote_code: Annotated[bool, typer.Option(help="run python code that comes with a Hub model")] = False,
 ) -> None:
     """Shrink a model of your own: a physically smaller model that loads again, measured beside the dense one."""
-    from headroom.prune import Request, prune as shrink
+    from headroom.prune import Request
+    from headroom.prune import prune as shrink
 
-    request = Request(model, method, target, out_folder, task, revision, data, set_ or [], seed, threads, trust_remote_code)
+    request = Request(
+        model, method, target, out_folder, task, revision, data, set_ or [], seed, threads, trust_remote_code
+    )
     out.print(shrink(request))
 
 
@@ -192,12 +198,12 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again: finished points are kept.", 1)
+        fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again: {KEPT}", 1)
 
 
 def stopped(*_: object) -> NoReturn:
     """Ctrl-C. The journal writes whole answers only, so there is nothing to save here."""
-    fail("Stopped. Every finished point is kept; run the same command again to go on.", 130)
+    fail(f"Stopped. Run the same command again to go on: {KEPT}", 130)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +38,26 @@ class CountedGates(Gates):
         return self.inner.slopes(loss)
 
 
+@dataclass(frozen=True)
+class Lessons:
+    """What training methods train on, how, and where their weights are kept."""
+
+    examples: Dataset
+    batch: int
+    learning_rate: float
+    folder: Path
+
+    def keep(self, model: nn.Module) -> Path:
+        """Store the weights under a hash of their contents."""
+        from safetensors.torch import save_model
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / ".draft.safetensors"
+        save_model(model, str(draft))
+        path = self.folder / f"{hashlib.sha256(draft.read_bytes()).hexdigest()[:32]}.safetensors"
+        return draft.replace(path)
+
+
 class HarnessContext(api.Context):
     """The one implementation of :class:`headroom.api.Context`."""
 
@@ -48,17 +70,18 @@ class HarnessContext(api.Context):
         params: Any,
         seed: int,
         say: Callable[[str], None] = lambda text: None,
+        lessons: Lessons | None = None,
     ) -> None:
         self.model = copy.deepcopy(model).eval()
         anatomy = attention.anatomy(self.model)
         self.info: ModelInfo = anatomy.info
         units = anatomy.units(resolved(grains, self.info))
         self.units = Units(units, {unit: anatomy.parameters(unit) for unit in units}, str(device_of(model)))
-        self.params, self.seed, self.say = params, seed, say  # type: ignore[method-assign]
+        self.params, self.seed, self._voice = params, seed, say
         self.rng = torch.Generator().manual_seed(seed)
         self.passes = Passes()
         self._anatomy, self._examples, self._collator = anatomy, examples, collator
-        self._last_batch = [0]
+        self._last_batch, self._lessons = [0], lessons
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         for batch in batches(self._examples, self._collator, batch_size, seed=self.seed, examples=examples):
@@ -93,11 +116,35 @@ class HarnessContext(api.Context):
     def weights(self, unit: Unit) -> dict[str, Tensor]:
         return {name: tensor.detach() for name, tensor in self._anatomy.weights(unit).items()}
 
-    def train(self, objective: Callable[[Any], Tensor], steps: int, extra: Iterable[nn.Parameter] = ()) -> Path:
-        raise UserError("Training methods are not part of this release; a method may use gradients, not updates.")
+    def train(
+        self,
+        objective: Callable[[Any], Tensor],
+        steps: int,
+        extra: Iterable[nn.Parameter] = (),
+        extra_learning_rate: float | None = None,
+    ) -> Path:
+        if self._lessons is None:
+            raise UserError("This model has no training data here, so methods of the trained track cannot run on it.")
+        from headroom.train import fit
+
+        lessons = self._lessons
+        stream = batches(lessons.examples, self._collator, lessons.batch, seed=self.seed, endless=True)
+        fit(
+            self.model,
+            stream,
+            steps,
+            lessons.learning_rate,
+            seed=self.seed,
+            objective=objective,
+            extra_parameters=extra,
+            extra_learning_rate=extra_learning_rate,
+            label="method",
+        )
+        self.passes.updates += steps
+        return lessons.keep(self.model)
 
     def say(self, text: str) -> None:
-        """Replaced in the constructor by the stage's own voice."""
+        self._voice(text)
 
 
 def resolved(grains: Iterable[Grain], info: ModelInfo) -> tuple[Grain, ...]:

@@ -4,15 +4,17 @@ from pathlib import Path
 
 from headroom.project import root
 
-QUALITY = (
+MEASURED = (  # what the journal keeps depends on these
     "headroom/api.py",
     "headroom/attention",
     "headroom/batches.py",
     "headroom/context.py",
     "headroom/evaluate",
     "headroom/stages/bench.py",
+    "headroom/stages/cell.py",
     "headroom/stages/plans.py",
 )
+QUALITY = (*MEASURED, "headroom/stages/points.py", "headroom/stages/quality.py", "headroom/stats.py")
 PREPARE = (
     "headroom/batches.py",
     "headroom/data.py",
@@ -21,7 +23,7 @@ PREPARE = (
     "headroom/tokenize.py",
     "headroom/train.py",
 )
-SPEED = ("headroom/attention", "headroom/measure", "headroom/stages/speed.py")
+SPEED = ("headroom/attention", "headroom/measure", "headroom/stages/speed.py", "headroom/stats.py")
 COLLECT = ("headroom/records.py", "headroom/stats.py", "headroom/tables")
 SITE = ("headroom/site",)
 

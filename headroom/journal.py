@@ -57,7 +57,7 @@ class Journal:
         try:
             with draft.open("wb") as file:
                 np.savez(file, allow_pickle=False, __json__=np.array(json.dumps(plain)), **arrays)
-            os.replace(draft, path)
+            draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
 

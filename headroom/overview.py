@@ -12,7 +12,14 @@ from headroom.listing import made
 from headroom.params import Params, load
 from headroom.records import CellRecord, read
 
-STYLES = {"ok": "green", "failed": "bold red", "unsupported": "dim", "stale": "yellow", "missing": "dim", "running": "cyan"}
+STYLES = {
+    "ok": "green",
+    "failed": "bold red",
+    "unsupported": "dim",
+    "stale": "yellow",
+    "missing": "dim",
+    "running": "cyan",
+}
 
 
 def overview(params_file: Path) -> tuple[Table, int]:

@@ -30,7 +30,10 @@ def refuse_missing_data(task: Task, params: Params) -> None:
     if not task.data.folder or task.data.hub:
         return
     if folder is None:
-        raise UserError(f"{task.file}: needs local data. Set HEADROOM_DATA to the folder that holds {sorted(task.data.folder.values())[0]}.")
+        first = min(task.data.folder.values())
+        raise UserError(f"{task.file}: needs local data. Set HEADROOM_DATA to the folder that holds {first}.")
     for file in task.data.folder.values():
         if not (folder / file).is_file():
-            raise UserError(f"{task.file}: {folder / file} is not there. Set HEADROOM_DATA to the folder that holds {file}.")
+            raise UserError(
+                f"{task.file}: {folder / file} is not there. Set HEADROOM_DATA to the folder that holds {file}."
+            )

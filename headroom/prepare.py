@@ -112,8 +112,8 @@ def texts(data: Dataset) -> Iterator[str]:
 
 def _write_splits(folder: Path, splits: Splits) -> None:
     folder.mkdir(parents=True)
-    for split in ("calibrate", "evaluate"):
-        splits[split].to_parquet(folder / f"{split}.parquet")
+    for split, examples in splits.items():
+        examples.to_parquet(folder / f"{split}.parquet")
 
 
 def _task_facts(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from rich.table import Table
 
 from headroom import attention, stats
-from headroom.api import Method, Plan
+from headroom.api import Grain, Method, Plan
 from headroom.batches import Collator, batches, make_collator
 from headroom.context import HarnessContext
 from headroom.data import load_splits
@@ -78,12 +78,16 @@ def prune(request: Request) -> Table:
     and a method that needs calibration examples when no task is named.
     """
     if not 0 < request.target < 1:
-        raise UserError(f"--target is {request.target:g}; a target is the share of units to remove, above 0 and below 1.")
+        raise UserError(
+            f"--target is {request.target:g}; a target is the share of units to remove, above 0 and below 1."
+        )
     if request.out.exists() and any(request.out.iterdir() if request.out.is_dir() else [request.out]):
         raise UserError(f"--out {request.out}: is there already and not empty. Name a new folder.")
     method = load_method(request.method, parsed(request.parameters), "--set")
     if method.calibrated and not method.stochastic and not request.task:
-        raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`.")
+        raise UserError(
+            f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`."
+        )
     torch.set_num_threads(request.threads)
     task = load_task(request.task) if request.task else None
     subject = load(request, task)
@@ -117,7 +121,9 @@ def load(request: Request, task: Task | None) -> Subject:
         if folder.exists() or request.model.startswith((".", "/")) or request.model.count("/") != 1:
             raise UserError(f"--model {request.model}: is neither a folder nor a Hub id (owner/name).")
         if not request.revision:
-            raise UserError(f"--model {request.model}: a Hub id needs --revision, 40 hex digits, so that it stays the same model.")
+            raise UserError(
+                f"--model {request.model}: a Hub id needs --revision, 40 hex digits, so that it stays the same model."
+            )
     source = {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision}
     spec = ModelSpec.model_validate({"source": source, "tasks": tasks, "trust_remote_code": request.trust_remote_code})
     if folder.is_dir():
@@ -146,7 +152,9 @@ def purpose_in(folder: Path) -> str:
     for ending, purpose in ENDINGS.items():
         if names[0].endswith(ending):
             return purpose
-    raise UserError(f"--model {folder}: config.json names {names[0]!r}; wanted a class that ends in one of {', '.join(ENDINGS)}.")
+    raise UserError(
+        f"--model {folder}: config.json names {names[0]!r}; wanted a class that ends in one of {', '.join(ENDINGS)}."
+    )
 
 
 def collator_of(subject: Subject) -> Collator | None:
@@ -199,9 +207,9 @@ def parameters(model: Any) -> int:
 
 
 def attention_parameters(model: Any) -> int:
-    from headroom.attention.counting import attention_parameters as counted
-
-    return counted(model)
+    plan = attention.anatomy(model)
+    sites = plan.units((Grain.ATTENTION,))
+    return sum(plan.parameters(unit) for unit in sites)
 
 
 def quality(table: Table, subject: Subject, smaller: Any, task: Task, examples: Any, collator: Any) -> None:

@@ -56,6 +56,7 @@ class Point(Strict):
     kv_bytes_per_token: int = Field(0, description="self-attention cache bytes per token and sequence, float32")
     logit_difference: float = Field(0, description="largest difference of logits, masked against removed, one batch")
     plan: list[str] = Field(default_factory=list, description="the removed units")
+    weights: str = Field("", description="trained weights the units were removed from; empty: the dense model's own")
     plan_hash: str = Field("", description="first 16 hex digits of the SHA-256 of the sorted plan and weights")
     tasks: dict[str, TaskScore] = Field(default_factory=dict)
 
@@ -140,7 +141,9 @@ class SpeedPoint(Strict):
     dense_ms: float = Field(description="median milliseconds of one call of the dense model, process time, one thread")
     removed_ms: float = Field(description="the same for the removed model")
     ideal: float = Field(description="dense work / removed work: multiply-accumulates, or weight bytes when decoding")
-    per_second: float = Field(description="examples (encode, images) or tokens (prefill, decode, generate) a second, removed, wall")
+    per_second: float = Field(
+        description="examples (encode, images) or tokens (prefill, decode, generate) a second, removed, wall"
+    )
     noisy: bool = Field(description="the interval is wider than 10 % of the median")
 
 
@@ -180,7 +183,7 @@ def write(path: Path, record: BaseModel) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)
         raise

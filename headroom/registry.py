@@ -91,6 +91,15 @@ def checked_parameters(kind: type[Method], given: dict[str, Any], where: str) ->
     return kind.Params(**given)
 
 
+def display_title(method: Method, entry: dict[str, Any]) -> str:
+    """The method's title, and what its entry changes of it in kind: "Layer similarity, mlp". Amounts are not kinds."""
+    defaults = {f.name: f.default for f in dataclasses.fields(method.Params)}
+    changed = {name: value for name, value in entry.items() if name in defaults and value != defaults[name]}
+    kinds = [str(value) for value in changed.values() if isinstance(value, str)]
+    kinds += [name if value else f"no {name}" for name, value in changed.items() if isinstance(value, bool)]
+    return ", ".join([method.title, *(kind.replace("_", " ") for kind in kinds)])
+
+
 def fits(value: Any, wanted: type) -> bool:
     """YAML's ``2`` may stand for the float 2.0, but ``true`` is no number."""
     if wanted is float:

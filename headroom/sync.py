@@ -38,7 +38,10 @@ def render(params_file: Path) -> str:
         work=params.work.as_posix(),
         site=params.site.as_posix(),
         cells=cells(params, params_file),
-        models={name: sorted({file for task in spec.tasks for file in task_files(task)}) for name, spec in params.models.items()},
+        models={
+            name: sorted({file for task in spec.tasks for file in task_files(task)})
+            for name, spec in params.models.items()
+        },
         engine=engine,
     )
 

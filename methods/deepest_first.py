@@ -24,7 +24,9 @@ class DeepestFirst(Method):
         score, depth = ctx.units.zeros(), dict[str, int]()
         for site in ctx.units.sites:
             depth[site.stack] = max(depth.get(site.stack, 1), site.layer + 1)
-        for site in score:  # relative depth, so that the stacks of an encoder-decoder are peeled from their ends together
+        for (
+            site
+        ) in score:  # relative depth, so that the stacks of an encoder-decoder are peeled from their ends together
             score[site] += -(site.layer + 1) / depth[site.stack]
         for target in targets:
             yield Plan(target, ctx.units.lowest(score, target))

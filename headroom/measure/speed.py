@@ -17,7 +17,8 @@ Removed = tuple[float, int, str, str, Any]  # target, seed, label, plan hash, mo
 class Settings(Protocol):
     """What is read of ``params.yaml: speed``."""
 
-    pairs: int
+    @property
+    def pairs(self) -> int: ...
 
 
 def speed_points(

@@ -24,9 +24,12 @@ GENERATED = 16  # longest translation of one generate call
 class Work(Protocol):
     """An entry of ``params.yaml: speed.works``."""
 
-    kind: Literal["encode", "prefill", "decode", "generate", "images"]
-    batch: int
-    length: int
+    @property
+    def kind(self) -> Literal["encode", "prefill", "decode", "generate", "images"]: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def length(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,8 @@ def fault(plan: object, ctx: HarnessContext, targets: Sequence[float], file: str
     total = len(ctx.units)
     foreign = [unit for unit in plan.drop if unit not in set(ctx.units)]
     if foreign:
-        return f"{file}: plan for target {plan.target:.2f} removes {foreign[0]}, which is none of the {total} units offered."
+        where = f"{file}: plan for target {plan.target:.2f}"
+        return f"{where} removes {foreign[0]}, which is none of the {total} units offered."
     asked, removed = ctx.units.count(plan.target), len(plan.drop)
     if abs(asked - removed) > 1 and not plan.note and not plan.label:
         return (

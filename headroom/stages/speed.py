@@ -60,7 +60,13 @@ def time_points(params: Params, model: str, points: list[Point]) -> list:
     bench = Bench(Path(params.model_folder(model)))
     works = params.speed.works.get(bench.prepared.purpose, ())
     removed = [
-        (point.target, point.seed, point.label, point.plan_hash, bench.removed(Unit.parse(text) for text in point.plan))
+        (
+            point.target,
+            point.seed,
+            point.label,
+            point.plan_hash,
+            bench.removed([Unit.parse(text) for text in point.plan], point.weights),
+        )
         for point in points
     ]
     return speed_points(bench.prepared.model, removed, works, params.speed)

@@ -30,7 +30,9 @@ methods:
   dense: {}
 models:
   bert-toy:
-    source: {config: {family: bert, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 64, hidden_dropout_prob: 0.0, attention_probs_dropout_prob: 0.0, num_labels: 2}}
+    source:
+      config: {family: bert, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 4,
+        max_position_embeddings: 64, hidden_dropout_prob: 0.0, attention_probs_dropout_prob: 0.0, num_labels: 2}
     tokenizer: {kind: wordpiece, size: 64}
     tasks: [toy-classification]
     train: {steps: 60, batch: 32, learning_rate: 0.005, warmup: 10, length: 32}
@@ -63,10 +65,14 @@ class Project:
 
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """``headroom WORDS`` in the project's folder, in a process of its own."""
-        return subprocess.run(self.command(*words), cwd=self.folder, env=os.environ | environment, capture_output=True, text=True)
+        return subprocess.run(
+            self.command(*words), cwd=self.folder, env=os.environ | environment, capture_output=True, text=True
+        )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(self.command(*words), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            self.command(*words), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-c", "from headroom.cli import main; main()", *words]

@@ -29,7 +29,9 @@ def test_the_dense_cell_reports_the_floor_of_every_kind(world):
     assert [point.label for point in measured(world, "dense").points if point.label] == ["floor:encoder.self"]
 
 
-@pytest.mark.parametrize("name", ["random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "deepest-first"])
+@pytest.mark.parametrize(
+    "name", ["random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "deepest-first"]
+)
 def test_every_method_removes_what_was_asked_and_agrees_with_the_mask(world, name):
     world.use(name, "{examples: 16}" if name in ("michel-greedy", "layer-similarity") else "{}")
     record = measured(world, name)
@@ -88,7 +90,9 @@ def test_a_plan_with_the_wrong_share_is_refused_with_the_right_number(world):
 
 
 def test_a_wrong_share_with_a_note_is_the_methods_own_choice(world):
-    world.method("tested", "for target in targets: yield Plan(target, frozenset(list(ctx.units)[:3]), note='three is all')")
+    world.method(
+        "tested", "for target in targets: yield Plan(target, frozenset(list(ctx.units)[:3]), note='three is all')"
+    )
     assert {point.status for point in measured(world).points} == {"ok"}
 
 
@@ -115,7 +119,9 @@ def test_a_method_that_ends_without_a_plan_has_failed_at_every_target(world):
 
 
 def test_a_unit_of_another_model_is_refused(world):
-    world.method("tested", "from headroom.api import Unit\nyield Plan(0.25, frozenset({Unit.parse('head:decoder.self.9.9')}))")
+    world.method(
+        "tested", "from headroom.api import Unit\nyield Plan(0.25, frozenset({Unit.parse('head:decoder.self.9.9')}))"
+    )
     assert "head:decoder.self.9.9, which is none of the 8 units offered" in measured(world).points[0].reason
 
 
@@ -126,7 +132,11 @@ def test_an_unsupported_model_is_a_sentence_and_no_failure(world):
 
 
 def test_evaluation_data_are_out_of_a_methods_reach(world):
-    world.method("tested", "assert not [n for n in vars(ctx) if 'eval' in n.lower()]\nfor t in targets: yield Plan(t, ctx.units.first(ctx.units.all, t))")
+    world.method(
+        "tested",
+        "assert not [n for n in vars(ctx) if 'eval' in n.lower()]\n"
+        "for t in targets: yield Plan(t, ctx.units.first(ctx.units.all, t))",
+    )
     assert measured(world).status == "ok"
 
 
@@ -140,3 +150,25 @@ def test_the_harness_counts_the_cost(world):
     world.use("michel-greedy", "{examples: 16}")
     cost = measured(world, "michel-greedy").costs[0]
     assert (cost.forward, cost.backward, cost.updates) == (16, 16, 0)
+
+
+def test_a_method_that_trains_gates_and_weights_fits_the_interface(world):
+    """What the trained track needs: gates of its own that get gradients, the harness's loop, weights in the plan."""
+    world.method(
+        "tested",
+        """
+        import torch
+        log_a = {site: torch.nn.Parameter(torch.zeros(len(units))) for site, units in ctx.units.sites.items()}
+        with ctx.gates(values=lambda site: log_a[site].sigmoid()):
+            weights = ctx.train(lambda batch: ctx.loss(batch) + sum(a.sigmoid().sum() for a in log_a.values()), steps=5,
+                                extra=log_a.values(), extra_learning_rate=0.1)
+        assert all((a != 0).all() for a in log_a.values())
+        for target in targets:
+            yield Plan(target, ctx.units.lowest(log_a, target), weights=weights)
+        """,
+        needs="from headroom.api import Track; track = Track.TRAINED",
+    )
+    record = measured(world)
+    assert record.status == "ok", record.reason
+    assert record.costs[0].updates == 5 and record.points[0].weights.endswith(".safetensors")
+    assert record.points[0].logit_difference < 1e-4, "masked and removed are compared on the trained weights"

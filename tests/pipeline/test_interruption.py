@@ -62,7 +62,7 @@ def test_ctrl_c_says_that_nothing_is_lost(world):
     wait_for(lambda: len(answers(world)) >= 5)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130 and "Every finished point is kept" in said
+    assert process.returncode == 130 and "every finished point is kept" in said
 
 
 def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_stored(world, monkeypatch, capsys):

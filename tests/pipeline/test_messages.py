@@ -28,7 +28,7 @@ def headroom(world, monkeypatch, capsys):
 
 @pytest.fixture
 def refused(headroom):
-    """The message of a command that has to refuse. An error that is not the user's would be raised, and fail the test."""
+    """The message of a command that has to refuse. An error that is not the user's is raised, and fails the test."""
 
     def call(*words, **environment):
         code, said = headroom(*(words or ("check", "params")), **environment)
@@ -46,7 +46,11 @@ def test_params_in_order_are_said_to_be(world, headroom):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("targets: [0.25, 0.5, 1.0]", "targets: [0.25, 0.5, 1.4]", "run.targets[2] is 1.4; a target is the share of units to remove, above 0 and below 1"),
+        (
+            "targets: [0.25, 0.5, 1.0]",
+            "targets: [0.25, 0.5, 1.4]",
+            "run.targets[2] is 1.4; a target is the share of units to remove, above 0 and below 1",
+        ),
         ("targets: [0.25, 0.5, 1.0]", "targets: [0.0, 0.5]", "run.targets[0] is 0.0"),
         ("targets: [0.25, 0.5, 1.0]", "targets: [0.5, 0.25]", "targets must rise"),
         ("threads: 1", "threds: 1", "run.threds: unknown key. Did you mean 'threads'?"),
@@ -54,11 +58,23 @@ def test_params_in_order_are_said_to_be(world, headroom):
         ("pairs: 15", "pairs: 3", "speed.pairs is 3"),
         ("kind: encode", "kind: encod", "is 'encod'. Did you mean 'encode'?"),
         ("  dense: {}", "  random-heads: {}", "add the line `dense: {}`"),
-        ("  dense: {}", "  dense: {}\n  michel-greddy: {}", "there is no method 'michel-greddy'. Did you mean 'michel-greedy'?"),
-        ("  dense: {}", "  dense: {}\n  michel-greedy: {exampels: 3}", "exampels: unknown parameter. Did you mean 'examples'?"),
+        (
+            "  dense: {}",
+            "  dense: {}\n  michel-greddy: {}",
+            "there is no method 'michel-greddy'. Did you mean 'michel-greedy'?",
+        ),
+        (
+            "  dense: {}",
+            "  dense: {}\n  michel-greedy: {exampels: 3}",
+            "exampels: unknown parameter. Did you mean 'examples'?",
+        ),
         ("  dense: {}", "  dense: {}\n  michel-greedy: {absolute: tokn}", "is 'tokn'. Did you mean 'token'?"),
         ("  dense: {}", "  dense: {}\n  michel-greedy: {examples: many}", "examples is 'many'; wanted int"),
-        ("[toy-classification]", "[toy-clasification]", "There is no task 'toy-clasification'. Did you mean 'toy-classification'?"),
+        (
+            "[toy-classification]",
+            "[toy-clasification]",
+            "There is no task 'toy-clasification'. Did you mean 'toy-classification'?",
+        ),
         ("steps: 60", "stepz: 60", "stepz: unknown key. Did you mean 'steps'?"),
         ("work: work/test", "work: ../elsewhere", "the folder must lie inside the project"),
         ("profile: test", "profile: [", "not readable as YAML"),
@@ -139,5 +155,6 @@ def test_help_names_the_commands(world, headroom):
 
 
 def test_no_command_imports_torch_before_it_is_needed(world):
-    code = "import sys, headroom.cli, headroom.preflight, headroom.stages.collect, headroom.site; print('torch' in sys.modules)"
+    modules = "headroom.cli, headroom.preflight, headroom.stages.collect, headroom.site"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,0 +1,86 @@
+"""One (method, model) of a profile: who they are, and what every number of theirs depends on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from headroom import engine
+from headroom.api import Method, ModelInfo, Track
+from headroom.attention import anatomy
+from headroom.context import HarnessContext, Lessons, resolved
+from headroom.journal import Journal
+from headroom.params import Params
+from headroom.provenance import file_hash
+from headroom.registry import file_of, load_method
+from headroom.stages.bench import Bench
+
+PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu")
+
+
+class Cell:
+    """A cell, ready to be asked for plans and points. Raises ``UserError`` for names the profile does not list."""
+
+    def __init__(self, params: Params, where: str, method_name: str, model_name: str) -> None:
+        self.params, self.where = params, where
+        self.name, self.model_name = method_name, model_name
+        self.entry = params.entry(method_name)
+        params.spec(model_name)
+        self.file = file_of(method_name, self.entry, where)
+        self.method: Method = load_method(method_name, self.entry, where)
+        self.bench = Bench(params.model_folder(model_name))
+        self.journal = Journal(params.work / "journal")
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        return anatomy(self.bench.prepared.model).info
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What ``prepare`` noted of the model and its tasks."""
+        return self.bench.prepared.facts
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Draws for a random method, calibration seeds otherwise, one where neither changes anything."""
+        if self.method.stochastic:
+            return tuple(range(self.params.run.draws))
+        return self.params.run.seeds if self.method.calibrated else self.params.run.seeds[:1]
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """What every number of this model depends on: part of every key in the journal."""
+        return {
+            "weights": self.facts["weight_hash"],
+            "data": {task: facts["data_hash"] for task, facts in self.facts["tasks"].items()},
+            "spec": self.bench.prepared.spec.model_dump(mode="json"),
+            "tasks": [task.model_dump(mode="json") for task in self.bench.tasks],
+            "engine": file_hash(*engine.files(engine.MEASURED)),
+            "threads": self.params.run.threads,
+            "versions": [version(name) for name in PACKAGES],
+        }
+
+    @property
+    def out_of_reach(self) -> str:
+        """One sentence when the method cannot do this model; empty when it can."""
+        missing = [grain for grain in resolved(self.method.removes(), self.info) if grain not in self.info.grains]
+        lacking = f"{self.info.family} models have no unit of grain {missing[0]}." if missing else ""
+        return self.method.supports(self.info) or lacking
+
+    def context(self, seed: int, say: Any) -> HarnessContext:
+        """A private copy of the model for the method, seeded."""
+        return HarnessContext(
+            self.bench.prepared.model,
+            self.method.removes(),
+            self.bench.calibration,
+            self.bench.collator,
+            self.method.params,
+            seed,
+            say=say,
+            lessons=self.lessons(),
+        )
+
+    def lessons(self) -> Lessons | None:
+        folder = self.params.work / "weights"
+        return self.bench.lessons(folder) if self.method.track is Track.TRAINED else None
