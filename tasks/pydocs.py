@@ -18,7 +18,7 @@ from typing import Any
 SKIPPED = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "pydoc_data", "turtledemo"}
 SHORTEST, LONGEST = 100, 700  # characters of a text
 PACKAGES = 8
-CHOICES = 4
+CHOICES, SHORTEST_WORD, FEWEST_WORDS = 4, 4, 12  # of a question: words to choose from, letters, words before
 
 
 @cache
@@ -96,39 +96,34 @@ def packages(rng: random.Random) -> dict[str, list[dict[str, Any]]]:
     return {"evaluate": rows[:500], "calibrate": rows[500:700], "train": rows[700:]}
 
 
-def cloze(rng: random.Random, texts: list[str], train: list[str]) -> list[dict[str, Any]]:
-    """A text up to a word that was there before, and which word comes next.
+def cloze(texts: list[str], train: list[str], rng: random.Random) -> list[dict[str, Any]]:
+    """A text up to a word, and which of four words comes next.
 
-    The wrong words are ones that follow the word before elsewhere, so that only the wider context tells.
+    All four are about as common behind the word before, so that only the wider context tells.
     """
     follow: dict[str, Counter[str]] = defaultdict(Counter)
     for text in train:
-        words = re.findall(r"[A-Za-z]+", text)
-        for first, second in pairwise(words):
-            if len(second) > 3:
+        for first, second in pairwise(re.findall(r"[A-Za-z]+", text)):
+            if len(second) >= SHORTEST_WORD:
                 follow[first][second] += 1
-    rows = []
-    for text in texts:
-        row = _question(rng, text, follow)
-        if row:
-            rows.append(row)
-    return rows
+    common = {first: [word for word, _ in counts.most_common(60)] for first, counts in follow.items()}
+    questions = (_question(text, common, rng) for text in texts)
+    return [question for question in questions if question]
 
 
-def _question(rng: random.Random, text: str, follow: dict[str, Counter[str]]) -> dict[str, Any] | None:
-    spots = list(re.finditer(r"(?<=([A-Za-z]) )[A-Za-z]{4,}\b", text))
-    for spot in reversed(spots):
+def _question(text: str, common: dict[str, list[str]], rng: random.Random) -> dict[str, Any] | None:
+    """The last word of a text that three others could stand for, or None."""
+    for spot in reversed(list(re.finditer(r"(?<=[A-Za-z] )[A-Za-z]{4,}\b", text))):
         context, right = text[: spot.start() - 1], spot.group()
         words = re.findall(r"[A-Za-z]+", context)
-        if len(words) < 12 or right not in words[:-4]:
+        rivals = common.get(words[-1], [])
+        if len(words) < FEWEST_WORDS or right not in rivals:
             continue
-        wrong = [
-            word
-            for word, _ in follow[words[-1]].most_common(30)
-            if word.lower() not in {*map(str.lower, words), right.lower()}
-        ]
-        if len(wrong) >= CHOICES - 1:
-            choices = [right, *rng.sample(wrong[:12], CHOICES - 1)]
+        said = {word.lower() for word in (*words, right)}
+        near = sorted(rivals, key=lambda word: abs(rivals.index(word) - rivals.index(right)))
+        wrong = [word for word in near if word.lower() not in said][: CHOICES + 1]
+        if len(wrong) > CHOICES:
+            choices = [right, *rng.sample(wrong, CHOICES - 1)]
             rng.shuffle(choices)
             return {"context": context, "choices": [f" {word}" for word in choices], "gold": choices.index(right)}
     return None
@@ -137,7 +132,7 @@ def _question(rng: random.Random, text: str, follow: dict[str, Counter[str]]) ->
 def make(seed: int) -> dict[str, list[dict[str, Any]]]:
     """Three tables: ``text_*`` (bits per byte), ``cloze_*`` (multiple choice) and ``package_*`` (classification)."""
     texts = language(random.Random(seed))
-    questions = cloze(random.Random(seed), texts["cloze"], texts["train"])
+    questions = cloze(texts["cloze"], texts["train"], random.Random(seed))
     made = {f"text_{name}": [{"text": text} for text in texts[name]] for name in ("train", "calibrate", "evaluate")}
     made |= {f"package_{name}": rows for name, rows in packages(random.Random(seed)).items()}
-    return made | {"cloze_calibrate": questions[:50], "cloze_evaluate": questions[50:250]}
+    return made | {"cloze_calibrate": questions[:50], "cloze_evaluate": questions[50:300]}
