@@ -83,7 +83,8 @@ class ImageCollator(Collator):
 
         values = torch.from_numpy(numpy.array(image.convert(self.mode))).float() / 255
         values = values[None] if values.dim() == 2 else values.permute(2, 0, 1)
-        return (values - self.image.mean) / self.image.std
+        mean, std = (torch.tensor(value).reshape(-1, 1, 1) for value in (self.image.mean, self.image.std))
+        return (values - mean) / std
 
     def __call__(self, examples: list[dict[str, Any]]) -> Batch:
         return {

@@ -94,13 +94,27 @@ def prune(
     seed: int = 0,
     threads: int = 2,
     trust_remote_code: Annotated[bool, typer.Option(help="run python code that comes with a Hub model")] = False,
+    image_mean: Annotated[float | None, typer.Option(help="of pixels, 0 to 1; else as the model's files say")] = None,
+    image_std: Annotated[float | None, typer.Option(help="of pixels; else as the model's files say")] = None,
 ) -> None:
     """Shrink a model of your own: a physically smaller model that loads again, measured beside the dense one."""
     from headroom.prune import Request
     from headroom.prune import prune as shrink
 
     request = Request(
-        model, method, target, out_folder, task, revision, data, set_ or [], seed, threads, trust_remote_code
+        model=model,
+        method=method,
+        target=target,
+        out=out_folder,
+        task=task,
+        revision=revision,
+        data=data,
+        parameters=set_ or [],
+        seed=seed,
+        threads=threads,
+        trust_remote_code=trust_remote_code,
+        image_mean=image_mean,
+        image_std=image_std,
     )
     out.print(shrink(request))
 

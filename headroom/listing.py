@@ -17,7 +17,7 @@ def methods_table(params_file: Path) -> Table:
     table = made("Methods", "name", "track", "removes", "paper", "what it does")
     used = set()
     for name, entry in params.methods.items():
-        method = load_method(name, entry, str(params_file))
+        method = load_method(name, entry, f"{params_file}: methods.{name}")
         used.add(method.name)
         removes = ", ".join(grain.value for grain in method.removes())
         table.add_row(name, method.track.value, removes, method.paper, summary(method_files()[method.name]))

@@ -37,10 +37,16 @@ class TokenizerSpec(Strict):
 
 
 class ImageSpec(Strict):
-    """How pixels of 0 to 255 become model input: (pixel / 255 - mean) / std, one number for all channels."""
+    """How pixels of 0 to 255 become model input: (pixel / 255 - mean) / std, for all channels or each its own."""
 
-    mean: float = 0.5
-    std: float = Field(default=0.5, gt=0)
+    mean: float | list[float] = 0.5
+    std: float | list[float] = 0.5
+
+    @model_validator(mode="after")
+    def _positive(self) -> ImageSpec:
+        if min(self.std if isinstance(self.std, list) else [self.std]) <= 0:
+            raise ValueError("std has to be above 0")
+        return self
 
 
 class TrainSpec(Strict):

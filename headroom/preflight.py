@@ -16,7 +16,7 @@ def preflight(params_file: Path) -> Params:
     """The checked params. Raises ``UserError`` for the first thing that would stop the run, or make it wrong, later."""
     params = load(params_file)
     for name, entry in params.methods.items():
-        load_method(name, entry, str(params_file))
+        load_method(name, entry, f"{params_file}: methods.{name}")
     tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
     for task in tasks.values():
         refuse_missing_data(task, params)

@@ -59,6 +59,8 @@ class Request:
     seed: int
     threads: int
     trust_remote_code: bool
+    image_mean: float | None = None
+    image_std: float | None = None
 
 
 @dataclass
@@ -83,7 +85,7 @@ def prune(request: Request) -> Table:
         )
     if request.out.exists() and any(request.out.iterdir() if request.out.is_dir() else [request.out]):
         raise UserError(f"--out {request.out}: is there already and not empty. Name a new folder.")
-    method = load_method(request.method, parsed(request.parameters), "--set")
+    method = load_method(request.method, parsed(request.parameters), f"--method {request.method}")
     if method.calibrated and not method.stochastic and not request.task:
         raise UserError(
             f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`."
@@ -124,12 +126,27 @@ def load(request: Request, task: Task | None) -> Subject:
             raise UserError(
                 f"--model {request.model}: a Hub id needs --revision, 40 hex digits, so that it stays the same model."
             )
-    source = {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision}
-    spec = ModelSpec.model_validate({"source": source, "tasks": tasks, "trust_remote_code": request.trust_remote_code})
+    spec = ModelSpec.model_validate(
+        {
+            "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
+            "tasks": tasks,
+            "trust_remote_code": request.trust_remote_code,
+            "image": image_statistics(request, folder),
+        }
+    )
     if folder.is_dir():
         return from_folder(folder, spec, task)
     purpose = task.purpose if task else "language"
     return Subject(build(spec, purpose), load_tokenizer(spec), purpose, spec)
+
+
+def image_statistics(request: Request, folder: Path) -> dict[str, Any]:
+    """Mean and deviation of pixels: as asked, else as the model's own preprocessor says, else 0.5."""
+    notes = folder / "preprocessor_config.json"
+    own = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
+    mean = own.get("image_mean", 0.5) if request.image_mean is None else request.image_mean
+    std = own.get("image_std", 0.5) if request.image_std is None else request.image_std
+    return {"mean": mean, "std": std}
 
 
 def from_folder(folder: Path, spec: ModelSpec, task: Task | None) -> Subject:

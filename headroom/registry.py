@@ -21,22 +21,22 @@ def method_files() -> dict[str, Path]:
     return {file.stem.replace("_", "-"): file for file in files}
 
 
-def file_of(entry: str, parameters: dict[str, Any] | None, where: str = "params.yaml") -> Path:
+def file_of(entry: str, parameters: dict[str, Any] | None, where: str) -> Path:
     """The file behind an entry of ``methods:``; its ``method`` key, where given, names another one's file.
 
-    Raises ``UserError`` when there is no such method.
+    Raises ``UserError`` when there is no such method; ``where`` is what the user wrote, for the message.
     """
     name = str((parameters or {}).get("method", entry))
     files = method_files()
     if name not in files:
         raise UserError(
-            f"{where}: methods.{entry}: there is no method {name!r}. {suggest(name, files)} "
+            f"{where}: there is no method {name!r}. {suggest(name, files)} "
             f"A new one is a file in methods/, see CONTRIBUTING.md."
         )
     return files[name]
 
 
-def load_method(entry: str, parameters: dict[str, Any] | None = None, where: str = "params.yaml") -> Method:
+def load_method(entry: str, parameters: dict[str, Any] | None, where: str) -> Method:
     """The method behind an entry, with its parameters applied.
 
     Raises ``UserError`` for an unknown method or parameter, a value of the wrong type, or a file that is no method.
@@ -44,7 +44,7 @@ def load_method(entry: str, parameters: dict[str, Any] | None = None, where: str
     file = file_of(entry, parameters, where)
     kind = method_class(file)
     given = {key: value for key, value in (parameters or {}).items() if key != "method"}
-    return kind(checked_parameters(kind, given, f"{where}: methods.{entry}"))
+    return kind(checked_parameters(kind, given, where))
 
 
 def method_class(file: Path) -> type[Method]:

@@ -49,7 +49,7 @@ def render(params_file: Path) -> str:
 def cells(params: Params, params_file: Path) -> list[dict[str, str]]:
     """One row per (method, model), methods outside, so that the dense model comes first."""
     return [
-        {"method": method, "model": model, "file": short(file_of(method, entry, str(params_file)))}
+        {"method": method, "model": model, "file": short(file_of(method, entry, f"{params_file}: methods.{method}"))}
         for method, entry in params.methods.items()
         for model in params.models
     ]

@@ -27,8 +27,8 @@ class Cell:
         self.name, self.model_name = method_name, model_name
         self.entry = params.entry(method_name)
         params.spec(model_name)
-        self.file = file_of(method_name, self.entry, where)
-        self.method: Method = load_method(method_name, self.entry, where)
+        self.file = file_of(method_name, self.entry, f"{where}: methods.{method_name}")
+        self.method: Method = load_method(method_name, self.entry, f"{where}: methods.{method_name}")
         self.bench = Bench(params.model_folder(model_name))
         self.journal = Journal(params.work / "journal")
 
