@@ -116,14 +116,14 @@ def _question(text: str, common: dict[str, list[str]], rng: random.Random) -> di
     for spot in reversed(list(re.finditer(r"(?<=[A-Za-z] )[A-Za-z]{4,}\b", text))):
         context, right = text[: spot.start() - 1], spot.group()
         words = re.findall(r"[A-Za-z]+", context)
-        rivals = common.get(words[-1], [])
+        said = {word.lower() for word in (*words, right)}
+        rivals = [word for word in common.get(words[-1], []) if word == right or word.lower() not in said]
         if len(words) < FEWEST_WORDS or right not in rivals:
             continue
-        said = {word.lower() for word in (*words, right)}
-        near = sorted(rivals, key=lambda word: abs(rivals.index(word) - rivals.index(right)))
-        wrong = [word for word in near if word.lower() not in said][: CHOICES + 1]
-        if len(wrong) > CHOICES:
-            choices = [right, *rng.sample(wrong, CHOICES - 1)]
+        rank = rivals.index(right)
+        near = [*rivals[max(0, rank - 2) : rank], *rivals[rank + 1 : rank + 3]]  # as many more common as less common
+        if rank >= 2 and len(near) == CHOICES:
+            choices = [right, *rng.sample(near, CHOICES - 1)]
             rng.shuffle(choices)
             return {"context": context, "choices": [f" {word}" for word in choices], "gold": choices.index(right)}
     return None
