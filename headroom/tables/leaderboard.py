@@ -53,7 +53,7 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     got = sum(point.target > 0 for point in series(record, task))
     wanted = 0 if method == DENSE else seeds * len(asked)
     values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
-    values["reason"] = _why_not_ranked(record, got, wanted)
+    values["reason"] = _why_not_ranked(record, got, wanted) or _no_skill(records, model, task)
     if values["reason"]:
         return values
     values |= {"ranked": True, "seeds": seeds} | _quality(own) | against_random(records, model, task, record, own)
@@ -102,6 +102,17 @@ def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
         return ""
     reasons = [point.reason for point in record.points if point.status != "ok" and point.reason]
     return f"{got} of {wanted} points were scored." + (f" {reasons[0]}" if reasons else "")
+
+
+def _no_skill(records: Records, model: str, task: str) -> str:
+    """Why nothing can be retained: the dense model's interval reaches chance. Empty when it is clear of it."""
+    dense = records.cells.get((model, DENSE))
+    points = [point for point in dense.points if point.target == 0 and task in point.tasks] if dense else []
+    if not dense or not points:
+        return ""
+    score, facts = points[0].tasks[task], dense.tasks[task]
+    clear = score.low > facts.chance if facts.better == "higher" else score.high < facts.chance
+    return "" if clear else f"The dense model is not clear of chance on {task}, so there is no quality to retain."
 
 
 def _quality(own: Curve) -> dict[str, Any]:

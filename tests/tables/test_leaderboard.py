@@ -131,3 +131,14 @@ def test_examples_in_common_pair_the_ranks(small, tmp_path):
 def test_the_folder_of_a_profile_may_be_given_itself(folder):
     records = load("quick", ["dense"], ["bert-pydocs"], folder)
     assert records.folder == folder and ("bert-pydocs", "dense") in records.cells
+
+
+def test_a_dense_model_that_is_not_clear_of_chance_ranks_nobody(small):
+    dense = fixtures.cell("quick", "bert-pydocs", "dense").model_copy(deep=True)
+    task, facts = next(iter(dense.tasks.items()))
+    whole = next(point for point in dense.points if point.target == 0)
+    whole.tasks[task] = whole.tasks[task].model_copy(update={"low": facts.chance - 1})
+    folder, run = small("bert-pydocs", ["dense", "random-heads"], dense=dense)
+    run()
+    found = row(fixtures.read_csv(folder / "leaderboard.csv"), method="random-heads")
+    assert found["ranked"] == "false" and "not clear of chance" in found["reason"]
