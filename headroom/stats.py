@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import stats as scipy_stats
 
 from headroom.errors import UserError
 from headroom.records import TaskScore
@@ -132,6 +131,8 @@ def over_seeds(values: Sequence[float], lows: Sequence[float], highs: Sequence[f
     mean, count = float(np.mean(values)), len(values)
     spread = 0.0
     if count > 1:
+        from scipy import stats as scipy_stats  # half a second, and a quality stage never comes here
+
         spread = float(scipy_stats.t.ppf((1 + LEVEL) / 2, count - 1) * scipy_stats.sem(values))
     below, above = mean - float(np.mean(lows)), float(np.mean(highs)) - mean
     return mean, mean - float(np.hypot(below, spread)), mean + float(np.hypot(above, spread))
@@ -192,6 +193,8 @@ def _places(beats: Array) -> list[tuple[int, int]]:
 
 def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Median with its order-statistic (binomial) interval: value, low, high. Too few values give the whole range."""
+    from scipy import stats as scipy_stats
+
     found = scipy_stats.quantile_test(values, p=0.5).confidence_interval(LEVEL)
     low, high = (float(end) for end in (found.low, found.high))
     low, high = (low if np.isfinite(low) else min(values)), (high if np.isfinite(high) else max(values))
