@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import torch
 
 from headroom.batches import batches, make_collator
 from headroom.data import data_hash, load_splits, quiet
+from headroom.measure.clock import Stopwatch
 from headroom.model_spec import ModelSpec, load_spec
 from headroom.models import build, load_tokenizer, purpose_of
 from headroom.tasks import Task, load_task
@@ -40,12 +40,12 @@ def prepare(
     """
     torch.set_num_threads(threads)
     spec = spec if isinstance(spec, ModelSpec) else load_spec(name, spec)
-    started = time.perf_counter()
     tasks = {task: load_task(task) for task in spec.tasks}
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
     with _whole(folder) as draft, quiet():
-        model, tokenizer, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
+        with Stopwatch() as watch:
+            model, tokenizer, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
         model.save_pretrained(draft / "model")
         if tokenizer is not None:
             tokenizer.save_pretrained(draft / "model")
@@ -63,7 +63,7 @@ def prepare(
             "versions": _versions(),
             "tasks": {task: _task_facts(tasks[task], splits[task], splits[spec.tasks[0]], tokenizer) for task in tasks},
         }
-        _write(draft / "cost.json", {"seconds": round(time.perf_counter() - started, 1)})
+        _write(draft / "cost.json", {"seconds": round(watch.seconds, 1)})
         _write(draft / "prepare.json", facts)
     return facts
 
