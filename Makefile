@@ -16,6 +16,7 @@ $(READY): pyproject.toml constraints.txt
 
 repro: $(READY) ## run the default pipeline; ends with results/site/index.html
 	headroom sync
+	headroom check params
 	dvc repro
 	@headroom status || true
 	@echo "open results/site/index.html"

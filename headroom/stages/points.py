@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from headroom import stats
-from headroom.api import Plan, Unit
-from headroom.errors import UserError
+from headroom.api import Grain, Plan, Unit
+from headroom.attention import anatomy
 from headroom.measure.clock import Stopwatch
 from headroom.measure.memory import peak_memory_mb
 from headroom.provenance import file_hash
@@ -21,7 +21,7 @@ from headroom.stages.plans import ask
 logger = logging.getLogger(__name__)
 
 # A point that cannot be measured is part of the record; these errors end the run instead.
-RUN_ENDS = (UserError, OSError, MemoryError)
+RUN_ENDS = (OSError, MemoryError)
 
 
 def plans(cell: Cell, seed: int) -> dict[str, Any]:
@@ -82,8 +82,19 @@ def plan_hash(plan: dict[str, Any]) -> str:
 def answer(cell: Cell, drop: list[str], weights: str = "") -> dict[str, Any]:
     """The measured model without these units; two plans with the same units and weights share the measurement."""
     determined_by = cell.base | {"drop": drop} | ({"trained": Path(weights).name} if weights else {})
-    units = [Unit.parse(text) for text in drop]
+    units = without_empty_stacks(cell, {Unit.parse(text) for text in drop})
     return cell.journal.remember("answers", determined_by, lambda: cell.bench.answer(units, weights))
+
+
+def without_empty_stacks(cell: Cell, units: set[Unit]) -> list[Unit]:
+    """A stack keeps its last block in name: where every block goes, all its sublayers go, which is the same."""
+    plan = anatomy(cell.bench.prepared.model)
+    for stack in {unit.site.stack for unit in units}:
+        blocks = {unit for unit in plan.units((Grain.BLOCK,)) if unit.site.stack == stack}
+        if blocks <= units:
+            inside = (unit for unit in plan.units((Grain.ATTENTION, Grain.MLP)) if unit.site.stack == stack)
+            units = (units - blocks) | set(inside)
+    return sorted(units)
 
 
 def point(cell: Cell, plan: dict[str, Any], seed: int, units: int) -> Point:

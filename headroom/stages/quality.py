@@ -9,9 +9,10 @@ import numpy as np
 
 from headroom import stats
 from headroom.context import resolved
+from headroom.measure.machine import machine
 from headroom.params import Params
 from headroom.provenance import provenance
-from headroom.records import CellRecord, Cost, Machine, read, write
+from headroom.records import CellRecord, Cost, write
 from headroom.registry import display_title, short, summary
 from headroom.stages.cell import Cell
 from headroom.stages.points import answer, failed, plans, point, task_facts
@@ -61,7 +62,7 @@ def empty(cell: Cell) -> CellRecord:
     """Who the cell is and how to get it again."""
     params, method = cell.params, cell.method
     command = f"headroom stage quality --params {cell.where} {cell.name} {cell.model_name}"
-    machine = read(params.machine, Machine).fingerprint
+    here = machine(params.run.threads).fingerprint
     return CellRecord(
         profile=params.profile,
         method=cell.name,
@@ -76,7 +77,7 @@ def empty(cell: Cell) -> CellRecord:
         family=cell.info.family,
         grains=[str(grain) for grain in resolved(method.removes(), cell.info)],
         status="ok",
-        provenance=provenance(command, machine, params.run.threads, cell.facts["weight_hash"]),
+        provenance=provenance(command, here, params.run.threads, cell.facts["weight_hash"]),
     )
 
 

@@ -172,3 +172,18 @@ def test_a_method_that_trains_gates_and_weights_fits_the_interface(world):
     assert record.status == "ok", record.reason
     assert record.costs[0].updates == 5 and record.points[0].weights.endswith(".safetensors")
     assert record.points[0].logit_difference < 1e-4, "masked and removed are compared on the trained weights"
+
+
+def test_the_floor_of_blocks_is_the_model_without_any_sublayer(world):
+    world.use("layer-similarity", "{remove: block, examples: 16}")
+    record = measured(world, "layer-similarity")
+    assert record.status == "ok", record.reason
+    floor = record.points[-1]
+    assert (floor.target, floor.units_removed, floor.attention_parameters_removed) == (1.0, 2, 1.0)
+    assert floor.logit_difference < 1e-4
+
+
+def test_quality_needs_no_record_of_the_machine(world):
+    params = load(world.params)
+    assert not params.machine.exists()
+    assert run(params, "params.yaml", "dense", "bert-toy").status == "ok"
