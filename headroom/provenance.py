@@ -58,7 +58,18 @@ def git_state() -> tuple[str, bool]:
     head = subprocess.run([git, "rev-parse", "HEAD"], cwd=root(), capture_output=True, text=True, check=False)
     # Results are written by the run itself: only what determines them can make it dirty.
     changed = subprocess.run(
-        [git, "status", "--porcelain", "--", "headroom", "methods", "tasks", "params.yaml", "profiles"],
+        [
+            git,
+            "status",
+            "--porcelain",
+            "--",
+            "headroom",
+            "methods",
+            "tasks",
+            "params.yaml",
+            "profiles",
+            ":(exclude)*dvc.lock",
+        ],
         cwd=root(),
         capture_output=True,
         text=True,
