@@ -26,9 +26,10 @@ class MagnitudeHeads(Method):
 
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         score = ctx.units.zeros()
-        for unit in ctx.units:
-            # sum over the head's input channels j of || W_O[:, j] ||_2
-            score[unit.site][unit.index] = ctx.weights(unit)["out"].float().norm(dim=0).sum()
+        for site, units in ctx.units.sites.items():
+            for place, unit in enumerate(units):  # in a model that lost heads before, place and index differ
+                # sum over the head's input channels j of || W_O[:, j] ||_2
+                score[site][place] = ctx.weights(unit)["out"].float().norm(dim=0).sum()
         score = {site: s / s.norm() if self.params.scope == "global" else ranks(s) for site, s in score.items()}
         for target in targets:
             yield Plan(target, ctx.units.lowest(score, target))

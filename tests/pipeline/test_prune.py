@@ -1,0 +1,57 @@
+"""Shrinking a model of one's own: what is saved loads again and is smaller; what cannot be done is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from headroom import attention
+from headroom.cli import main
+
+
+@pytest.fixture
+def prune(world, monkeypatch, capsys):
+    """``headroom prune`` on the toy model: exit code and what it printed, as one line."""
+
+    def call(out="small", model="work/test/models/bert-toy/model", **options):
+        given = {"model": model, "method": "michel-greedy", "target": 0.5, "out": out, "threads": 1} | options
+        words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        monkeypatch.setattr("sys.argv", ["headroom", "prune", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, " ".join((said.out + said.err).split())
+
+    return call
+
+
+def test_what_is_saved_loads_again_without_half_its_heads(world, prune):
+    code, said = prune(task="toy-classification")
+    assert code == 0, said
+    smaller = attention.load_removed(world.folder / "small")
+    assert len(attention.removed_units(smaller)) == 4
+    assert "toy-classification, accuracy" in said and "encode, batch 8" in said
+
+
+def test_a_smaller_model_can_be_shrunk_again(world, prune):
+    prune(method="magnitude-heads")
+    code, said = prune(out="smaller", model="small", method="magnitude-heads")
+    assert code == 0, said
+    assert len(attention.removed_units(attention.load_removed(world.folder / "smaller"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": 1.0}, "--target is 1; a target is the share of units to remove, above 0 and below 1"),
+        ({}, "needs calibration examples. Name a task with --task"),
+        ({"method": "michel-greedi"}, "Did you mean 'michel-greedy'?"),
+        ({"method": "magnitude-heads", "set": "scop=site"}, "Did you mean 'scope'?"),
+        ({"method": "magnitude-heads", "model": "./nosuch"}, "is neither a folder nor a Hub id"),
+        ({"method": "magnitude-heads", "model": "owner/name"}, "a Hub id needs --revision"),
+        ({"method": "magnitude-heads", "model": "methods"}, "holds no config.json"),
+        ({"method": "magnitude-heads", "out": "methods"}, "is there already and not empty"),
+    ],
+)
+def test_what_cannot_be_done_is_said(prune, options, message):
+    code, said = prune(**options)
+    assert code == 2 and message in said, said
