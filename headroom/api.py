@@ -105,6 +105,7 @@ class Plan:
     weights: Path | None = None  # trained weights of the dense shape; only from methods of the trained track
     note: str = ""  # why fewer or more than asked; empty otherwise
     label: str = ""  # names a point outside the series, e.g. "floor:encoder.self"
+    natural: str = ""  # names a point of the method's own, e.g. "lambda=0.1"; it answers to no target
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,22 @@ class Stream(ABC):
         """
 
 
+class Heads(ABC):
+    """What the heads made during the last forward pass, with its graph, for features and their gradients."""
+
+    @abstractmethod
+    def at(self, site: Site) -> Tensor:
+        """What the units of a site made, zero where the batch is padded.
+
+        ``context`` (attention-weighted values, what enters the output projection) and ``value`` (projected values):
+        (batch, tokens, units, size). ``map`` (attention weights): (batch, units, queries, keys).
+        """
+
+    @abstractmethod
+    def real(self, site: Site) -> Tensor:
+        """Which tokens are no padding, (batch, tokens), for the queries of the site."""
+
+
 class Context(ABC):
     """What the harness offers a method. Evaluation data, clocks, devices and paths are out of reach."""
 
@@ -236,22 +253,48 @@ class Context(ABC):
         """Watch the residual stream for the length of a ``with`` block."""
 
     @abstractmethod
-    def weights(self, unit: Unit) -> dict[str, Tensor]:
-        """The weights of a unit: ``query``, ``key`` and ``value`` rows, ``out`` columns; all of a sublayer."""
+    def heads(self, made: Literal["context", "value", "map"] = "context") -> AbstractContextManager[Heads]:
+        """Watch what the heads make for the length of a ``with`` block; for maps attention is eager in it."""
 
     @abstractmethod
-    def train(
+    def each_silenced(self, batch: Batch, units: Iterable[Unit]) -> Iterator[tuple[Unit, Tensor]]:
+        """Logits on a batch with each unit silenced in turn, on top of what is silenced already.
+
+        The blocks below a unit do not see its removal: they run once for all units.
+        """
+
+    @abstractmethod
+    def weights(self, unit: Unit) -> dict[str, Tensor]:
+        """Views of a unit's weights: ``query``, ``key`` and ``value`` rows, ``out`` columns; all of a sublayer."""
+
+    @abstractmethod
+    def out_bias(self, site: Site) -> Tensor | None:
+        """A view of the bias of a site's output projection, (width,); None where there is none."""
+
+    @abstractmethod
+    def trained(
         self,
         objective: Callable[[Batch], Tensor],
-        steps: int,
+        share: float = 1.0,
         extra: Iterable[nn.Parameter] = (),
         extra_learning_rate: float | None = None,
-    ) -> Path:
-        """Train the private copy, and ``extra`` parameters such as gates, with the harness's loop.
+        from_scratch: bool = False,
+    ) -> AbstractContextManager[Path]:
+        """Train the private copy with the harness's loop; inside the ``with`` block it holds the trained weights.
 
-        ``objective`` gives the loss of a batch. Returns the weights for ``Plan.weights``. Raises ``UserError`` when
-        the model has no training data.
+        ``objective`` gives the loss of a batch; ``extra`` parameters, such as gates, train beside the weights.
+        ``share`` is a part of the update steps that the harness gives every method; what is left of them is spent on
+        fine-tuning the removed model. ``from_scratch`` starts from fresh weights, with the steps that made the dense
+        model on top. Yields the file for ``Plan.weights``. Raises ``UserError`` when the shares exceed 1.
         """
+
+    @abstractmethod
+    def edited(self) -> AbstractContextManager[None]:
+        """Change weights in place inside the ``with`` block; those before come back after it."""
+
+    @abstractmethod
+    def keep(self) -> Path:
+        """Store the weights of the private copy as they are now, for ``Plan.weights``."""
 
     @abstractmethod
     def say(self, text: str) -> None:
@@ -273,6 +316,7 @@ class Method(ABC):
     Params: type = NoParams  # frozen dataclass of defaults; params.yaml overrides them
     stochastic: bool = False  # True: the seed is a random draw, not a calibration sample
     calibrated: bool = True  # False: the plan depends on neither seed nor data, so one run is enough
+    natural: bool = False  # True: its points are its own (Plan.natural); it has none at the targets
 
     def __init__(self, params: Any = None) -> None:
         self.params = params if params is not None else self.Params()

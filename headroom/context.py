@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +16,7 @@ from headroom import api, attention
 from headroom.api import Gates, Grain, ModelInfo, Scores, Site, Unit, Units
 from headroom.batches import Collator, batches, per_example_loss
 from headroom.errors import UserError
+from headroom.lessons import Budget, Lessons, keep, weights_back
 
 
 class Passes:
@@ -38,26 +37,6 @@ class CountedGates(Gates):
         return self.inner.slopes(loss)
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """What training methods train on, how, and where their weights are kept."""
-
-    examples: Dataset
-    batch: int
-    learning_rate: float
-    folder: Path
-
-    def keep(self, model: nn.Module) -> Path:
-        """Store the weights under a hash of their contents."""
-        from safetensors.torch import save_model
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / ".draft.safetensors"
-        save_model(model, str(draft))
-        path = self.folder / f"{hashlib.sha256(draft.read_bytes()).hexdigest()[:32]}.safetensors"
-        return draft.replace(path)
-
-
 class HarnessContext(api.Context):
     """The one implementation of :class:`headroom.api.Context`."""
 
@@ -71,6 +50,7 @@ class HarnessContext(api.Context):
         seed: int,
         say: Callable[[str], None] = lambda text: None,
         lessons: Lessons | None = None,
+        weights_folder: Path | None = None,
     ) -> None:
         self.model = copy.deepcopy(model).eval()
         anatomy = attention.anatomy(self.model)
@@ -81,7 +61,9 @@ class HarnessContext(api.Context):
         self.rng = torch.Generator().manual_seed(seed)
         self.passes = Passes()
         self._anatomy, self._examples, self._collator = anatomy, examples, collator
-        self._last_batch, self._lessons = [0], lessons
+        self._last_batch, self._lessons, self._folder = [0], lessons, weights_folder
+        scratch = lessons.scratch if lessons else None
+        self.budget = Budget(lessons.recover.steps if lessons else 0, scratch.steps if scratch else 0)
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         for batch in batches(self._examples, self._collator, batch_size, seed=self.seed, examples=examples):
@@ -113,35 +95,49 @@ class HarnessContext(api.Context):
     def stream(self) -> AbstractContextManager[api.Stream]:
         return attention.watch(self.model)
 
+    def heads(self, made: Literal["context", "value", "map"] = "context") -> AbstractContextManager[api.Heads]:
+        return attention.heads(self.model, made)
+
+    def each_silenced(self, batch: dict[str, Tensor], units: Iterable[Unit]) -> Iterator[tuple[Unit, Tensor]]:
+        replay = attention.Replay(self.model)
+        with replay.recorded():
+            self.logits(batch)
+        for unit in units:
+            with self.silenced([unit]), replay.above(unit.site):
+                yield unit, self.logits(batch)
+
     def weights(self, unit: Unit) -> dict[str, Tensor]:
         return {name: tensor.detach() for name, tensor in self._anatomy.weights(unit).items()}
 
-    def train(
+    def out_bias(self, site: Site) -> Tensor | None:
+        bias = getattr(self._anatomy.places[site].out, "bias", None)
+        return None if bias is None else bias.detach()
+
+    @contextmanager
+    def trained(
         self,
         objective: Callable[[Any], Tensor],
-        steps: int,
+        share: float = 1.0,
         extra: Iterable[nn.Parameter] = (),
         extra_learning_rate: float | None = None,
-    ) -> Path:
+        from_scratch: bool = False,
+    ) -> Iterator[Path]:
         if self._lessons is None:
             raise UserError("This model has no training data here, so methods of the trained track cannot run on it.")
-        from headroom.train import fit
+        teach = self._lessons.from_scratch if from_scratch else self._lessons.fine_tune
+        with self.edited(), self.budget.unchanged():
+            steps = self.budget.take(share, from_scratch)
+            teach(self.model, steps, self.seed, objective, extra, extra_learning_rate)
+            self.passes.updates += steps
+            yield self.keep()
 
-        lessons = self._lessons
-        stream = batches(lessons.examples, self._collator, lessons.batch, seed=self.seed, endless=True)
-        fit(
-            self.model,
-            stream,
-            steps,
-            lessons.learning_rate,
-            seed=self.seed,
-            objective=objective,
-            extra_parameters=extra,
-            extra_learning_rate=extra_learning_rate,
-            label="method",
-        )
-        self.passes.updates += steps
-        return lessons.keep(self.model)
+    def edited(self) -> AbstractContextManager[None]:
+        return weights_back(self.model)
+
+    def keep(self) -> Path:
+        if self._folder is None:
+            raise UserError("Weights can be kept in the pipeline only.")
+        return self.budget.note(keep(self.model, self._folder))
 
     def say(self, text: str) -> None:
         self._voice(text)

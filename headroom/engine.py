@@ -10,9 +10,11 @@ MEASURED = (  # what the journal keeps depends on these
     "headroom/batches.py",
     "headroom/context.py",
     "headroom/evaluate",
+    "headroom/lessons.py",
     "headroom/stages/bench.py",
     "headroom/stages/cell.py",
     "headroom/stages/plans.py",
+    "headroom/train.py",
 )
 QUALITY = (*MEASURED, "headroom/stages/points.py", "headroom/stages/quality.py", "headroom/stats.py")
 PREPARE = (

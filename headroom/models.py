@@ -79,16 +79,15 @@ def _from_config(spec: ModelSpec, purpose: str, tokenizer: Any) -> PreTrainedMod
     try:
         known = AutoConfig.for_model(family)
     except ValueError:
-        raise UserError(f"params.yaml: source.config.family is {family!r}. {suggest(family, FAMILIES)}") from None
+        from headroom.attention import FAMILY_NAMES
+
+        raise UserError(f"params.yaml: source.config.family is {family!r}. {suggest(family, FAMILY_NAMES)}") from None
     allowed = set(known.to_dict()) | set(known.attribute_map) | {"num_labels", "head_dim", "attn_implementation"}
     for key in keys:
         if key not in allowed:
             raise UserError(f"params.yaml: unknown key 'source.config.{key}' of {family}. {suggest(key, allowed)}")
     keys |= _from_tokenizer(tokenizer, purpose)
     return _auto(purpose).from_config(AutoConfig.for_model(family, **keys)).eval()
-
-
-FAMILIES = ("m2m_100", "llama", "bert", "vit", "marian", "gpt2", "roberta", "mistral", "qwen2", "qwen3", "t5", "bart")
 
 
 def _from_tokenizer(tokenizer: Any, purpose: str) -> dict[str, Any]:

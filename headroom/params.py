@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from headroom.errors import UserError, suggest
 from headroom.located import read_yaml, validated
@@ -61,6 +61,17 @@ class Speed(Section):
     works: dict[str, tuple[Work, ...]] = Field(description="workloads by the model's purpose")
 
 
+class Recover(Section):
+    """Fine-tuning after removal, the same for every plan; methods that train spend the same total of steps."""
+
+    steps: int = Field(ge=1, description="update steps that every plan gets")
+    batch: int = Field(ge=1, description="examples a step; blocks of tokens for language models")
+    learning_rate: float = Field(gt=0)
+    warmup: int = Field(0, ge=0, description="steps over which the learning rate rises")
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    targets: tuple[Target, ...] | None = Field(None, description="targets that are recovered; all where absent")
+
+
 class Params(Section):
     """A whole profile."""
 
@@ -73,6 +84,9 @@ class Params(Section):
     speed: Speed
     methods: dict[str, dict[str, Any] | None]
     models: dict[str, ModelSpec]
+    recover: dict[str, Recover] = Field(
+        default_factory=dict, description="by model; a model that is not named is measured as is only"
+    )
 
     @field_validator("results", "work", "site")
     @classmethod
@@ -87,6 +101,15 @@ class Params(Section):
         if "dense" not in methods:
             raise ValueError("the dense model is point zero of every series; add the line `dense: {}`")
         return methods
+
+    @model_validator(mode="after")
+    def recovers_what_is_there(self) -> Params:
+        for model, recipe in self.recover.items():
+            if model not in self.models:
+                raise ValueError(f"recover names {model!r}. {suggest(model, self.models)}")
+            if set(recipe.targets or ()) - set(self.run.targets):
+                raise ValueError(f"recover.{model}.targets holds a target that run.targets lacks")
+        return self
 
     def entry(self, method: str) -> dict[str, Any]:
         """The parameters of a method. Raises ``UserError`` when the profile does not list it."""

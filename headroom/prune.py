@@ -28,14 +28,6 @@ from headroom.registry import file_of, load_method, short
 from headroom.stages.plans import ask
 from headroom.tasks import Task, load_task
 
-ENDINGS = {
-    "ForConditionalGeneration": "translation",
-    "MTModel": "translation",
-    "ForSequenceClassification": "classification",
-    "ForImageClassification": "image-classification",
-    "ForCausalLM": "language",
-    "LMHeadModel": "language",
-}
 WORKS = {
     "translation": Work(kind="encode", batch=8, length=32),
     "classification": Work(kind="encode", batch=8, length=64),
@@ -166,12 +158,11 @@ def purpose_in(folder: Path) -> str:
     if not config.is_file():
         raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
     names = json.loads(config.read_text(encoding="utf-8")).get("architectures") or [""]
-    for ending, purpose in ENDINGS.items():
-        if names[0].endswith(ending):
-            return purpose
-    raise UserError(
-        f"--model {folder}: config.json names {names[0]!r}; wanted a class that ends in one of {', '.join(ENDINGS)}."
-    )
+    purpose = attention.purpose_of_class(names[0])
+    if purpose:
+        return purpose
+    endings = ", ".join(attention.PURPOSES)
+    raise UserError(f"--model {folder}: config.json names {names[0]!r}; wanted a class that ends in one of {endings}.")
 
 
 def collator_of(subject: Subject) -> Collator | None:

@@ -45,6 +45,9 @@ class Point(Strict):
     target: float = Field(description="share of the removable units asked for, 0 to 1", ge=0, le=1)
     seed: int = Field(description="calibration seed, or the draw of a random method")
     label: str = Field("", description="names a point outside the series, e.g. floor:encoder.self")
+    natural: str = Field("", description="names a point of the method's own, e.g. lambda=0.1; it answers to no target")
+    setting: Setting = Field("as is", description="whether the removed model was fine-tuned, and scored after that")
+    updates: int = Field(0, description="update steps spent on this point's weights, before and after removal")
     status: Status
     reason: str = Field("", description="one sentence when the status is not ok")
     note: str = Field("", description="why the plan removes fewer or more units than asked")
@@ -59,6 +62,11 @@ class Point(Strict):
     weights: str = Field("", description="trained weights the units were removed from; empty: the dense model's own")
     plan_hash: str = Field("", description="first 16 hex digits of the SHA-256 of the sorted plan and weights")
     tasks: dict[str, TaskScore] = Field(default_factory=dict)
+
+
+def place(point: Point) -> str:
+    """Where a point stands in its series: its target, or its name where the method has points of its own."""
+    return point.natural or str(point.target)
 
 
 class Cost(Strict):
@@ -113,7 +121,7 @@ class CellRecord(Strict):
     model: str
     family: str
     grains: list[str]
-    setting: Setting = "as is"
+    natural: bool = Field(False, description="the method has points of its own and none at the targets")
     status: Status
     reason: str = Field("", description="one sentence when the status is not ok")
     tasks: dict[str, TaskFacts] = Field(default_factory=dict)

@@ -3,11 +3,13 @@
 Importing this package imports torch but no modelling file of transformers.
 """
 
-from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.anatomy import PURPOSES, Anatomy, anatomy, purpose_of_class
 from headroom.attention.counting import Counts, count
 from headroom.attention.families import FAMILIES
 from headroom.attention.gates import SiteGates, gate, mask
+from headroom.attention.heads import SiteHeads, heads
 from headroom.attention.removal import POLICIES, Policy, remove
+from headroom.attention.replay import Replay
 from headroom.attention.saving import load_removed, save_removed
 from headroom.attention.state import removed_units
 from headroom.attention.stream import SiteStream, watch
@@ -18,16 +20,21 @@ __all__ = [
     "FAMILIES",
     "FAMILY_NAMES",
     "POLICIES",
+    "PURPOSES",
     "Anatomy",
     "Counts",
     "Policy",
+    "Replay",
     "SiteGates",
+    "SiteHeads",
     "SiteStream",
     "anatomy",
     "count",
     "gate",
+    "heads",
     "load_removed",
     "mask",
+    "purpose_of_class",
     "refuse_head_mask",
     "remove",
     "removed_units",

@@ -17,6 +17,14 @@ from headroom.attention.state import Removal, Shape, removal_of
 from headroom.errors import UserError
 
 PER_HEAD = (Grain.HEAD, Grain.KV_GROUP)
+PURPOSES = {
+    "ForConditionalGeneration": "translation",
+    "MTModel": "translation",
+    "ForSequenceClassification": "classification",
+    "ForImageClassification": "image-classification",
+    "ForCausalLM": "language",
+    "LMHeadModel": "language",
+}
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,9 @@ class Anatomy:
         grains = [grain for grain in Grain if grain is not Grain.KV_GROUP or self.grouped]
         heads = {site: len(place.heads) for site, place in attention.items()}
         groups = {site: len(place.groups) for site, place in attention.items()}
-        return ModelInfo(self.family, _purpose(supported_class(type(self.model))), heads, groups, tuple(grains))
+        return ModelInfo(
+            self.family, purpose_of_class(supported_class(type(self.model))) or "none", heads, groups, tuple(grains)
+        )
 
     def units(self, grains: Iterable[Grain]) -> tuple[Unit, ...]:
         """The units of these grains that are left, in dense numbering, in the order in which ties are broken."""
@@ -168,16 +178,9 @@ def _units_at(place: Place) -> list[Unit]:
     return [*heads, *groups, Unit(place.site, Grain.ATTENTION)]
 
 
-def _purpose(name: str) -> str:
-    endings = {
-        "ForConditionalGeneration": "translation",
-        "MTModel": "translation",
-        "ForSequenceClassification": "classification",
-        "ForImageClassification": "image-classification",
-        "ForCausalLM": "language",
-        "LMHeadModel": "language",
-    }
-    return next((purpose for ending, purpose in endings.items() if name.endswith(ending)), "none")
+def purpose_of_class(name: str) -> str | None:
+    """What a model class is for, by the end of its name; None for a class that Headroom has no task for."""
+    return next((purpose for ending, purpose in PURPOSES.items() if name.endswith(ending)), None)
 
 
 def anatomy(model: nn.Module) -> Anatomy:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from headroom.api import Site, Stream
 from headroom.attention.anatomy import Anatomy, Place, anatomy
+from headroom.attention.presence import presence
 from headroom.attention.taps import on_inputs, tap
 from headroom.errors import UserError
 
@@ -49,27 +50,11 @@ class SiteStream(Stream):
 
     def _real_tokens(self, site: Site, stream: Tensor) -> Tensor:
         """Which tokens are no padding, (batch, tokens)."""
-        present = self._presence(site.stack)
+        present = presence(self._plan, self._inputs, site.stack)
         if present is None:
             return torch.ones(stream.shape[:2], dtype=torch.bool, device=stream.device)
         # with a cache the mask covers the past as well; the stream holds only the last tokens
         return present.to(stream.device).bool()[:, -stream.shape[1] :]
-
-    def _presence(self, stack: str) -> Tensor | None:
-        get = self._inputs.get
-        if stack == "encoder" or "encoder" not in self._plan.stacks:
-            return get("attention_mask")
-        if get("decoder_attention_mask") is not None:
-            return get("decoder_attention_mask")
-        labels = get("labels")
-        if isinstance(labels, Tensor) and labels.dim() == 2:
-            return labels.ne(-100)
-        ids = get("decoder_input_ids")
-        if ids is None:
-            return None
-        present = ids.ne(self._plan.config.pad_token_id)
-        present[:, 0] = True  # decoders start with the pad token
-        return present
 
 
 def _watch_place(stream: SiteStream, place: Place) -> list[Any]:

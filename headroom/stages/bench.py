@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from datasets import Dataset
 from torch import Tensor
 
 from headroom import attention
-from headroom.api import Unit
+from headroom.api import Grain, Unit
 from headroom.batches import Collator, batches, collator_for
-from headroom.context import Lessons
 from headroom.data import read_split
+from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
-from headroom.models import Prepared, load_prepared
+from headroom.lessons import Lessons
+from headroom.models import Prepared, build, load_prepared
+from headroom.params import Recover
 from headroom.tasks import Task, load_task
+
+Teach = Callable[[Any], None]
 
 
 class Bench:
@@ -52,13 +57,20 @@ class Bench:
         """The batch on which sizes are counted and masked is compared with removed."""
         return next(iter(batches(self.calibration, self.collator, 8)))
 
-    def lessons(self, folder: Path) -> Lessons | None:
-        """What methods of the trained track train on; None for a model that came without training data."""
+    def lessons(self, recover: Recover) -> Lessons:
+        """What plans are fine-tuned on. Raises ``UserError`` for a task without a train split."""
+        task = self.tasks[0]
+        if not (self.folder / "data" / task.name / "train.parquet").is_file():
+            raise UserError(f"{task.file}: splits.train is missing, and params.yaml: recover needs it. Add the split.")
+        examples = read_split(self.folder, task.name, "train")
         recipe = self.prepared.spec.train
-        if recipe is None:
-            return None
-        examples = read_split(self.folder, self.tasks[0].name, "train")
-        return Lessons(examples, recipe.batch, recipe.learning_rate, folder)
+        return Lessons(examples, self.collator, recover, recipe, self.fresh if recipe else None)
+
+    def fresh(self) -> Any:
+        """The model before its training, the same weights as then."""
+        spec = self.prepared.spec
+        torch.manual_seed(spec.train.seed if spec.train else 0)
+        return build(spec, self.prepared.purpose, self.prepared.tokenizer)
 
     def dense(self, weights: str = "") -> Any:
         """A copy of the dense model, with the weights a method trained where there are any."""
@@ -72,18 +84,33 @@ class Bench:
     def removed(self, units: Iterable[Unit], weights: str = "") -> Any:
         """A copy of the dense model without these units."""
         model = self.dense(weights)
-        attention.remove(model, list(units))
+        attention.remove(model, self.without_empty_stacks(set(units)))
         return model
 
-    def answer(self, units: Iterable[Unit], weights: str = "") -> dict[str, Any]:
-        """Statistics per example of every task (arrays), signatures, counts, and the largest logit difference."""
-        units = sorted(units)
+    def without_empty_stacks(self, units: set[Unit]) -> list[Unit]:
+        """A stack keeps its last block in name: where every block goes, all its sublayers go, which is the same."""
+        plan = attention.anatomy(self.prepared.model)
+        for stack in {unit.site.stack for unit in units}:
+            blocks = {unit for unit in plan.units((Grain.BLOCK,)) if unit.site.stack == stack}
+            if blocks <= units:
+                inside = (unit for unit in plan.units((Grain.ATTENTION, Grain.MLP)) if unit.site.stack == stack)
+                units = (units - blocks) | set(inside)
+        return sorted(units)
+
+    def answer(self, units: Iterable[Unit], weights: str = "", teach: Teach | None = None) -> dict[str, Any]:
+        """Statistics per example of every task (arrays), signatures, counts, and the largest logit difference.
+
+        ``teach`` fine-tunes the removed model before it is scored. Masked and removed are compared before that.
+        """
+        units = self.without_empty_stacks(set(units))
         model = self.removed(units, weights)
         found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
+        found["counts"] = asdict(attention.count(model, self.batch))
+        found["logit_difference"] = logit_difference(self.dense(weights), model, units, self.batch)
+        if teach:
+            teach(model)
         for task, scores in self.evaluation.score(model).items():
             found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)
             found["signatures"][task] = scores.signature
             found["aggregates"][task] = scores.aggregate
-        found["counts"] = asdict(attention.count(model, self.batch))
-        found["logit_difference"] = logit_difference(self.dense(weights), model, units, self.batch)
         return found

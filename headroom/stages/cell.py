@@ -9,9 +9,10 @@ from typing import Any
 from headroom import engine
 from headroom.api import Method, ModelInfo, Track
 from headroom.attention import anatomy
-from headroom.context import HarnessContext, Lessons, resolved
+from headroom.context import HarnessContext, resolved
 from headroom.journal import Journal
-from headroom.params import Params
+from headroom.lessons import Lessons
+from headroom.params import Params, Recover
 from headroom.provenance import file_hash
 from headroom.registry import file_of, load_method
 from headroom.stages.bench import Bench
@@ -66,6 +67,9 @@ class Cell:
         """One sentence when the method cannot do this model; empty when it can."""
         missing = [grain for grain in resolved(self.method.removes(), self.info) if grain not in self.info.grains]
         lacking = f"{self.info.family} models have no unit of grain {missing[0]}." if missing else ""
+        untaught = f"params.yaml: recover has no steps for {self.model_name}, so nothing can be trained on it."
+        if self.method.track is Track.TRAINED and self.recover is None:
+            return untaught
         return self.method.supports(self.info) or lacking
 
     def context(self, seed: int, say: Any) -> HarnessContext:
@@ -78,9 +82,16 @@ class Cell:
             self.method.params,
             seed,
             say=say,
-            lessons=self.lessons(),
+            lessons=self.lessons,
+            weights_folder=self.params.work / "weights",
         )
 
+    @property
+    def recover(self) -> Recover | None:
+        """The fine-tuning that every plan of this model gets; None where it is measured as is only."""
+        return self.params.recover.get(self.model_name)
+
+    @cached_property
     def lessons(self) -> Lessons | None:
-        folder = self.params.work / "weights"
-        return self.bench.lessons(folder) if self.method.track is Track.TRAINED else None
+        """What there is to learn from; None where the profile has no recovery for the model."""
+        return self.bench.lessons(self.recover) if self.recover else None

@@ -71,6 +71,8 @@ def explain_missing(answer: Answer, method: Method, targets: Sequence[float], wh
 
 
 def serves_no_targets(method: Method, answer: Answer) -> bool:
+    if method.natural and answer.plans:
+        return True
     return any(plan.target == 0 and not plan.label for plan in answer.plans)
 
 
@@ -84,7 +86,7 @@ def fault(plan: object, ctx: HarnessContext, targets: Sequence[float], file: str
         where = f"{file}: plan for target {plan.target:.2f}"
         return f"{where} removes {foreign[0]}, which is none of the {total} units offered."
     asked, removed = ctx.units.count(plan.target), len(plan.drop)
-    if abs(asked - removed) > 1 and not plan.note and not plan.label:
+    if abs(asked - removed) > 1 and not (plan.note or plan.label or plan.natural):
         return (
             f"{file}: plan for target {plan.target:.2f} removes {removed} of {total} units ({removed / total:.3f}). "
             f'Remove {asked}, or yield Plan(target={plan.target:.2f}, drop=..., note="why").'

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from headroom import stats
-from headroom.api import Grain, Plan, Unit
-from headroom.attention import anatomy
+from headroom.api import Plan, Unit
 from headroom.measure.clock import Stopwatch
 from headroom.measure.memory import peak_memory_mb
 from headroom.provenance import file_hash
-from headroom.records import Cost, Point, TaskFacts, TaskScore
+from headroom.records import Cost, Point, Setting, TaskFacts, TaskScore
 from headroom.registry import short
 from headroom.stages.cell import Cell
 from headroom.stages.plans import ask
@@ -31,6 +32,7 @@ def plans(cell: Cell, seed: int) -> dict[str, Any]:
         "parameters": cell.entry,
         "targets": cell.params.run.targets,
         "seed": seed,
+        "recover": cell.recover.model_dump() if cell.recover else None,
     }
     path = cell.journal.path("plans", determined_by)
     stored = cell.journal.read(path)
@@ -57,20 +59,23 @@ def asked(cell: Cell, seed: int) -> dict[str, Any]:
         peak_memory_mb=peak_memory_mb(),
     )
     return {
-        "plans": [written(plan) for plan in answer.plans],
+        "plans": [written(plan, *ctx.budget.of(plan.weights)) for plan in answer.plans],
         "missing": sorted(answer.missing.items()),
         "units": len(ctx.units),
         "cost": cost.model_dump(),
     }
 
 
-def written(plan: Plan) -> dict[str, Any]:
+def written(plan: Plan, spent: int, left: int) -> dict[str, Any]:
     return {
         "target": plan.target,
         "label": plan.label,
+        "natural": plan.natural,
         "note": plan.note,
         "drop": [str(unit) for unit in sorted(plan.drop)],
         "weights": plan.weights.as_posix() if plan.weights else "",
+        "spent": spent,
+        "left": left,
     }
 
 
@@ -79,40 +84,68 @@ def plan_hash(plan: dict[str, Any]) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
-def answer(cell: Cell, drop: list[str], weights: str = "") -> dict[str, Any]:
-    """The measured model without these units; two plans with the same units and weights share the measurement."""
-    determined_by = cell.base | {"drop": drop} | ({"trained": Path(weights).name} if weights else {})
-    units = without_empty_stacks(cell, {Unit.parse(text) for text in drop})
-    return cell.journal.remember("answers", determined_by, lambda: cell.bench.answer(units, weights))
+def settings(cell: Cell, plan: dict[str, Any]) -> list[Setting]:
+    """In which settings a plan is a point. Weights that were trained are never "as is"; labels are not recovered."""
+    recover = cell.recover
+    if plan["spent"]:
+        return ["recovered"]
+    targets = recover and (recover.targets or cell.params.run.targets)
+    again = targets and not plan["label"] and (plan["natural"] or plan["target"] in (0.0, *targets))
+    return ["as is", "recovered"] if again else ["as is"]
 
 
-def without_empty_stacks(cell: Cell, units: set[Unit]) -> list[Unit]:
-    """A stack keeps its last block in name: where every block goes, all its sublayers go, which is the same."""
-    plan = anatomy(cell.bench.prepared.model)
-    for stack in {unit.site.stack for unit in units}:
-        blocks = {unit for unit in plan.units((Grain.BLOCK,)) if unit.site.stack == stack}
-        if blocks <= units:
-            inside = (unit for unit in plan.units((Grain.ATTENTION, Grain.MLP)) if unit.site.stack == stack)
-            units = (units - blocks) | set(inside)
-    return sorted(units)
+def answer(cell: Cell, plan: dict[str, Any], setting: Setting = "as is", seed: int = 0) -> dict[str, Any]:
+    """The measured model of a plan; two plans with the same units and weights share the measurement."""
+    steps = 0 if setting == "as is" or plan["label"] else plan["left"]
+    determined_by = cell.base | {"drop": plan["drop"]}
+    if plan["weights"]:
+        determined_by["trained"] = Path(plan["weights"]).name
+    if steps:
+        determined_by |= {"steps": steps, "seed": seed, "recipe": cell.recover.model_dump() if cell.recover else None}
+
+    def measure() -> dict[str, Any]:
+        units = [Unit.parse(text) for text in plan["drop"]]
+        return cell.bench.answer(units, plan["weights"], teacher(cell, steps, seed) if steps else None)
+
+    return cell.journal.remember("answers", determined_by, measure)
 
 
-def point(cell: Cell, plan: dict[str, Any], seed: int, units: int) -> Point:
+def teacher(cell: Cell, steps: int, seed: int) -> Callable[[Any], None]:
+    """The recovery: what is left of the update steps, on the removed model."""
+    lessons = cell.lessons
+    assert lessons
+    return lambda model: lessons.fine_tune(model, steps, seed)
+
+
+def dense_plan(cell: Cell) -> dict[str, Any]:
+    """Point zero: nothing removed, all update steps left."""
+    return written(Plan(0.0), 0, cell.recover.steps if cell.recover else 0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A point with the statistics behind it, by task."""
+
+    point: Point
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+def measure(cell: Cell, plan: dict[str, Any], setting: Setting, seed: int, units: int) -> Measured:
     """One plan as a point. A model that cannot be scored gives a failed point and its reason."""
-    dense = answer(cell, [])
+    names = {name: plan[name] for name in ("target", "label", "natural")} | {"seed": seed, "setting": setting}
+    dense = answer(cell, dense_plan(cell), setting)
     try:
-        found = answer(cell, plan["drop"], plan["weights"])
+        found = answer(cell, plan, setting, seed)
     except RUN_ENDS:
         raise
     except Exception as error:  # a broken model is a finding, not the end of the run
         logger.warning("%s at %s, seed %d", cell.name, plan["target"], seed, exc_info=True)
-        return failed(plan["target"], seed, units, f"{type(error).__name__}: {error}", plan["label"])
+        return Measured(failed(f"{type(error).__name__}: {error}", units, **names))
     counts, whole = found["counts"], dense["counts"]
-    return Point(
-        target=plan["target"],
-        seed=seed,
-        label=plan["label"],
+    point = Point(
+        **names,
         note=plan["note"],
+        updates=plan["spent"] + (plan["left"] if setting == "recovered" and not plan["label"] else 0),
         status="ok",
         units=units,
         units_removed=len(plan["drop"]),
@@ -126,15 +159,16 @@ def point(cell: Cell, plan: dict[str, Any], seed: int, units: int) -> Point:
         plan_hash=plan_hash(plan),
         tasks={task.name: scored(cell, task.name, found, dense) for task in cell.bench.tasks},
     )
+    return Measured(point, {task.name: found[f"stats:{task.name}"] for task in cell.bench.tasks})
 
 
-def failed(target: float, seed: int, units: int, why: str, label: str = "") -> Point:
+def failed(why: str, units: int, **names: Any) -> Point:
     """A point that has a reason instead of a score."""
-    return Point(target=target, seed=seed, label=label, status="failed", reason=why[:500], units=units)
+    return Point(**names, status="failed", reason=why[:500], units=units)
 
 
 def scored(cell: Cell, task: str, found: dict[str, Any], dense: dict[str, Any]) -> TaskScore:
-    """Quality with its intervals, paired with the dense model. Raises ``stats.NoSkill``."""
+    """Quality with its intervals, paired with the dense model of the same setting. Raises ``stats.NoSkill``."""
     metric = cell.facts["tasks"][task]["metric"]
     return stats.task_score(
         found[f"stats:{task}"],
@@ -148,7 +182,7 @@ def scored(cell: Cell, task: str, found: dict[str, Any], dense: dict[str, Any]) 
 
 def task_facts(cell: Cell) -> dict[str, TaskFacts]:
     """What a reader needs to judge the scores of each task."""
-    signatures = answer(cell, [])["signatures"]
+    signatures = answer(cell, dense_plan(cell))["signatures"]
     return {
         task.name: TaskFacts(
             version=task.version,

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from headroom import stats
+from headroom.api import Track
 from headroom.context import resolved
 from headroom.measure.machine import machine
 from headroom.params import Params
 from headroom.provenance import provenance
-from headroom.records import CellRecord, Cost, write
+from headroom.records import CellRecord, Cost, Setting, place, write
 from headroom.registry import display_title, short, summary
 from headroom.stages.cell import Cell
-from headroom.stages.points import answer, failed, plans, point, task_facts
+from headroom.stages.points import Measured, failed, measure, plans, settings, task_facts
 
 logger = logging.getLogger(__name__)
 
@@ -23,39 +24,50 @@ logger = logging.getLogger(__name__)
 def run(params: Params, where: str, method: str, model: str) -> CellRecord:
     """Measure a cell and write its record and its per-example scores."""
     cell = Cell(params, where, method, model)
-    record = measured(cell)
+    record, found = measured(cell)
     write(params.quality_record(model, method), record)
-    save_scores(cell, record, params.scores(model, method))
+    save_scores(found, params.scores(model, method))
     points, fresh = len(record.points), cell.journal.made
     logger.info("%s on %s: %s, %d points, %d measured now", method, model, record.status, points, fresh)
     return record
 
 
-def measured(cell: Cell) -> CellRecord:
-    """The record of a cell, with failed points beside the good ones."""
-    record = empty(cell)
+def measured(cell: Cell) -> tuple[CellRecord, list[Measured]]:
+    """The record of a cell, with failed points beside the good ones, and what was measured for it."""
+    record, found = empty(cell), list[Measured]()
     if cell.out_of_reach:
         record.status, record.reason = "unsupported", cell.out_of_reach
-        return record
+        return record, found
     try:
-        fill(cell, record)
+        found = fill(cell, record)
     except stats.NoSkill as error:  # nothing to retain: the cell says so, the other models go on
         record.status, record.reason = "failed", f"{cell.model_name}: {error}."
-    return record
+    return record, found
 
 
-def fill(cell: Cell, record: CellRecord) -> None:
+def fill(cell: Cell, record: CellRecord) -> list[Measured]:
     """Tasks, costs and points of a cell within reach."""
-    record.tasks = task_facts(cell)
+    record.tasks, found = task_facts(cell), list[Measured]()
     for seed in cell.seeds:
-        found = plans(cell, seed)
-        record.costs.append(Cost(**found["cost"]))
-        record.points += [point(cell, plan, seed, found["units"]) for plan in found["plans"]]
-        record.points += [failed(max(target, 0), seed, found["units"], why) for target, why in found["missing"]]
-    record.points.sort(key=lambda one: (one.seed, one.label, one.target))
-    troubles = [one.reason for one in record.points if one.status != "ok"]
+        asked = plans(cell, seed)
+        record.costs.append(Cost(**asked["cost"]))
+        units = asked["units"]
+        for plan in asked["plans"]:
+            found += [measure(cell, plan, setting, seed, units) for setting in settings(cell, plan)]
+        names = [{"target": max(target, 0), "seed": seed, "setting": home(cell)} for target, _ in asked["missing"]]
+        reasons = [why for _, why in asked["missing"]]
+        found += [Measured(failed(why, units, **name)) for name, why in zip(names, reasons, strict=True)]
+    found.sort(key=lambda one: (one.point.setting, one.point.seed, one.point.label, one.point.target))
+    record.points = [one.point for one in found]
+    troubles = [point.reason for point in record.points if point.status != "ok"]
     if troubles:
         record.status, record.reason = "failed", troubles[0]
+    return found
+
+
+def home(cell: Cell) -> Setting:
+    """The setting in which a plan that is missing would have been a point."""
+    return "recovered" if cell.method.track is Track.TRAINED else "as is"
 
 
 def empty(cell: Cell) -> CellRecord:
@@ -75,19 +87,19 @@ def empty(cell: Cell) -> CellRecord:
         parameters=dict(vars(method.params)),
         model=cell.model_name,
         family=cell.info.family,
+        natural=method.natural,
         grains=[str(grain) for grain in resolved(method.removes(), cell.info)],
         status="ok",
         provenance=provenance(command, here, params.run.threads, cell.facts["weight_hash"]),
     )
 
 
-def save_scores(cell: Cell, record: CellRecord, path: Path) -> None:
+def save_scores(found: list[Measured], path: Path) -> None:
     """Statistics per example of every good point, for paired tests between methods: kept by DVC, not by git."""
     arrays = {
-        f"{task.name}/{one.seed}/{one.label}/{one.target}": answer(cell, one.plan, one.weights)[f"stats:{task.name}"]
-        for one in record.points
-        if one.status == "ok"
-        for task in cell.bench.tasks
+        f"{task}/{one.point.setting}/{one.point.seed}/{one.point.label}/{place(one.point)}": values
+        for one in found
+        for task, values in one.stats.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, **arrays)

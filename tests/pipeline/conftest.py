@@ -40,6 +40,11 @@ models:
     evaluate: {batch: 16}
 """
 
+RECOVER = """
+recover:
+  bert-toy: {steps: 10, batch: 16, learning_rate: 0.002}
+"""
+
 
 class Project:
     """A folder with params.yaml and methods/, and the command line run inside it."""
@@ -57,6 +62,10 @@ class Project:
     def use(self, name: str, params: str = "{}") -> None:
         """Run a method that comes with Headroom."""
         self.change("methods:\n", f"methods:\n  {name}: {params}\n")
+
+    def recover(self) -> None:
+        """Give every plan of the toy model ten steps of fine-tuning."""
+        self.params.write_text(self.params.read_text() + RECOVER)
 
     def change(self, old: str, new: str) -> None:
         text = self.params.read_text()

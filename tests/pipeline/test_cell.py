@@ -159,19 +159,72 @@ def test_a_method_that_trains_gates_and_weights_fits_the_interface(world):
         """
         import torch
         log_a = {site: torch.nn.Parameter(torch.zeros(len(units))) for site, units in ctx.units.sites.items()}
+        before = {name: weight.clone() for name, weight in ctx.model.state_dict().items()}
+        loss = lambda batch: ctx.loss(batch) + sum(a.sigmoid().sum() for a in log_a.values())
         with ctx.gates(values=lambda site: log_a[site].sigmoid()):
-            weights = ctx.train(lambda batch: ctx.loss(batch) + sum(a.sigmoid().sum() for a in log_a.values()), steps=5,
-                                extra=log_a.values(), extra_learning_rate=0.1)
+            with ctx.trained(loss, share=0.5, extra=log_a.values(), extra_learning_rate=0.1) as weights:
+                assert any((weight != before[name]).any() for name, weight in ctx.model.state_dict().items())
+        assert all((weight == before[name]).all() for name, weight in ctx.model.state_dict().items())
         assert all((a != 0).all() for a in log_a.values())
         for target in targets:
             yield Plan(target, ctx.units.lowest(log_a, target), weights=weights)
         """,
         needs="from headroom.api import Track; track = Track.TRAINED",
     )
+    world.recover()
     record = measured(world)
     assert record.status == "ok", record.reason
+    assert {point.setting for point in record.points} == {"recovered"}, "trained weights are never measured as is"
     assert record.costs[0].updates == 5 and record.points[0].weights.endswith(".safetensors")
+    assert record.points[0].updates == 10, "what the method leaves of its steps goes into fine-tuning the removed model"
     assert record.points[0].logit_difference < 1e-4, "masked and removed are compared on the trained weights"
+
+
+def test_a_method_that_trains_is_out_of_reach_without_a_recovery(world):
+    world.method("tested", "yield", needs="from headroom.api import Track; track = Track.TRAINED")
+    assert "recover has no steps for bert-toy" in measured(world).reason
+
+
+def test_a_method_cannot_spend_more_steps_than_the_others(world):
+    world.method(
+        "tested",
+        "with ctx.trained(ctx.loss, share=0.7):\n    with ctx.trained(ctx.loss, share=0.7): yield",
+        needs="from headroom.api import Track; track = Track.TRAINED",
+    )
+    world.recover()
+    assert "asked for 7 update steps with 7 of 10 spent" in measured(world).reason
+
+
+def test_every_plan_is_measured_as_is_and_recovered(world):
+    world.use("random-heads")
+    world.recover()
+    points = measured(world, "random-heads").points
+    assert {(point.setting, point.updates) for point in points} == {("as is", 0), ("recovered", 10)}
+    assert len(points) == 2 * 2 * 3, "two settings, two draws, three targets"
+    as_is, recovered = ([p for p in points if p.setting == setting] for setting in ("as is", "recovered"))
+    assert [p.plan for p in as_is] == [p.plan for p in recovered], "the same plans"
+    assert [p.tasks for p in as_is] != [p.tasks for p in recovered], "and other models"
+
+
+def test_the_recovered_dense_model_is_point_zero_of_its_setting(world):
+    world.recover()
+    dense = [point for point in measured(world, "dense").points if not point.label]
+    assert [(point.setting, point.target, point.updates) for point in dense] == [
+        ("as is", 0.0, 0),
+        ("recovered", 0.0, 10),
+    ]
+    assert all(point.tasks["toy-classification"].retained == 1.0 for point in dense)
+
+
+def test_points_of_a_methods_own_answer_to_no_target(world):
+    world.method(
+        "tested",
+        "for left in (1, 3): yield Plan(1 - left / 4, frozenset(list(ctx.units)[left:]), natural=f'{left} left')",
+        needs="natural = True",
+    )
+    record = measured(world)
+    assert record.status == "ok", record.reason
+    assert [(point.natural, point.units_removed) for point in record.points] == [("3 left", 5), ("1 left", 7)]
 
 
 def test_the_floor_of_blocks_is_the_model_without_any_sublayer(world):

@@ -1,0 +1,124 @@
+"""Watch what the heads make: their values, what they attend to, and what enters the output projection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from headroom import api
+from headroom.api import Site
+from headroom.attention.anatomy import Anatomy, Place, anatomy
+from headroom.attention.presence import presence
+from headroom.attention.taps import on_inputs
+from headroom.errors import UserError
+
+Made = Literal["context", "value", "map"]
+
+
+class SiteHeads(api.Heads):
+    """What one ``with heads(...)`` block has seen during the last forward pass. Nothing is detached."""
+
+    def __init__(self, plan: Anatomy, made: Made) -> None:
+        self._plan, self._made = plan, made
+        self._seen: dict[Site, Tensor] = {}
+        self._inputs: dict[str, Any] = {}
+
+    def begin(self, inputs: dict[str, Any]) -> None:
+        """A forward pass starts: forget the last one."""
+        self._inputs = inputs
+        self._seen.clear()
+
+    def see(self, site: Site, made: Tensor) -> None:
+        """Keep what a site made, (batch, tokens, units, size) or (batch, units, queries, keys)."""
+        self._seen[site] = made
+
+    def at(self, site: Site) -> Tensor:
+        """See ``api.Heads.at``. Raises ``UserError`` when no pass has reached the site."""
+        if site not in self._seen:
+            raise UserError(f"nothing was seen at {site}: run a forward pass inside the with block first.")
+        made = self._seen[site]
+        if self._made == "map":
+            return made * self.real(site).to(made)[:, None, :, None]
+        # values are made of what is attended to: in a cross-attention these are the tokens of the encoder
+        stack = "encoder" if self._made == "value" and site.kind == "cross" else site.stack
+        return made * self._real(stack, made.shape[:2]).to(made)[:, :, None, None]
+
+    def real(self, site: Site) -> Tensor:
+        """See ``api.Heads.real``."""
+        made = self._seen[site]
+        shape = (made.shape[0], made.shape[2] if self._made == "map" else made.shape[1])
+        return self._real(site.stack, torch.Size(shape))
+
+    def _real(self, stack: str, shape: torch.Size) -> Tensor:
+        present = presence(self._plan, self._inputs, stack)
+        like = next(iter(self._seen.values()))
+        if present is None:
+            return torch.ones(shape, dtype=torch.bool, device=like.device)
+        return present.to(like.device).bool()[:, -shape[1] :]
+
+
+@contextmanager
+def heads(model: Any, made: Made = "context") -> Iterator[SiteHeads]:
+    """Watch every attention site for the length of a ``with`` block. Heads that share a KV head count as one unit.
+
+    Raises ``UserError`` for maps of a family whose attention does not hand them out.
+    """
+    plan = anatomy(model)
+    seen = SiteHeads(plan, made)
+    before = model.config._attn_implementation
+    if made == "map":
+        model.set_attn_implementation("eager")  # fused attention never has the weights in memory
+    handles = [on_inputs(model, seen.begin)]
+    try:
+        for place in plan.places.values():
+            if place.sublayer is not None and place.sublayer.heads is not None:
+                handles.append(_HOOKS[made](seen, place, plan.grouped))
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+        if made == "map":
+            model.set_attn_implementation(before)
+
+
+def _context(seen: SiteHeads, place: Place, grouped: bool) -> Any:
+    units = len(place.groups) if grouped else len(place.heads)
+
+    def hook(_: Any, args: tuple[Any, ...]) -> None:
+        seen.see(place.site, args[0].unflatten(-1, (units, -1)))  # query heads of a group lie side by side
+
+    return place.out.register_forward_pre_hook(hook)
+
+
+def _value(seen: SiteHeads, place: Place, grouped: bool) -> Any:
+    projection = next(one for one in place.made.projections if "value" in one.roles)
+    roles, which = len(projection.roles), projection.roles.index("value")
+
+    def hook(_: Any, __: Any, output: Tensor) -> None:
+        if projection.interleaved:
+            values = output.unflatten(-1, (-1, roles, place.head_size))[..., which, :]
+        else:
+            values = output.unflatten(-1, (roles, -1, place.head_size))[..., which, :, :]
+        seen.see(place.site, values)
+
+    return getattr(place.home, projection.name).register_forward_hook(hook)
+
+
+def _map(seen: SiteHeads, place: Place, grouped: bool) -> Any:
+    def hook(_: Any, __: Any, output: Any) -> None:
+        found = [part for part in output[1:] if isinstance(part, Tensor) and part.dim() == 4]
+        if not found:
+            raise UserError(f"{type(place.home).__name__} does not hand out attention maps.")
+        weights = found[-1]
+        if grouped:
+            weights = weights.unflatten(1, (len(place.groups), -1)).mean(2)
+        seen.see(place.site, weights)
+
+    return place.home.register_forward_hook(hook)
+
+
+_HOOKS = {"context": _context, "value": _value, "map": _map}

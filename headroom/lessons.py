@@ -1,0 +1,159 @@
+"""Training on behalf of a method: the harness owns data, steps, learning rate and schedule."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from datasets import Dataset
+from torch import Tensor, nn
+
+from headroom.batches import Collator, batches
+from headroom.errors import UserError
+from headroom.train import fit
+
+
+class Recipe(Protocol):
+    """How to train: a ``train`` or ``recover`` section of params.yaml."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int
+    schedule: Any
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What every plan of a model may learn from, and how much: the same for all methods."""
+
+    examples: Dataset
+    collator: Collator
+    recover: Recipe
+    scratch: Recipe | None  # the training that made the dense model; None for a pretrained one
+    fresh: Callable[[], nn.Module] | None  # the model before that training
+
+    def fine_tune(
+        self,
+        model: nn.Module,
+        steps: int,
+        seed: int,
+        objective: Callable[[Any], Tensor] | None = None,
+        extra: Iterable[nn.Parameter] = (),
+        extra_learning_rate: float | None = None,
+    ) -> None:
+        """Train in place with the recovery's recipe for some of its steps."""
+        self._fit(model, self.recover, steps, seed, objective, extra, extra_learning_rate)
+
+    def from_scratch(
+        self,
+        model: nn.Module,
+        steps: int,
+        seed: int,
+        objective: Callable[[Any], Tensor] | None = None,
+        extra: Iterable[nn.Parameter] = (),
+        extra_learning_rate: float | None = None,
+    ) -> None:
+        """Train with the dense model's own recipe. Raises ``UserError`` for a model that was not made here."""
+        if self.scratch is None or self.fresh is None:
+            raise UserError("This model came pretrained, so nothing can be trained from scratch in its place.")
+        model.load_state_dict(self.fresh().state_dict())
+        self._fit(model, self.scratch, steps, seed, objective, extra, extra_learning_rate)
+
+    def _fit(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        steps: int,
+        seed: int,
+        objective: Callable[[Any], Tensor] | None,
+        extra: Iterable[nn.Parameter],
+        extra_learning_rate: float | None,
+    ) -> None:
+        fit(
+            model,
+            batches(self.examples, self.collator, recipe.batch, seed=seed, endless=True),
+            steps,
+            recipe.learning_rate,
+            warmup=round(recipe.warmup * steps / recipe.steps),
+            schedule=recipe.schedule,
+            seed=seed,
+            objective=objective,
+            extra_parameters=extra,
+            extra_learning_rate=extra_learning_rate,
+            label="fine-tuning",
+        )
+
+
+class Budget:
+    """How many update steps a method has spent on the weights it holds, and on each file that it kept."""
+
+    def __init__(self, steps: int, scratch_steps: int) -> None:
+        self.steps, self.scratch_steps = steps, scratch_steps
+        self.spent, self.scratch = 0, False  # on the weights in the private copy right now
+        self._files: dict[str, tuple[int, int]] = {}
+
+    def take(self, share: float, from_scratch: bool) -> int:
+        """The steps that a share stands for. Raises ``UserError`` when more is asked for than is left."""
+        if from_scratch:
+            self.spent, self.scratch = 0, True
+        steps = round(share * self.whole)
+        if steps < 1 or self.spent + steps > self.whole:
+            raise UserError(
+                f"asked for {steps} update steps with {self.spent} of {self.whole} spent; shares add up to 1 at most."
+            )
+        self.spent += steps
+        return steps
+
+    @property
+    def whole(self) -> int:
+        """All steps that the weights in hand may get."""
+        return self.steps + (self.scratch_steps if self.scratch else 0)
+
+    def note(self, path: Path) -> Path:
+        """Remember what went into a file of weights."""
+        self._files[path.name] = (self.spent, self.whole - self.spent)
+        return path
+
+    def of(self, weights: Path | None) -> tuple[int, int]:
+        """Steps spent on a file of weights, and steps left for it; the dense weights have all of them left."""
+        return (0, self.steps) if weights is None else self._files[weights.name]
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """What is spent inside the block is spent on weights that go with its end."""
+        before = self.spent, self.scratch
+        try:
+            yield
+        finally:
+            self.spent, self.scratch = before
+
+
+@contextmanager
+def weights_back(model: nn.Module) -> Iterator[None]:
+    """The weights before the block come back after it, and so does what asked for gradients."""
+    before = copy.deepcopy(model.state_dict())
+    asking = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    try:
+        yield
+    finally:
+        model.load_state_dict(before)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(asking[name])
+            parameter.grad = None
+
+
+def keep(model: nn.Module, folder: Path) -> Path:
+    """Store the weights of a model under a hash of their contents."""
+    from safetensors.torch import save_model
+
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / ".draft.safetensors"
+    save_model(model, str(draft))
+    path = folder / f"{hashlib.sha256(draft.read_bytes()).hexdigest()[:32]}.safetensors"
+    return draft.replace(path)
