@@ -194,6 +194,9 @@ def stage_site(params: ParamsFile = ROOT_PARAMS) -> None:
 def set_threads(threads: int) -> None:
     """Before torch's first operation, since trainings differ between thread counts."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    from headroom.starting import import_libraries
+
+    import_libraries()
     import torch
 
     torch.set_num_threads(threads)
