@@ -38,6 +38,7 @@ def render(params_file: Path) -> str:
         work=params.work.as_posix(),
         site=params.site.as_posix(),
         cells=cells(params, params_file),
+        recovers=bool(params.recover),
         models={
             name: sorted({file for task in spec.tasks for file in task_files(task)})
             for name, spec in params.models.items()

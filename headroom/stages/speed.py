@@ -20,11 +20,12 @@ logger = logging.getLogger(__name__)
 def chosen(record: CellRecord, targets: tuple[float, ...]) -> list[Point]:
     """The points to time: those of the first seed at the targets of ``speed``, and the dense point of ``dense``."""
     first = min((point.seed for point in record.points), default=0)
-    return [
-        point
-        for point in record.points
-        if point.status == "ok" and not point.label and point.seed == first and point.target in (0.0, *targets)
-    ]
+    good = [point for point in record.points if point.status == "ok" and not point.label and point.seed == first]
+    if record.natural:
+        good = [min(good, key=lambda point: abs(point.target - target)) for target in targets if good]
+    else:
+        good = [point for point in good if point.target in (0.0, *targets)]
+    return list({point.plan_hash: point for point in good}.values())  # recovered weights run no faster
 
 
 def run(params: Params, where: str, method: str, model: str) -> SpeedRecord:

@@ -12,7 +12,7 @@ from headroom.tables.load import DENSE, Records
 from headroom.tables.measures import at
 
 SAME = "same targets"
-BETWEEN = "interpolated on the attention parameters removed, because the grains differ"
+BETWEEN = "interpolated on the attention parameters removed, because grains or targets differ"
 
 
 def against_random(records: Records, model: str, task: str, record: CellRecord, own: Curve) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def against_random(records: Records, model: str, task: str, record: CellRecord, 
     if record.stochastic or record.method == DENSE or rival is None or len(own.steps) < 2:
         return {}
     band = curve(rival, task)
-    same = sorted(rival.grains) == sorted(record.grains)
+    same = sorted(rival.grains) == sorted(record.grains) and not record.natural
     pairs = _same_targets(own, band) if same else _between(own, band)
     seeds = band.seeds()
     if not seeds or not pairs:
@@ -41,7 +41,7 @@ def against_random(records: Records, model: str, task: str, record: CellRecord, 
 def _rival(records: Records, model: str, task: str, record: CellRecord) -> CellRecord | None:
     """The random method of the same grains; for attention units any random method of attention units will do."""
     found = [records.cells.get((model, method)) for method in records.methods]
-    draws = [cell for cell in found if cell and cell.stochastic and cell.setting == record.setting]
+    draws = [cell for cell in found if cell and cell.stochastic]
     random = [cell for cell in draws if series(cell, task)]
     same = [cell for cell in random if sorted(cell.grains) == sorted(record.grains)]
     if same:

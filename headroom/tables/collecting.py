@@ -25,13 +25,15 @@ def collect(
     listed and absent becomes a row that says so. ``scores`` is the folder of per-example statistics, if there is one.
     """
     records = load(profile, methods, models, results, scores)
-    quality, board = list(quality_rows(records)), leaderboard_rows(records)
+    views = records.views()
+    quality = [row for view in views for row in quality_rows(view)]
+    board = [row for view in views for row in leaderboard_rows(view)]
     tables: dict[str, Sequence[Row]] = {
         "quality": quality,
         "leaderboard": board,
         "throughput": list(throughput_rows(records)),
-        "floors": list(floor_rows(records)),
-        "curves": list(curve_rows(records)),
+        "floors": list(floor_rows(views[0])),
+        "curves": [row for view in views for row in curve_rows(view)],
     }
     for name, rows in tables.items():
         write_table(records.folder, name, rows)
@@ -45,7 +47,7 @@ def summary(records: Records, quality: Sequence[Any], board: Sequence[Any]) -> d
     statuses = Counter(records.cells[pair].status if pair in records.cells else "missing" for pair in pairs)
     best: dict[str, float] = {}
     for row in board:
-        if row.ranked and row.group == "attention":
+        if row.ranked and row.group == "attention" and row.setting == "as is":
             best[row.model] = max(best.get(row.model, 0.0), round(row.area, 6))
     differences = [row.logit_difference for row in quality if row.logit_difference is not None]
     return {

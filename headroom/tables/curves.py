@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from headroom.records import CellRecord, Point
+from headroom.records import CellRecord, Point, place
 from headroom.stats import over_seeds
 from headroom.tables.load import DENSE, Records
 from headroom.tables.rows import CurveRow, Group
@@ -20,6 +20,7 @@ AXES = {"attention": "attention parameters removed", "other": "all parameters re
 class Step:
     """One target, averaged over seeds."""
 
+    place: str  # target, or the name of a point of the method's own
     target: float
     attention: float
     parameters: float
@@ -73,22 +74,23 @@ def series(record: CellRecord, task: str) -> list[Point]:
 
 def curve(record: CellRecord, task: str, dense_kv: float = 0.0) -> Curve:
     """The curve of a cell on a task; without scored points it holds the dense step only."""
-    by_target: dict[float, list[Point]] = {}
+    by_place: dict[str, list[Point]] = {}
     for point in series(record, task):
         if point.target > 0:
-            by_target.setdefault(point.target, []).append(point)
-    start = Step(0.0, 0.0, 0.0, dense_kv, 1.0, 1.0, 1.0, 1.0, 1.0, {})
-    steps = [_step(target, points, task) for target, points in sorted(by_target.items())]
-    return Curve(group_of(record.grains), (start, *steps))
+            by_place.setdefault(place(point), []).append(point)
+    start = Step("0.0", 0.0, 0.0, 0.0, dense_kv, 1.0, 1.0, 1.0, 1.0, 1.0, {})
+    steps = [_step(name, points, task) for name, points in by_place.items()]
+    return Curve(group_of(record.grains), (start, *sorted(steps, key=lambda step: step.target)))
 
 
-def _step(target: float, points: list[Point], task: str) -> Step:
+def _step(name: str, points: list[Point], task: str) -> Step:
     scores = {point.seed: point.tasks[task] for point in points}
     lows = [score.retained_low for score in scores.values()]
     highs = [score.retained_high for score in scores.values()]
     mean, low, high = over_seeds([score.retained for score in scores.values()], lows, highs)
     return Step(
-        target,
+        name,
+        fmean(point.target for point in points),
         fmean(point.attention_parameters_removed for point in points),
         fmean(point.parameters_removed for point in points),
         fmean(point.kv_bytes_per_token for point in points),
@@ -125,7 +127,7 @@ def curve_rows(records: Records) -> Iterator[CurveRow]:
                     "model": model,
                     "method": method,
                     "task": task,
-                    "setting": record.setting,
+                    "setting": records.setting,
                     "axis": AXES[found.group],
                     "target": step.target,
                     "share": step.share(found.group),

@@ -30,7 +30,8 @@ def leaderboard_rows(records: Records) -> list[Row]:
     for model in records.models:
         for task in records.tasks(model) or [""]:
             asked = targets_asked(records, model)
-            cells = [_row(records, model, method, task, asked, machine) for method in records.methods]
+            methods = [method for name, method in records.pairs() if name == model]
+            cells = [_row(records, model, method, task, asked, machine) for method in methods]
             rows += _ranked(records, model, task, cells)
     return rows
 
@@ -38,20 +39,22 @@ def leaderboard_rows(records: Records) -> list[Row]:
 def targets_asked(records: Records, model: str) -> set[float]:
     """Targets that any record of the model holds: what the profile asks of every cell."""
     cells = [records.cells.get((model, method)) for method in records.methods]
-    points = [point for cell in cells if cell and cell.method != DENSE for point in cell.points]
+    held = [cell for cell in cells if cell and cell.method != DENSE and not cell.natural]
+    points = [point for cell in held for point in cell.points]
     return {point.target for point in points if not point.label and point.target > 0}
 
 
 def _row(records: Records, model: str, method: str, task: str, asked: set[float], machine: str) -> dict[str, Any]:
     record = records.cells.get((model, method))
     values: dict[str, Any] = {"model": model, "method": method, "task": task, "machine": machine}
+    values["setting"] = records.setting
     if record is None:
         reason = "No record was found; run `dvc repro` to make it."
         return values | _known_elsewhere(records, method) | {"status": "missing", "reason": reason}
     own = curve(record, task, kv_of_dense(records, model))
     seeds = max(len({point.seed for point in record.points if not point.label}), 1)
     got = sum(point.target > 0 for point in series(record, task))
-    wanted = 0 if method == DENSE else seeds * len(asked)
+    wanted = 0 if method == DENSE else points_of_its_own(record) if record.natural else seeds * len(asked)
     values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
     values["reason"] = _why_not_ranked(record, got, wanted) or _no_skill(records, model, task)
     if values["reason"]:
@@ -66,6 +69,11 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     return values
 
 
+def points_of_its_own(record: CellRecord) -> int:
+    """Points that a method with natural points meant to have, scored or failed."""
+    return sum(point.target > 0 and not point.label for point in record.points)
+
+
 def _known_elsewhere(records: Records, method: str) -> dict[str, Any]:
     """What other models' records say of a method whose record is missing here, so that it stands in its group."""
     for model in records.models:
@@ -78,7 +86,6 @@ def _facts(record: CellRecord, own: Curve) -> dict[str, Any]:
     costs = record.costs
     names = ("seconds", "forward", "backward", "updates")
     values: dict[str, Any] = {
-        "setting": record.setting,
         "track": record.track,
         "title": record.title,
         "paper": record.paper,
@@ -94,7 +101,7 @@ def _facts(record: CellRecord, own: Curve) -> dict[str, Any]:
 
 
 def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
-    if record.status != "ok":
+    if record.status != "ok" and not got:
         return record.reason or f"The cell is {record.status}."
     if record.method == DENSE:
         return "The dense model is the reference of every row."

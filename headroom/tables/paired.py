@@ -23,7 +23,7 @@ def area_draws(records: Records, model: str, task: str, rows: Sequence[tuple[str
     The spread over calibration seeds enters as Student's t around the mean, as in the intervals of the records.
     """
     dense, facts = _arrays(records, model, DENSE), _facts(records, model, task)
-    key = f"{task}/0//0.0"
+    key = next((name for name in dense if name.startswith(f"{task}/{records.setting}/") and name.endswith("//0.0")), "")
     if facts is None or facts.metric not in AGGREGATES or key not in dense:
         return None
     base = _values(dense[key], facts)
@@ -32,7 +32,7 @@ def area_draws(records: Records, model: str, task: str, rows: Sequence[tuple[str
     gap = np.maximum(sign * (base - facts.chance), whole / 100)
     found = []
     for place, (method, curve) in enumerate(rows):
-        kept = _retained(_arrays(records, model, method), task, curve, facts, sign, gap)
+        kept = _retained(_arrays(records, model, method), f"{task}/{records.setting}", curve, facts, sign, gap)
         if kept is None:
             return None
         generator = np.random.default_rng([SEED, place])
@@ -53,13 +53,13 @@ def _areas(curve: Curve, kept: np.ndarray, generator: np.random.Generator) -> np
 
 
 def _retained(
-    arrays: Arrays, task: str, curve: Curve, facts: TaskFacts, sign: int, gap: np.ndarray
+    arrays: Arrays, series: str, curve: Curve, facts: TaskFacts, sign: int, gap: np.ndarray
 ) -> np.ndarray | None:
     seeds = []
     for seed in curve.seeds():
         steps = [np.ones_like(gap)]
         for step in curve.steps[1:]:
-            stats = arrays.get(f"{task}/{seed}//{step.target}")
+            stats = arrays.get(f"{series}/{seed}//{step.place}")
             if stats is None:
                 return None
             steps.append(sign * (_values(stats, facts) - facts.chance) / gap)

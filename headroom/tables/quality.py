@@ -33,13 +33,13 @@ def quality_rows(records: Records) -> Iterator[QualityRow]:
 
 
 def _cell(records: Records, model: str, method: str, record: CellRecord | None) -> Iterator[dict[str, Any]]:
-    base: dict[str, Any] = {"model": model, "method": method}
+    base: dict[str, Any] = {"model": model, "method": method, "setting": records.setting}
     tasks = records.tasks(model) or [""]
     if record is None:
         reason = "No record was found; run `dvc repro` to make it."
         yield from (base | {"task": task, "status": "missing", "reason": reason} for task in tasks)
         return
-    base |= {"setting": record.setting, "grains": "+".join(record.grains)}
+    base |= {"grains": "+".join(record.grains)}
     if record.status != "ok" and not record.points:
         yield from (base | {"task": task, "status": record.status, "reason": record.reason} for task in tasks)
     for point in sorted(record.points, key=lambda point: (point.label, point.target, point.seed)):
@@ -49,7 +49,7 @@ def _cell(records: Records, model: str, method: str, record: CellRecord | None) 
 
 
 def _point(point: Point, task: str) -> dict[str, Any]:
-    names = ["target", "seed", "label", "status", "reason", "note", "plan_hash"]
+    names = ["target", "seed", "label", "natural", "updates", "status", "reason", "note", "plan_hash"]
     values = {name: getattr(point, name) for name in names}
     if point.status != "ok":
         return values

@@ -34,6 +34,8 @@ class QualityRow(Row):
     target: float | None = column("share of the removable units asked for", None, SHARE)
     seed: int | None = column("calibration seed, or the draw of a random method")
     label: str = column("names a point outside the series, e.g. floor:encoder.self", "")
+    natural: str = column("names a point of the method's own, e.g. lambda=0.1; it answers to no target", "")
+    updates: int | None = column("update steps spent on the weights, before and after removal", None, "steps")
     grains: str = column("kinds of units the method removes, joined by +", "")
     status: RowStatus = column("missing: no record, or no score for this task, was found", ...)
     reason: str = column("one sentence when the status is not ok", "")

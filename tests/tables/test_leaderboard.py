@@ -117,7 +117,7 @@ def test_examples_in_common_pair_the_ranks(small, tmp_path):
     for method, seeds in [("dense", 1), ("random-heads", 5), ("deepest-first", 1), ("shallowest-first", 1)]:
         hits = {"dense": np.ones(1000, bool), "shallowest-first": fewer}.get(method, right)
         stats = np.stack([hits, np.ones(1000)], axis=1)
-        arrays = {f"package/{seed}//{t}": stats for seed in range(seeds) for t in [0.0, *fixtures.TARGETS]}
+        arrays = {f"package/as is/{seed}//{t}": stats for seed in range(seeds) for t in [0.0, *fixtures.TARGETS]}
         path = tmp_path / "scores" / "bert-pydocs" / f"{method}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **arrays)

@@ -1,0 +1,87 @@
+"""Plans as they are and plans that recovered never meet in one ranking."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures import cell, read_csv
+
+from headroom.records import CellRecord
+
+METHODS = ["dense", "random-heads", "michel-greedy", "voita-l0"]
+
+
+def recovered(record: CellRecord, gain: float) -> list:
+    """The record's series once more, fine-tuned."""
+    points = [point for point in record.points if not point.label]
+    return [
+        point.model_copy(
+            update={
+                "setting": "recovered",
+                "updates": 50,
+                "tasks": {
+                    name: score.model_copy(update={"retained": min(1.0, score.retained + gain), "retained_high": 1.0})
+                    for name, score in point.tasks.items()
+                },
+            }
+        )
+        for point in points
+    ]
+
+
+@pytest.fixture
+def both(small):
+    """A model in two settings, with a method that trains and has points of its own."""
+    records = {name: cell("quick", "bert-pydocs", name) for name in METHODS[:3]}
+    found = {
+        name: record.model_copy(update={"points": [*record.points, *recovered(record, 0.1)]})
+        for name, record in records.items()
+    }
+    michel = records["michel-greedy"]
+    own = [
+        point.model_copy(update={"natural": f"lambda={point.target}", "target": point.target - 0.03 * point.seed})
+        for point in recovered(michel, 0.2)
+        if point.target in (0.25, 0.5, 0.75)
+    ]
+    changes = {"method": "voita-l0", "title": "Voita", "track": "trained", "natural": True, "points": own}
+    folder, run = small("bert-pydocs", METHODS, **found, **{"voita-l0": michel.model_copy(update=changes)})
+    run()
+    return folder
+
+
+def test_a_method_has_one_row_per_setting(both):
+    rows = [row for row in read_csv(both / "leaderboard.csv") if row["method"] == "michel-greedy"]
+    assert [row["setting"] for row in rows] == ["as is", "recovered"]
+    assert float(rows[1]["area"]) > float(rows[0]["area"]), "each from its own points"
+    assert [row["points_asked"] for row in rows] == ["24", "24"]
+
+
+def test_settings_are_ranked_apart(both):
+    firsts = [row["setting"] for row in read_csv(both / "leaderboard.csv") if row["rank_all"] == "1"]
+    assert set(firsts) == {"as is", "recovered"}
+
+
+def test_a_method_that_trains_stands_among_the_recovered_only(both):
+    rows = [row for row in read_csv(both / "leaderboard.csv") if row["method"] == "voita-l0"]
+    assert [(row["setting"], row["ranked"]) for row in rows] == [("recovered", "true")]
+    assert {row["setting"] for row in read_csv(both / "quality.csv") if row["method"] == "voita-l0"} == {"recovered"}
+
+
+def test_points_of_a_methods_own_are_complete_by_themselves_and_averaged_by_name(both):
+    row = next(row for row in read_csv(both / "leaderboard.csv") if row["method"] == "voita-l0")
+    assert (row["points_ok"], row["points_asked"]) == ("9", "9")
+    steps = [row for row in read_csv(both / "curves.csv") if row["method"] == "voita-l0"]
+    assert len(steps) == 4 and {step["seeds"] for step in steps[1:]} == {"3"}
+
+
+def test_a_failure_in_one_setting_leaves_the_other_ranked(small):
+    record = cell("quick", "bert-pydocs", "michel-greedy")
+    again = recovered(record, 0.1)
+    again[3] = again[3].model_copy(update={"status": "failed", "reason": "The loss is nan.", "tasks": {}})
+    broken = record.model_copy(
+        update={"points": [*record.points, *again], "status": "failed", "reason": "The loss is nan."}
+    )
+    folder, run = small("bert-pydocs", METHODS[:3], **{"michel-greedy": broken})
+    run()
+    rows = {row["setting"]: row for row in read_csv(folder / "leaderboard.csv") if row["method"] == "michel-greedy"}
+    assert rows["as is"]["ranked"] == "true" and rows["as is"]["status"] == "ok"
+    assert rows["recovered"]["ranked"] == "false" and "The loss is nan." in rows["recovered"]["reason"]
