@@ -38,9 +38,7 @@ class SiteHeads(api.Heads):
 
     def at(self, site: Site) -> Tensor:
         """See ``api.Heads.at``. Raises ``UserError`` when no pass has reached the site."""
-        if site not in self._seen:
-            raise UserError(f"nothing was seen at {site}: run a forward pass inside the with block first.")
-        made = self._seen[site]
+        made = self._of(site)
         if self._made == "map":
             return made * self.real(site).to(made)[:, None, :, None]
         # values are made of what is attended to: in a cross-attention these are the tokens of the encoder
@@ -48,10 +46,15 @@ class SiteHeads(api.Heads):
         return made * self._real(stack, made.shape[:2]).to(made)[:, :, None, None]
 
     def real(self, site: Site) -> Tensor:
-        """See ``api.Heads.real``."""
-        made = self._seen[site]
+        """See ``api.Heads.real``. Raises ``UserError`` when no pass has reached the site."""
+        made = self._of(site)
         shape = (made.shape[0], made.shape[2] if self._made == "map" else made.shape[1])
         return self._real(site.stack, torch.Size(shape))
+
+    def _of(self, site: Site) -> Tensor:
+        if site not in self._seen:
+            raise UserError(f"nothing was seen at {site}: run a forward pass inside the with block first.")
+        return self._seen[site]
 
     def _real(self, stack: str, shape: torch.Size) -> Tensor:
         present = presence(self._plan, self._inputs, stack)
@@ -75,7 +78,7 @@ def heads(model: Any, made: Made = "context") -> Iterator[SiteHeads]:
     handles = [on_inputs(model, seen.begin)]
     try:
         for place in plan.places.values():
-            if place.sublayer is not None and place.sublayer.heads is not None:
+            if place.heads:  # blocks and MLPs have none, and some attentions have lost all of theirs
                 handles.append(_HOOKS[made](seen, place, plan.grouped))
         yield seen
     finally:
