@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 IGNORED = -100  # label of a position that counts for nothing
 
 
-class Collator:
+class Collator(ABC):
     """Examples to one batch of tensors."""
 
     def arrange(self, dataset: Dataset) -> Any:
@@ -33,8 +34,9 @@ class Collator:
         """A number that grows with the length of an example, to sort by."""
         return 0
 
+    @abstractmethod
     def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        raise NotImplementedError
+        """One batch of examples as tensors."""
 
 
 class TranslationCollator(Collator):
