@@ -12,20 +12,43 @@ from headroom.api import Site
 from headroom.attention.anatomy import anatomy
 
 
+class Remembered(nn.Module):
+    """Stands where a block stood and answers with what that block made before; in all else it is the block.
+
+    A stand-in rather than another ``forward`` on the block: hooks on the block do not run again, and they must not,
+    since what is remembered has been through them (and those on OPT's MLP need what never runs here).
+    """
+
+    def __init__(self, block: nn.Module, output: Any) -> None:
+        super().__init__()
+        object.__setattr__(self, "_block", block)  # not as a submodule: its parameters stay under their own names
+        self._output = output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._block, name)
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        return self._output
+
+
 class Replay:
     """The outputs of every block during one pass, and the pass again without the blocks below a site."""
 
     def __init__(self, model: nn.Module) -> None:
         plan = anatomy(model)
-        self._blocks = [(stack, block) for stack in plan.stacks for block in plan.blocks(stack)]
-        self._layers = {id(place.block): site.layer for site, place in plan.places.items()}
-        self._outputs: dict[int, Any] = {}
+        # (stack, layer in dense numbering, list of blocks, place in it)
+        self._blocks = [
+            (stack, layer, plan.blocks(stack), place)
+            for stack in plan.stacks
+            for place, layer in enumerate(plan.removal.blocks(stack))
+        ]
+        self._outputs: dict[nn.Module, Any] = {}
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
         """Keep what every block makes in the pass inside the ``with`` block."""
         self._outputs.clear()
-        handles = [block.register_forward_hook(self._keep) for _, block in self._blocks]
+        handles = [blocks[place].register_forward_hook(self._keep) for _, _, blocks, place in self._blocks]
         try:
             yield
         finally:
@@ -33,25 +56,22 @@ class Replay:
                 handle.remove()
 
     def _keep(self, block: nn.Module, _: Any, output: Any) -> None:
-        self._outputs[id(block)] = output
+        self._outputs[block] = output
 
     @contextmanager
     def above(self, site: Site) -> Iterator[None]:
         """The blocks that a change at ``site`` cannot reach answer from memory. For the same batch only."""
-        below = [block for stack, block in self._blocks if self._is_below(stack, block, site)]
-        for block in below:
-            block.forward = self._answer(block)  # the instance's own attribute; deleting it brings the method back
+        lower = [entry for entry in self._blocks if under(site, *entry[:2])]
+        below = [(blocks, place, blocks[place]) for _, _, blocks, place in lower]
+        for blocks, place, block in below:
+            blocks[place] = Remembered(block, self._outputs[block])
         try:
             yield
         finally:
-            for block in below:
-                del block.forward
+            for blocks, place, block in below:
+                blocks[place] = block
 
-    def _is_below(self, stack: str, block: nn.Module, site: Site) -> bool:
-        if stack != site.stack:
-            return stack == "encoder"
-        return id(block) in self._layers and self._layers[id(block)] < site.layer
 
-    def _answer(self, block: nn.Module) -> Any:
-        output = self._outputs[id(block)]
-        return lambda *_, **__: output
+def under(site: Site, stack: str, layer: int) -> bool:
+    """Whether a block runs before a site and so never hears of a change there; encoders run before decoders."""
+    return layer < site.layer if stack == site.stack else stack == "encoder"
