@@ -122,16 +122,11 @@ def prune(
 @stage.command("machine")
 def stage_machine(params: ParamsFile = ROOT_PARAMS) -> None:
     """Check the params and note what runs here."""
-    from headroom.measure.machine import machine
-    from headroom.params import load
+    from headroom.measure.machine import note
     from headroom.preflight import preflight
-    from headroom.records import write
 
-    preflight(params)
-    profile = load(params)
-    found = machine(profile.run.threads)
-    write(profile.machine, found)
-    write(profile.results / "machines" / f"{found.fingerprint}.json", found)
+    profile = preflight(params)
+    note(profile.results, profile.run.threads)
 
 
 @stage.command("prepare")

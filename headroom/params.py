@@ -51,6 +51,10 @@ class Work(Section):
     kind: Literal["encode", "prefill", "decode", "generate", "images"]
     batch: int = Field(ge=1)
     length: int = Field(0, ge=0, description="tokens of input or context; 0 for images")
+    new: int = Field(0, ge=0, description="tokens to generate; 0: as many as the input has, 16 at most")
+    dtype: Literal["float32", "bfloat16"] | None = Field(None, description="number format; else the model's own")
+    compiled: bool = Field(False, description="at target 0.5, time both models with torch.compile as well")
+    memory: bool = Field(False, description="at target 0.5, measure peak memory in fresh processes as well")
 
 
 class Speed(Section):
@@ -58,6 +62,8 @@ class Speed(Section):
 
     targets: tuple[Target, ...] = (0.25, 0.5, 0.75)
     pairs: int = Field(15, ge=15, description="interleaved pairs; fewer cannot show a difference of 5 %")
+    most_pairs: int = Field(41, ge=15, description="pairs after which a timing that stays noisy is let be")
+    memory_gib: float | None = Field(None, gt=0, description="GPU memory that the largest batch has to fit")
     works: dict[str, tuple[Work, ...]] = Field(description="workloads by the model's purpose")
 
 

@@ -135,11 +135,13 @@ class SpeedPoint(Strict):
 
     target: float
     label: str = ""
+    natural: str = Field("", description="names a point of the method's own, which answers to no target")
     seed: int
     plan_hash: str
     work: Literal["encode", "prefill", "decode", "generate", "images"]
     batch: int
-    length: int = Field(description="tokens of input (encode, prefill), context (decode), or 0 (images)")
+    length: int = Field(description="tokens of input (encode, prefill, generate), context (decode), or 0 (images)")
+    new: int = Field(0, description="tokens to generate; 0: as many as the input has, 16 at most")
     dtype: str
     pairs: int
     speedup: float = Field(description="median of the pair ratios, process time on one thread")
@@ -148,11 +150,28 @@ class SpeedPoint(Strict):
     wall_speedup: float = Field(description="median of the pair ratios, wall clock at the pinned threads")
     dense_ms: float = Field(description="median milliseconds of one call of the dense model, process time, one thread")
     removed_ms: float = Field(description="the same for the removed model")
-    ideal: float = Field(description="dense work / removed work: multiply-accumulates, or weight bytes when decoding")
+    ideal: float = Field(description="dense bound / removed bound, each the slower of arithmetic and memory")
+    bound: Literal["compute", "memory", ""] = Field("", description="the ceiling that bounds the removed model")
+    dense_macs: int | None = Field(None, description="multiply-accumulates of one call of the dense model")
+    macs: int | None = Field(None, description="the same for the removed model")
+    dense_bytes_moved: int | None = Field(None, description="bytes of weights and cache that a dense call moves")
+    bytes_moved: int | None = Field(None, description="the same for the removed model")
     per_second: float = Field(
         description="examples (encode, images) or tokens (prefill, decode, generate) a second, removed, wall"
     )
     noisy: bool = Field(description="the interval is wider than 10 % of the median")
+    compiled_speedup: float | None = Field(None, description="median pair ratio with torch.compile on both sides")
+    compiled_note: str = Field("", description="why there is no compiled speed-up where one was asked for")
+    dense_memory_mb: float | None = Field(None, description="peak memory of the dense model at the work, fresh process")
+    memory_mb: float | None = Field(None, description="the same for the removed model, MiB")
+    predicted_memory_mb: float | None = Field(None, description="its weights, cache and tensors alive at once, counted")
+    dense_kv_bytes_per_token: float | None = Field(None, description="found in the dense model's cache, per sequence")
+    kv_bytes_per_token: float | None = Field(None, description="found in the removed model's cache, per sequence")
+    dense_largest_batch: int | None = Field(None, description="that fits the stated memory of a GPU, dense model")
+    largest_batch: int | None = Field(None, description="the same for the removed model")
+    dense_joules: float | None = Field(None, description="energy of one call of the dense model, whole GPU board")
+    joules: float | None = Field(None, description="the same for the removed model")
+    note: str = Field("", description="how the timing differs from one of the whole model")
 
 
 class SpeedRecord(Strict):
@@ -171,6 +190,13 @@ class SpeedRecord(Strict):
     provenance: Provenance
 
 
+class Ceilings(Strict):
+    """What a machine can do at most with numbers of one format."""
+
+    macs_per_second: float = Field(description="multiply-accumulates a second in a matrix product, CPU: one thread")
+    bytes_per_second: float = Field(description="bytes read and written a second in a large copy; CPU: one thread")
+
+
 class Machine(Strict):
     """The machine that speeds belong to."""
 
@@ -183,6 +209,7 @@ class Machine(Strict):
     threads: int
     python: str
     system: str
+    ceilings: dict[str, Ceilings] = Field(default_factory=dict, description="by number format; measured once")
 
 
 def write(path: Path, record: BaseModel) -> None:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from headroom.records import Machine
+from headroom.records import Machine, read, write
 
 
 def machine(threads: int) -> Machine:
@@ -36,6 +36,21 @@ def machine(threads: int) -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         **facts,
     )
+
+
+def note(results: Path, threads: int) -> Machine:
+    """Write ``machine.json`` and the machine's own file in ``machines``, which every table of speeds refers to.
+
+    The ceilings are measured once: later runs on the same machine find them in its file and write the same bytes.
+    """
+    from headroom.measure.ceilings import with_ceilings
+
+    found = machine(threads)
+    archive = results / "machines" / f"{found.fingerprint}.json"
+    found = with_ceilings(found, read(archive, Machine) if archive.is_file() else None)
+    for path in (results / "machine.json", archive):
+        write(path, found)
+    return found
 
 
 def processor() -> str:

@@ -30,6 +30,7 @@ class Paired:
     ratio: float
     low: float
     high: float
+    pairs: int
     dense_ms: float
     removed_ms: float
     wall_ratio: float
@@ -38,23 +39,33 @@ class Paired:
     @property
     def noisy(self) -> bool:
         """The interval is wider than a tenth of the median: marked, never dropped."""
-        return self.high - self.low > NOISY * self.ratio
+        return too_wide(self.ratio, self.low, self.high)
+
+
+def too_wide(ratio: float, low: float, high: float) -> bool:
+    return high - low > NOISY * ratio
 
 
 def compare(
-    dense: Call, removed: Sequence[Call], pairs: int, clock: Clock, wall_threads: int | None = None
+    dense: Call,
+    removed: Sequence[Call],
+    pairs: int,
+    clock: Clock,
+    wall_threads: int | None = None,
+    most: int | None = None,
 ) -> list[Paired]:
     """Time every removed call against one shared series of dense calls.
 
-    The ratio with its interval comes from one thread and the clock's busy time. The wall-clock ratio beside it comes
-    from ``wall_threads`` threads (the current number if not given), in fewer pairs where threads that wait for each
-    other on a busy machine make it slow: it carries no verdict. The number of threads is put back.
+    The ratio with its interval comes from one thread and the clock's busy time, in ``pairs`` pairs, and in up to
+    ``most`` of them while a ratio is noisy. The wall-clock ratio beside it comes from ``wall_threads`` threads (the
+    current number if not given), in fewer pairs where threads that wait for each other on a busy machine make it slow:
+    it carries no verdict. The number of threads is put back.
     """
     calls = [dense, *removed]
     with threads(1) as before:
         for call in calls * WARM_UP:
             call()
-        busy, wall = interleaved(calls, pairs, clock)
+        busy, wall = interleaved(calls, pairs, clock, most=most)
     many = wall_threads or before
     if many > 1:
         with threads(many):
@@ -65,21 +76,29 @@ def compare(
 
 
 def interleaved(
-    calls: Sequence[Call], pairs: int, clock: Clock, seconds: float = np.inf
+    calls: Sequence[Call], pairs: int, clock: Clock, seconds: float = np.inf, most: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Busy and wall seconds, each of shape (pairs, calls), in the order A B C C B A A B C ...
 
-    Ends early after ``seconds`` of wall clock, but not before ``WALL_PAIRS`` pairs.
+    Goes on to ``most`` pairs while a ratio to the first call is noisy; ends early after ``seconds`` of wall clock, but
+    not before ``WALL_PAIRS`` pairs.
     """
-    busy, wall = np.empty((pairs, len(calls))), np.empty((pairs, len(calls)))
-    for pair in range(pairs):
-        order = range(len(calls)) if pair % 2 == 0 else reversed(range(len(calls)))
-        for place in order:
-            lap = clock.time(calls[place])
-            busy[pair, place], wall[pair, place] = lap.busy, lap.wall
-        if pair + 1 >= WALL_PAIRS and wall[: pair + 1].sum() > seconds:
-            return busy[: pair + 1], wall[: pair + 1]
-    return busy, wall
+    busy: list[list[float]] = []
+    wall: list[list[float]] = []
+    while len(busy) < pairs or (len(busy) < (most or pairs) and unsettled(np.array(busy))):
+        forward = len(busy) % 2 == 0
+        laps = [clock.time(call) for call in (calls if forward else reversed(calls))]
+        laps = laps if forward else laps[::-1]
+        busy.append([lap.busy for lap in laps])
+        wall.append([lap.wall for lap in laps])
+        if len(wall) >= WALL_PAIRS and np.sum(wall) > seconds:
+            break
+    return np.array(busy), np.array(wall)
+
+
+def unsettled(busy: np.ndarray) -> bool:
+    """Whether any call's ratio to the first one still has a wide interval; seconds of shape (pairs, calls)."""
+    return any(too_wide(*median_interval(busy[:, 0] / one)) for one in busy[:, 1:].T)
 
 
 def verdict(dense: np.ndarray, removed: np.ndarray, dense_wall: np.ndarray, removed_wall: np.ndarray) -> Paired:
@@ -89,6 +108,7 @@ def verdict(dense: np.ndarray, removed: np.ndarray, dense_wall: np.ndarray, remo
         ratio=ratio,
         low=low,
         high=high,
+        pairs=len(dense),
         dense_ms=1000 * float(np.median(dense)),
         removed_ms=1000 * float(np.median(removed)),
         wall_ratio=float(np.median(dense_wall / removed_wall)),

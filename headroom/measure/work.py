@@ -1,4 +1,4 @@
-"""What is timed: calls of a model on synthetic inputs, with what each call should cost.
+"""What is timed: calls of a model on synthetic inputs, and what each finds in its cache.
 
 Inputs are drawn from a fixed seed, the same for dense and removed; speed does not depend on their content.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SEED = 7
 SPECIAL = 4  # ids below are special tokens in most vocabularies; padding would change what is computed
 DECODED = 4  # tokens of one decode call: single ones are too short to time
-GENERATED = 16  # longest translation of one generate call
+GENERATED = 16  # longest answer of one generate call, unless the work says how long it is
 
 
 class Work(Protocol):
@@ -30,6 +30,16 @@ class Work(Protocol):
     def batch(self) -> int: ...
     @property
     def length(self) -> int: ...
+    @property
+    def new(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Keys and values of one call, in bytes."""
+
+    moved: float = 0  # read or written by the call, in all its steps
+    per_token: float | None = None  # held per token and sequence; None without a cache
 
 
 @dataclass(frozen=True)
@@ -37,8 +47,8 @@ class Task:
     """One call to time."""
 
     call: Callable[[], Any]
-    cost: float  # multiply-accumulates of the call; for decode the bytes that each step reads
     items: int  # examples (encode, images) or tokens (prefill, decode, generate) of one call
+    cached: Callable[[Any], Cached] = lambda result: Cached()  # from what the call returned
 
 
 def task(model: Any, work: Work) -> Task:
@@ -47,58 +57,75 @@ def task(model: Any, work: Work) -> Task:
         raise UserError(f"params.yaml: speed.works: kind is {work.kind!r}. {suggest(work.kind, KINDS)}")
     if work.kind in ("prefill", "decode") and model.config.is_encoder_decoder:
         raise UserError(f"params.yaml: speed.works: {work.kind} is for decoders; time encode or generate instead.")
-    return KINDS[work.kind](model, work.batch, work.length)
+    return KINDS[work.kind](model, work)
 
 
-def encode(model: Any, batch: int, length: int) -> Task:
+def encode(model: Any, work: Work) -> Task:
     """One forward pass over full-length inputs; of an encoder-decoder model, its encoder alone."""
     body = model.get_encoder() if model.config.is_encoder_decoder else model
-    inputs = {"input_ids": words(model, batch, length)}
-    return Task(lambda: body(**inputs), macs(body, inputs), batch)
+    tokens = words(model, work.batch, work.length)
+    return Task(lambda: body(input_ids=tokens), work.batch)
 
 
-def images(model: Any, batch: int, length: int = 0) -> Task:
+def images(model: Any, work: Work) -> Task:
     """One forward pass over images of the model's own size."""
     config = model.config
-    shape = (batch, config.num_channels, config.image_size, config.image_size)
-    inputs = {"pixel_values": noise(model, shape)}
-    return Task(lambda: model(**inputs), macs(model, inputs), batch)
+    pixels = noise(model, (work.batch, config.num_channels, config.image_size, config.image_size))
+    return Task(lambda: model(pixel_values=pixels), work.batch)
 
 
-def prefill(model: Any, batch: int, length: int) -> Task:
+def prefill(model: Any, work: Work) -> Task:
     """The prompt into the cache, with the logits of the last position only, as ``generate`` computes them."""
-    inputs: dict[str, Any] = {"input_ids": words(model, batch, length)}
+    inputs: dict[str, Any] = {"input_ids": words(model, work.batch, work.length)}
     if "logits_to_keep" in inspect.signature(model.forward).parameters:
         inputs["logits_to_keep"] = 1
-    return Task(lambda: model(**inputs, use_cache=True), macs(model, inputs), batch * length)
+
+    def cached(result: Any) -> Cached:
+        size = held(result.past_key_values)
+        return Cached(size, size / (work.batch * work.length))
+
+    return Task(lambda: model(**inputs, use_cache=True), work.batch * work.length, cached)
 
 
-def decode(model: Any, batch: int, length: int) -> Task:
+def decode(model: Any, work: Work) -> Task:
     """``DECODED`` tokens, one at a time, on a cache that holds ``length`` tokens before every call."""
-    tokens = words(model, batch, length + DECODED)
+    length = work.length
+    tokens = words(model, work.batch, length + DECODED)
     cache = filled(model, tokens[:, :length])
     # A layer with a sliding window cannot be cut back. It does not grow either once it is full.
     cut = not any(getattr(cache, "is_sliding", []))
 
-    def call() -> None:
+    def call() -> Any:
         for step in range(length, length + DECODED):
             model(input_ids=tokens[:, step : step + 1], past_key_values=cache, use_cache=True)
         if cut:
             cache.crop(-DECODED)
+        return cache
 
-    return Task(call, step_bytes(model, batch, length), batch * DECODED)
+    size = held(cache)
+    return Task(call, work.batch * DECODED, lambda _: Cached(DECODED * size, size / (work.batch * length)))
 
 
-def generate(model: Any, batch: int, length: int) -> Task:
-    """Greedy translation with a cache: as many tokens as the source has, ``GENERATED`` at most, never ending early."""
-    new = min(length, GENERATED)
-    source = words(model, batch, length)
+def generate(model: Any, work: Work) -> Task:
+    """Greedy generation with a cache, never ending early: ``new`` tokens, or as many as the input has, 16 at most."""
+    new = work.new or min(work.length, GENERATED)
+    source = words(model, work.batch, work.length)
     settings = {"min_new_tokens": new, "max_new_tokens": new, "max_length": None, "num_beams": 1, "do_sample": False}
-    inputs = {"input_ids": source, "decoder_input_ids": words(model, batch, new)}
-    return Task(lambda: model.generate(input_ids=source, **settings), macs(model, inputs), batch * new)
+
+    def cached(result: Any) -> Cached:
+        caches = result.past_key_values
+        own = getattr(caches, "self_attention_cache", caches)
+        last, start = held(own), 0 if own is not caches else work.length
+        tokens = own.get_seq_length()
+        crossed = held(caches.cross_attention_cache) if own is not caches else 0
+        mean = last * (start + tokens) / (2 * tokens) if tokens else 0  # the own cache grows by a token a step
+        return Cached(new * (mean + crossed), last / (work.batch * tokens) if tokens else None)
+
+    call: Callable[[], Any] = lambda: model.generate(source, return_dict_in_generate=True, **settings)  # noqa: E731
+    return Task(call, work.batch * new, cached)
 
 
-KINDS: dict[str, Callable[[Any, int, int], Task]] = {
+KINDS: dict[str, Callable[[Any, Work], Task]] = {
     "encode": encode,
     "images": images,
     "prefill": prefill,
@@ -130,22 +157,7 @@ def filled(model: Any, tokens: Tensor) -> Any:
         return model(input_ids=tokens, use_cache=True).past_key_values
 
 
-def macs(model: Any, inputs: dict[str, Any]) -> float:
-    """Multiply-accumulates of the matrix products of one forward pass."""
-    from headroom.attention.counting import multiply_accumulates
-
-    return float(multiply_accumulates(model, inputs))
-
-
-def step_bytes(model: Any, batch: int, length: int) -> float:
-    """Bytes that one decoding step reads: the cache of every sequence, and every weight once.
-
-    Of token and position tables it reads a few rows, which are left out, unless the table is the output layer too.
-    """
-    from headroom.attention import count
-
-    counts = count(model, {"input_ids": words(model, 1, 2)})
-    output = model.get_output_embeddings()
-    weights = counts.non_embedding_parameters + sum(p.numel() for p in output.parameters())
-    size = model.dtype.itemsize
-    return size * weights + batch * length * counts.kv_bytes_per_token * size / 4  # the count is for float32
+def held(cache: Any) -> int:
+    """Bytes of all keys and values in a cache as it is, of layers that were used."""
+    layers = [layer for layer in cache.layers if layer.keys is not None]
+    return sum(layer.keys.nbytes + layer.values.nbytes for layer in layers)

@@ -9,45 +9,54 @@ import psutil
 
 from headroom.api import Unit
 from headroom.measure import speed_points
+from headroom.measure.speed import Removed
 from headroom.params import Params
 from headroom.provenance import provenance
-from headroom.records import CellRecord, Machine, Point, SpeedRecord, read, write
+from headroom.records import CellRecord, Machine, Point, SpeedPoint, SpeedRecord, read, write
 from headroom.stages.bench import Bench
 
 logger = logging.getLogger(__name__)
 
 
 def chosen(record: CellRecord, targets: tuple[float, ...]) -> list[Point]:
-    """The points to time: those of the first seed at the targets of ``speed``, and the dense point of ``dense``."""
+    """The points to time, of the first seed: those at the targets of ``speed``, and the dense model's own.
+
+    Of a method with points of its own, those count whose removed share comes nearest to the targets. Fine-tuning
+    changes no speed: of a plan that was scored as is and recovered, the first point stands for both.
+    """
     first = min((point.seed for point in record.points), default=0)
-    good = [point for point in record.points if point.status == "ok" and not point.label and point.seed == first]
-    if record.natural:
-        good = [min(good, key=lambda point: abs(point.target - target)) for target in targets if good]
-    else:
-        good = [point for point in good if point.target in (0.0, *targets)]
-    return list({point.plan_hash: point for point in good}.values())  # recovered weights run no faster
+    series = [one for one in record.points if one.status == "ok" and not one.label and one.seed == first]
+    own = [one for one in series if one.natural]
+    found = [one for one in series if not one.natural and one.target in (0.0, *targets)]
+    found += [min(own, key=lambda one: abs(share(one) - target)) for target in targets if own]
+    once = {(one.target, one.natural): one for one in reversed(found)}
+    return sorted(once.values(), key=lambda one: (one.target, one.natural))
+
+
+def share(point: Point) -> float:
+    return point.units_removed / point.units if point.units else 0.0
 
 
 def run(params: Params, where: str, method: str, model: str) -> SpeedRecord:
     """Time a cell and write its record. A cell without quality has no speed, and says the same why."""
     quality = read(params.quality_record(model, method), CellRecord)
-    machine = read(params.machine, Machine).fingerprint
+    here = read(params.machine, Machine)
     points = chosen(quality, params.speed.targets)
     load_before = psutil.getloadavg()[0]
-    timed = time_points(params, model, points) if points else []
+    timed = time_points(params, model, points, here) if points else []
     record = SpeedRecord(
         profile=params.profile,
         method=method,
         model=model,
         status="ok" if points else quality.status if quality.status != "ok" else "failed",
         reason="" if points else quality.reason or "no point could be measured",
-        machine=machine,
+        machine=here.fingerprint,
         load_before=round(load_before, 2),
         load_after=round(psutil.getloadavg()[0], 2),
         points=timed,
         provenance=provenance(
             f"headroom stage speed --params {where} {method} {model}",
-            machine,
+            here.fingerprint,
             params.run.threads,
             quality.provenance.weight_hash,
         ),
@@ -57,17 +66,19 @@ def run(params: Params, where: str, method: str, model: str) -> SpeedRecord:
     return record
 
 
-def time_points(params: Params, model: str, points: list[Point]) -> list:
+def time_points(params: Params, model: str, points: list[Point], machine: Machine) -> list[SpeedPoint]:
+    """The timings of every workload that ``params.yaml: speed.works`` lists for the model's purpose."""
     bench = Bench(Path(params.model_folder(model)))
     works = params.speed.works.get(bench.prepared.purpose, ())
     removed = [
-        (
+        Removed(
             point.target,
             point.seed,
             point.label,
             point.plan_hash,
             bench.removed([Unit.parse(text) for text in point.plan], point.weights),
+            point.natural,
         )
         for point in points
     ]
-    return speed_points(bench.prepared.model, removed, works, params.speed)
+    return speed_points(bench.prepared.model, removed, works, params.speed, machine=machine)

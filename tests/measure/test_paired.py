@@ -72,6 +72,16 @@ def test_one_outlier_moves_nothing_and_a_wide_interval_is_marked():
     assert wild.noisy and wild.low < wild.ratio < wild.high
 
 
+def test_a_noisy_timing_goes_on_until_it_settles_or_the_most_pairs_are_there():
+    (never,) = compare(costing(0.1, 0.2, 0.3), [costing(0.1)], 15, FakeClock(), wall_threads=1, most=41)
+    assert never.pairs == 41 and never.noisy
+    unrest = [0.1, 0.3] * 10  # warm-up and the first pairs, then quiet
+    (later,) = compare(costing(*unrest, *[0.2] * 200), [costing(0.1)], 15, FakeClock(), wall_threads=1, most=41)
+    assert 15 < later.pairs < 41 and not later.noisy
+    (calm,) = compare(costing(0.2), [costing(0.1)], 15, FakeClock(), wall_threads=1, most=41)
+    assert calm.pairs == 15
+
+
 def test_every_side_is_warmed_up_before_the_first_pair():
     clock, calls = FakeClock(), []
     compare(lambda: calls.append(0) or (1.0, 1.0), [lambda: calls.append(1) or (1.0, 1.0)], 15, clock, wall_threads=1)
