@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from rich.table import Table
 
-from headroom import attention, stats
-from headroom.api import Grain, Method, Plan
-from headroom.batches import Collator, batches, make_collator
+from headroom import attention
+from headroom.api import Method, Plan, Track
+from headroom.batches import Collator, make_collator
+from headroom.comparison import Subject, comparison
 from headroom.context import HarnessContext
 from headroom.data import load_splits
 from headroom.errors import UserError
-from headroom.evaluate import Evaluation, Settings, logit_difference
-from headroom.listing import made
-from headroom.measure import speed_points
 from headroom.model_spec import ModelSpec
 from headroom.models import build, load_model, load_tokenizer
-from headroom.params import Speed, Work
 from headroom.registry import file_of, load_method, short
 from headroom.stages.plans import ask
 from headroom.tasks import Task, load_task
-
-WORKS = {
-    "translation": Work(kind="encode", batch=8, length=32),
-    "classification": Work(kind="encode", batch=8, length=64),
-    "image-classification": Work(kind="images", batch=8),
-    "language": Work(kind="prefill", batch=1, length=128),
-}
 
 
 @dataclass(frozen=True)
@@ -55,16 +45,6 @@ class Request:
     image_std: float | None = None
 
 
-@dataclass
-class Subject:
-    """The user's model, with what feeds it."""
-
-    model: Any
-    tokenizer: Any
-    purpose: str
-    spec: ModelSpec
-
-
 def prune(request: Request) -> Table:
     """Write the smaller model to ``request.out`` and return the comparison.
 
@@ -78,6 +58,11 @@ def prune(request: Request) -> Table:
     if request.out.exists() and any(request.out.iterdir() if request.out.is_dir() else [request.out]):
         raise UserError(f"--out {request.out}: is there already and not empty. Name a new folder.")
     method = load_method(request.method, parsed(request.parameters), f"--method {request.method}")
+    if method.track is Track.TRAINED:
+        raise UserError(
+            f"--method {request.method}: trains weights, which `headroom prune` does not. List it with the model in a "
+            "params.yaml that has a `recover` section, or take a method of another track; see `headroom list`."
+        )
     if method.calibrated and not method.stochastic and not request.task:
         raise UserError(
             f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`."
@@ -87,14 +72,16 @@ def prune(request: Request) -> Table:
     subject = load(request, task)
     splits = load_splits(task, request.data) if task else {}
     collator = collator_of(subject)
-    plan = plan_of(request, method, subject, splits.get("calibrate"), collator)
-    smaller = copy.deepcopy(subject.model)
+    with TemporaryDirectory() as scratch:
+        plan = plan_of(request, method, subject, splits.get("calibrate"), collator, Path(scratch))
+        subject.apply(plan)
+    smaller = copy.deepcopy(subject.changed)
     attention.remove(smaller, list(plan.drop))
     attention.save_removed(smaller, request.out)
     if subject.tokenizer is not None:
         subject.tokenizer.save_pretrained(request.out)
     smaller = attention.load_removed(request.out)  # what is measured is what was saved
-    return report(request, subject, smaller, plan, task, splits, collator)
+    return comparison(request.method, subject, smaller, plan, task, splits, collator, request.out)
 
 
 def parsed(pairs: list[str]) -> dict[str, Any]:
@@ -172,8 +159,10 @@ def collator_of(subject: Subject) -> Collator | None:
     return make_collator(subject.purpose, subject.model, subject.tokenizer, subject.spec.image, subject.spec.length)
 
 
-def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any) -> Plan:
-    ctx = HarnessContext(subject.model, method.removes(), examples, collator, method.params, request.seed)
+def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any, folder: Path) -> Plan:
+    ctx = HarnessContext(
+        subject.model, method.removes(), examples, collator, method.params, request.seed, weights_folder=folder
+    )
     refused = method.supports(ctx.info)
     if refused:
         raise UserError(f"--method {request.method}: {refused}")
@@ -181,58 +170,8 @@ def plan_of(request: Request, method: Method, subject: Subject, examples: Any, c
     answer = ask(method, ctx, [request.target], file, seconds=3600)
     if answer.trace:
         raise UserError(f"{answer.missing.get(request.target, '')}\n{answer.trace}")
-    plans = [plan for plan in answer.plans if plan.target == request.target]
+    # a method with points of its own gives the one nearest to what was asked
+    plans = [plan for plan in answer.plans if plan.target == request.target or plan.natural]
     if not plans:
         raise UserError(answer.missing.get(request.target) or f"{file}: has no plan for a share of {request.target:g}.")
-    return plans[0]
-
-
-def report(
-    request: Request, subject: Subject, smaller: Any, plan: Plan, task: Task | None, splits: Any, collator: Any
-) -> Table:
-    """Dense beside removed: size, quality where a task is named, agreement with the mask, speed."""
-    table = made(f"{request.method}, {len(plan.drop)} units removed", "", "dense", "removed", "")
-    batch = next(iter(batches(splits["calibrate"], collator, 8))) if task else None
-    sizes(table, subject.model, smaller)
-    if task and batch:
-        quality(table, subject, smaller, task, splits["evaluate"], collator)
-        difference = logit_difference(subject.model, smaller, plan.drop, batch)
-        table.add_row("largest logit difference, masked against removed", "", f"{difference:.1e}", "")
-    speed(table, subject, smaller)
-    table.caption = f"saved to {request.out}; load it with headroom.attention.load_removed({str(request.out)!r})"
-    table.caption_justify = "left"
-    return table
-
-
-def sizes(table: Table, dense: Any, removed: Any) -> None:
-    for name, count in (("parameters", parameters), ("attention parameters", attention_parameters)):
-        whole, left = count(dense), count(removed)
-        table.add_row(name, f"{whole:,}", f"{left:,}", f"{left / whole - 1:+.1%}")
-
-
-def parameters(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def attention_parameters(model: Any) -> int:
-    plan = attention.anatomy(model)
-    sites = plan.units((Grain.ATTENTION,))
-    return sum(plan.parameters(unit) for unit in sites)
-
-
-def quality(table: Table, subject: Subject, smaller: Any, task: Task, examples: Any, collator: Any) -> None:
-    reader = subject.tokenizer if subject.tokenizer is not None else collator
-    evaluation = Evaluation([(task, examples)], reader, Settings.of(subject.spec))
-    whole, left = (evaluation.score(model)[task.name] for model in (subject.model, smaller))
-    value: Callable[[Any], float] = lambda scores: float(stats.AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
-    name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {len(whole.stats)} examples)"
-    table.add_row(name, f"{value(whole):.3f}", f"{value(left):.3f}", f"{value(left) - value(whole):+.3f}")
-
-
-def speed(table: Table, subject: Subject, smaller: Any) -> None:
-    work = WORKS[subject.purpose]
-    settings = Speed(pairs=25, works={})
-    point = speed_points(subject.model, [(0.0, 0, "", "", smaller)], [work], settings)[0]
-    interval = f"{point.speedup:.2f}x ({point.speedup_low:.2f} to {point.speedup_high:.2f})"
-    name = f"{work.kind}, batch {work.batch}" + (f" x {work.length} tokens" if work.length else "") + ", ms, one thread"
-    table.add_row(name, f"{point.dense_ms:.2f}", f"{point.removed_ms:.2f}", interval)
+    return min(plans, key=lambda plan: abs(plan.target - request.target))

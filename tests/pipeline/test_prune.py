@@ -55,3 +55,37 @@ def test_a_smaller_model_can_be_shrunk_again(world, prune):
 def test_what_cannot_be_done_is_said(prune, options, message):
     code, said = prune(**options)
     assert code == 2 and message in said, said
+
+
+def test_a_method_that_trains_is_sent_to_the_pipeline(world, prune):
+    world.method("tested", "yield", needs="from headroom.api import Track; track = Track.TRAINED")
+    code, said = prune(method="tested")
+    assert code == 2 and "trains weights, which `headroom prune` does not" in said
+
+
+def test_weights_that_come_with_a_plan_are_in_what_is_saved(world, prune):
+    world.method(
+        "tested",
+        """
+        gone = ctx.units.first(ctx.units.all, 0.5)
+        with ctx.edited():
+            for site in ctx.units.sites:
+                ctx.out_bias(site).fill_(7.0)
+            yield Plan(0.5, gone, weights=ctx.keep())
+        """,
+        needs="calibrated = False",
+    )
+    code, said = prune(method="tested")
+    assert code == 0, said
+    smaller = attention.load_removed(world.folder / "small")
+    assert (smaller.bert.encoder.layer[1].attention.output.dense.bias == 7.0).all()
+
+
+def test_of_a_methods_own_points_the_nearest_is_taken(world, prune):
+    world.method(
+        "tested",
+        "for left in (1, 3, 6): yield Plan(1 - left / 8, frozenset(list(ctx.units)[left:]), natural=f'{left} left')",
+        needs="calibrated = False\n    natural = True",
+    )
+    code, said = prune(method="tested", target=0.6)
+    assert code == 0 and "5 units removed" in said, said
