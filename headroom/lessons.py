@@ -15,17 +15,22 @@ from torch import Tensor, nn
 
 from headroom.batches import Collator, batches
 from headroom.errors import UserError
-from headroom.train import fit
+from headroom.train import Schedule, fit
 
 
 class Recipe(Protocol):
     """How to train: a ``train`` or ``recover`` section of params.yaml."""
 
-    steps: int
-    batch: int
-    learning_rate: float
-    warmup: int
-    schedule: Any
+    @property
+    def steps(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def schedule(self) -> Schedule: ...
 
 
 @dataclass(frozen=True)
