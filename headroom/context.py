@@ -51,11 +51,12 @@ class HarnessContext(api.Context):
         say: Callable[[str], None] = lambda text: None,
         lessons: Lessons | None = None,
         weights_folder: Path | None = None,
+        kinds: tuple[str, ...] | None = None,
     ) -> None:
         self.model = copy.deepcopy(model).eval()
         anatomy = attention.anatomy(self.model)
         self.info: ModelInfo = anatomy.info
-        units = anatomy.units(resolved(grains, self.info))
+        units = of_kinds(anatomy.units(resolved(grains, self.info)), kinds)
         self.units = Units(units, {unit: anatomy.parameters(unit) for unit in units}, str(device_of(model)))
         self.params, self.seed, self._voice = params, seed, say
         self.rng = torch.Generator().manual_seed(seed)
@@ -141,6 +142,11 @@ class HarnessContext(api.Context):
 
     def say(self, text: str) -> None:
         self._voice(text)
+
+
+def of_kinds(units: tuple[Unit, ...], kinds: tuple[str, ...] | None) -> tuple[Unit, ...]:
+    """The units at sites of these kinds, such as ``encoder.self``; all of them where no kind is named."""
+    return tuple(unit for unit in units if kinds is None or f"{unit.site.stack}.{unit.site.kind}" in kinds)
 
 
 def resolved(grains: Iterable[Grain], info: ModelInfo) -> tuple[Grain, ...]:

@@ -34,8 +34,21 @@ class Run(Section):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="calibration seeds")
     draws: int = Field(5, ge=1, description="draws of a random method")
     targets: tuple[Target, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")
+    kinds: tuple[str, ...] | None = Field(
+        None, description="sites whose units may go, e.g. encoder.self; every site where absent"
+    )
     plan_seconds: float = Field(900, gt=0, description="a method that yields no plan for so long has failed")
     resamples: int = Field(1000, ge=100, description="bootstrap resamples behind an interval")
+
+    @field_validator("kinds")
+    @classmethod
+    def known(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        stacks, parts = ("encoder", "decoder"), ("self", "cross", "mlp", "block")
+        allowed = [f"{stack}.{part}" for stack in stacks for part in parts]
+        for kind in kinds or ():
+            if kind not in allowed:
+                raise ValueError(f"{kind!r} is no kind of site. {suggest(kind, allowed)}")
+        return kinds
 
     @field_validator("targets")
     @classmethod

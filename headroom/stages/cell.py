@@ -9,7 +9,7 @@ from typing import Any
 from headroom import engine
 from headroom.api import Method, ModelInfo, Track
 from headroom.attention import anatomy
-from headroom.context import HarnessContext, resolved
+from headroom.context import HarnessContext, of_kinds, resolved
 from headroom.journal import Journal
 from headroom.lessons import Lessons
 from headroom.params import Params, Recover
@@ -67,6 +67,10 @@ class Cell:
         """One sentence when the method cannot do this model; empty when it can."""
         missing = [grain for grain in resolved(self.method.removes(), self.info) if grain not in self.info.grains]
         lacking = f"{self.info.family} models have no unit of grain {missing[0]}." if missing else ""
+        kinds = self.params.run.kinds
+        units = of_kinds(anatomy(self.bench.prepared.model).units(resolved(self.method.removes(), self.info)), kinds)
+        if not missing and not units:
+            return f"{self.model_name} has no such unit at {', '.join(kinds or ())} (params.yaml: run.kinds)."
         untaught = f"params.yaml: recover has no steps for {self.model_name}, so nothing can be trained on it."
         if self.method.track is Track.TRAINED and self.recover is None:
             return untaught
@@ -84,6 +88,7 @@ class Cell:
             say=say,
             lessons=self.lessons,
             weights_folder=self.params.work / "weights",
+            kinds=self.params.run.kinds,
         )
 
     @property

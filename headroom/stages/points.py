@@ -32,6 +32,7 @@ def plans(cell: Cell, seed: int) -> dict[str, Any]:
         "parameters": cell.entry,
         "targets": cell.params.run.targets,
         "seed": seed,
+        "kinds": cell.params.run.kinds,
         "recover": cell.recover.model_dump() if cell.recover else None,
     }
     path = cell.journal.path("plans", determined_by)

@@ -240,3 +240,12 @@ def test_quality_needs_no_record_of_the_machine(world):
     params = load(world.params)
     assert not params.machine.exists()
     assert run(params, "params.yaml", "dense", "bert-toy").status == "ok"
+
+
+def test_a_profile_can_say_which_kinds_of_sites_lose_units(world):
+    world.use("random-heads", "{remove: block}")
+    world.change("draws: 2", "draws: 2, kinds: [encoder.self]")
+    assert (
+        measured(world, "random-heads").reason == "bert-toy has no such unit at encoder.self (params.yaml: run.kinds)."
+    )
+    assert {point.units for point in measured(world, "dense").points} == {8}
