@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from headroom.errors import UserError
+from headroom.shapes.commands import app as shapes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 stage = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a time; see dvc.yaml.")
 app.add_typer(stage, name="stage")
+stage.add_typer(shapes, name="shapes")
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
 ROOT_PARAMS = Path("params.yaml")

@@ -1,0 +1,35 @@
+"""Join the records of all machines into ``throughput.csv`` and ``published.csv``. No torch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from headroom.records import SpeedRecord, read, write
+from headroom.shapes.claims import PublishedRow, published_rows
+from headroom.shapes.params import ShapesParams
+from headroom.tables.load import load
+from headroom.tables.throughput import throughput_rows
+from headroom.tables.write import text, write_table
+
+
+def collect(params: ShapesParams) -> None:
+    """Keep this machine's records in the results and write both tables."""
+    for path in sorted((params.work / "speed").glob("*/*.json")):
+        record = read(path, SpeedRecord)
+        if record.model in params.shapes:
+            write(params.results / "speed" / record.machine / record.model / path.name, record)
+    records = load(params.profile, params.grains, list(params.shapes), params.results)
+    wanted = {(name, str(grain)) for name, shape in params.shapes.items() for grain in shape.grains}
+    rows = [row for row in throughput_rows(records) if (row.model, row.method) in wanted]
+    write_table(params.results, "throughput", rows)
+    write_published(params.results / "published.csv", published_rows(params, records))
+
+
+def write_published(path: Path, rows: Iterable[PublishedRow]) -> None:
+    columns = list(PublishedRow.model_fields)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([text(PublishedRow, name, getattr(row, name)) for name in columns] for row in rows)

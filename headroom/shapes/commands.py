@@ -1,0 +1,48 @@
+"""What DVC calls for the profile of shapes; see profiles/shapes/dvc.yaml. Imports torch only to time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Real shapes with random weights; see profiles/shapes.")
+
+ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
+PARAMS = Path("profiles/shapes/params.yaml")
+
+
+@app.command("machine")
+def machine(params: ParamsFile = PARAMS) -> None:
+    """Check the params and note what runs here."""
+    from headroom.measure.machine import note
+    from headroom.shapes.params import load
+
+    profile = load(params)
+    note(profile.results, profile.run.threads)
+
+
+@app.command("time")
+def time_shape(shape: str, params: ParamsFile = PARAMS) -> None:
+    """Time one shape: every grain and target against the dense model."""
+    from headroom.shapes.params import load
+    from headroom.starting import import_libraries
+
+    profile = load(params)
+    import_libraries()
+    import torch
+
+    torch.set_num_threads(profile.run.threads)
+    from headroom.shapes.timing import run
+
+    run(profile, str(params), shape)
+
+
+@app.command("collect")
+def collect(params: ParamsFile = PARAMS) -> None:
+    """Join the records of all machines into the tables."""
+    from headroom.shapes.collecting import collect as join
+    from headroom.shapes.params import load
+
+    join(load(params))
