@@ -117,11 +117,12 @@ def timed(
     calls = [side.task.call for side in sides]
     on_gpu = dense.device.type == "cuda"  # events time the device alone, so one series serves both clocks
     pairs = compare(whole.task.call, calls, settings.pairs, clock, 1 if on_gpu else None, settings.most_pairs)
+    peak = footprint(dense, work) if work.memory and any(entry.target == MIDDLE for entry in removed) else None
     points = []
     for entry, side, pair in zip(removed, sides, pairs, strict=True):
         facts = timings(pair, side) | counts(whole, side, machine) | extras(entry, whole, side, settings, clock)
         if work.memory and entry.target == MIDDLE:
-            facts |= {"memory_mb": footprint(entry.model, work), "dense_memory_mb": footprint(dense, work)}
+            facts |= {"memory_mb": footprint(entry.model, work), "dense_memory_mb": peak}
         points.append(speed_point(entry, work, facts))
     return points
 

@@ -76,9 +76,7 @@ def images(model: Any, work: Work) -> Task:
 
 def prefill(model: Any, work: Work) -> Task:
     """The prompt into the cache, with the logits of the last position only, as ``generate`` computes them."""
-    inputs: dict[str, Any] = {"input_ids": words(model, work.batch, work.length)}
-    if "logits_to_keep" in inspect.signature(model.forward).parameters:
-        inputs["logits_to_keep"] = 1
+    inputs = {"input_ids": words(model, work.batch, work.length)} | last_position(model)
 
     def cached(result: Any) -> Cached:
         size = held(result.past_key_values)
@@ -149,12 +147,17 @@ def noise(model: Any, shape: tuple[int, ...]) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(SEED)).to(model.device, model.dtype)
 
 
+def last_position(model: Any) -> dict[str, Any]:
+    """Asks for the logits of the last position only, of models that can be asked."""
+    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+
+
 def filled(model: Any, tokens: Tensor) -> Any:
     """A cache that holds the tokens (batch, length)."""
     import torch
 
     with torch.inference_mode():
-        return model(input_ids=tokens, use_cache=True).past_key_values
+        return model(input_ids=tokens, use_cache=True, **last_position(model)).past_key_values
 
 
 def held(cache: Any) -> int:

@@ -23,6 +23,11 @@ class ShapeWork(Work):
     targets: tuple[Target, ...] | None = Field(None, description="only these of the profile's targets")
     long: bool = Field(False, description="takes minutes a grain: timed with `run.long: true` only")
 
+    @property
+    def plain(self) -> Work:
+        """The workload alone, as every profile knows it."""
+        return Work.model_validate(self.model_dump(include=set(Work.model_fields)))
+
 
 class Stack(Section):
     """A model too large for one machine is timed as a stack of fewer of its layers."""

@@ -100,7 +100,7 @@ def one_work(params: ShapesParams, bench: Bench, work: ShapeWork, machine: Machi
     cells = [(grain, target) for grain in grains for target in work.targets or params.run.targets]
     entries = [bench.removed(grain, target) for grain, target in cells]
     logger.info("%s, batch %d, length %d: %d removals", work.kind, work.batch, work.length, len(entries))
-    points = speed_points(bench.dense, entries, [work], params.speed, machine=machine, footprint=bench.footprint)
+    points = speed_points(bench.dense, entries, [work.plain], params.speed, machine=machine, footprint=bench.footprint)
     stack = bench.shape.stack
     return [(grain, scaled(point, stack) if stack else point) for (grain, _), point in zip(cells, points, strict=True)]
 

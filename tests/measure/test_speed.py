@@ -139,8 +139,8 @@ def test_memory_is_measured_at_the_middle_target_alone():
 
     works = [work("encode", memory=True)]
     first, middle = speed_points(dense, entries, works, SETTINGS, CountingClock(), HERE, footprint)
-    assert (first.memory_mb, middle.memory_mb, middle.dense_memory_mb) == (None, 101.0, 102.0)
-    assert asked == [entries[1][-1], dense]
+    assert (first.memory_mb, middle.memory_mb, middle.dense_memory_mb) == (None, 102.0, 101.0)
+    assert asked == [dense, entries[1][-1]]
 
 
 def side(model, one):
