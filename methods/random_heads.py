@@ -13,13 +13,14 @@ class RandomHeads(Method):
     title = "Random"
     paper = "none"
     stochastic = True
+    scores = False
 
     @dataclass(frozen=True)
     class Params:
-        remove: Literal["head", "attention", "mlp", "block"] = "head"
+        remove: Literal["head", "attention", "mlp", "block", "joint"] = "head"  # joint: attention and mlp in one hat
 
     def removes(self) -> tuple[Grain, ...]:
-        return (Grain(self.params.remove),)
+        return (Grain.ATTENTION, Grain.MLP) if self.params.remove == "joint" else (Grain(self.params.remove),)
 
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         order = Random(ctx.seed).sample(ctx.units.all, len(ctx.units))

@@ -29,9 +29,7 @@ def test_the_dense_cell_reports_the_floor_of_every_kind(world):
     assert [point.label for point in measured(world, "dense").points if point.label] == ["floor:encoder.self"]
 
 
-@pytest.mark.parametrize(
-    "name", ["random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "deepest-first"]
-)
+@pytest.mark.parametrize("name", ["random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "by-depth"])
 def test_every_method_removes_what_was_asked_and_agrees_with_the_mask(world, name):
     world.use(name, "{examples: 16}" if name in ("michel-greedy", "layer-similarity") else "{}")
     record = measured(world, name)
