@@ -73,8 +73,9 @@ def measured(source: dict[str, Any], work: Work) -> float | None:
     on_gpu = str(source.get("device", "cpu")).startswith("cuda")
     rehearse(source)
     before = None if on_gpu else resident_mb("VmRSS")
+    model = model_of(source)
     with torch.inference_mode():
-        one = task(model_of(source), work)
+        one = task(model, work)
         forget_peak(on_gpu)
         for _ in range(CALLS):
             one.call()
