@@ -40,7 +40,9 @@ def _verdict(best: Any, ranked: Sequence[Any]) -> str:
         return f"is the only ranked method, with an area of {interval}."
     if not tied:
         return f"keeps most quality, clear of the rest: area {interval}."
-    names = ", ".join(tied[:-1]) + (" and " if len(tied) > 1 else "") + tied[-1]
+    names = (
+        f"{len(tied)} others" if len(tied) > 3 else ", ".join(tied[:-1]) + (" and " if len(tied) > 1 else "") + tied[-1]
+    )
     return f"keeps most quality, but {names} cannot be told apart from it: area {interval}."
 
 

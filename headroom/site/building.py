@@ -1,75 +1,105 @@
-"""Build the page of a profile from its tables: no torch, no network, the same bytes from the same tables."""
+"""Build the site of a profile from its tables and records: no torch, no network, the same bytes from the same input."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from headroom.site.book import read_book
+from headroom.site.charts import CurveChart, ParetoChart
+from headroom.site.downloads import copy_data
+from headroom.site.drawing import Chart, draw_all
+from headroom.site.maps import STEPS
+from headroom.site.names import panel_name
+from headroom.site.pages import Site
+from headroom.site.panels import CellView, cell_view
+from headroom.site.reference import PublishedChart, drawable, published_of
+from headroom.site.series import AXES
+from headroom.site.speeds import charts as speed_charts
+from headroom.site.speeds import speed_views
 
-from headroom.site.numbers import FILTERS
-from headroom.site.page import gather
-from headroom.site.styles import MARKERS, look
-from headroom.tables.load import profile_folder
-from headroom.tables.write import PARQUET
-
-DATA = [f"{name}.{kind}" for name in PARQUET for kind in ("csv", "parquet")]
-DATA += ["curves.csv", "summary.json", "dictionary.md", "dictionary.csv"]
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file beside the page."""
-
-    path: str
-    bytes: int
-    sha256: str
+STATIC = Path(__file__).parent / "static"
+OWN = ("assets", "boards", "cell", "data", "figures", "method", "run")
 
 
-def build(profile: str, results: Path, out: Path) -> None:
-    """Write ``index.html`` and the data it links to into ``out``. ``collect`` has to have run."""
-    page = gather(profile, results)
+def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | None = None) -> None:
+    """Write the pages of a profile into ``out``. ``collect`` has to have run.
+
+    ``siblings`` are the profiles that a reader can switch to, by name, each with the way to its front page from ``out``.
+    """
+    book = read_book(profile, results)
+    clear(out)
+    cells = [cell_view(book, model, task) for model, task in book.cells]
+    views = speed_views(book)
+    published = _published(cells, {m: record.paper for m in book.methods if (record := book.source(m))})
+    shown: list[Chart] = [*_curves(cells), *_paretos(cells), *speed_charts(views), *published.values()]
+    drawn = draw_all(shown, out / "figures")
+    drawn |= draw_all(_frames(cells), None)
+    shutil.copytree(STATIC, out / "assets")
+    with (out / "assets" / "site.css").open("a", encoding="utf-8", newline="\n") as file:
+        file.write(step_rules())
+    site = Site(book, cells, views, drawn, out, dict(siblings or {}), copy_data(book.folder, out))
+    site.write()
+
+
+def step_rules() -> str:
+    """Style rules of the maps: at a step, what is gone there is hollow. Radio buttons choose it without scripts."""
+    by_attribute = [f'.maps[data-at="{n}"]:not(:has(:checked)) i[data-r*="{n}"]' for n in STEPS]
+    by_button = [f'.maps:has([value="{n}"]:checked) i[data-r*="{n}"]' for n in STEPS]
+    return ",\n".join([*by_attribute, *by_button]) + " { background: transparent; opacity: .45; }\n"
+
+
+def clear(out: Path) -> None:
+    """Remove what an earlier build wrote, and nothing else."""
+    for name in OWN:
+        shutil.rmtree(out / name, ignore_errors=True)
+    for page in [*out.glob("*.html"), *out.glob("feed.xml")]:
+        page.unlink()
     out.mkdir(parents=True, exist_ok=True)
-    downloads = [_copy(profile_folder(profile, results) / name, out) for name in DATA]
-    environment = _environment()
-    script, style = (Markup(_source(environment, name)) for name in ("static/page.js", "static/page.css"))
-    html = environment.get_template("templates/index.html").render(
-        page=page,
-        downloads=downloads,
-        script=script,
-        style=style,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        look=look,
-        markers=MARKERS,
-    )
-    lines = [line.strip() for line in html.splitlines()]
-    (out / "index.html").write_text("\n".join(line for line in lines if line) + "\n", encoding="utf-8", newline="\n")
 
 
-def _environment() -> Environment:
-    loader = PackageLoader("headroom.site", package_path="")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(FILTERS)
-    environment.filters["drawn"] = lambda svg: Markup(svg)
-    return environment
+def _curves(cells: list[CellView]) -> list[Chart]:
+    panels = [panel for cell in cells for panel in cell.panels if panel.series]
+    return [
+        CurveChart(
+            panel.name,
+            f"{panel.model}, {panel.task}: {panel.title.lower()}, {panel.setting}; quality kept",
+            panel.axis,
+            AXES[panel.axis],
+            tuple(panel.series.values()),
+        )
+        for panel in panels
+    ]
 
 
-def _source(environment: Environment, name: str) -> str:
-    """A static file without indentation, empty lines and line comments: it stands inside the page."""
-    assert environment.loader is not None
-    lines = [line.strip() for line in environment.loader.get_source(environment, name)[0].splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+def _paretos(cells: list[CellView]) -> list[Chart]:
+    found: list[Chart] = []
+    for cell in cells:
+        for setting in cell.settings:
+            if cell.pareto(setting):
+                chosen = [one for p in cell.panels if p.setting == setting for one in p.series.values()]
+                title = f"{cell.model}, {cell.task}: quality kept against measured speed, {setting}"
+                found.append(ParetoChart(panel_name(cell.model, cell.task, setting, "pareto"), title, tuple(chosen)))
+    return found
 
 
-def _copy(source: Path, out: Path) -> Download:
-    target = out / "data" / source.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    content = target.read_bytes()
-    return Download(f"data/{source.name}", len(content), hashlib.sha256(content).hexdigest())
+def _frames(cells: list[CellView]) -> list[Chart]:
+    """Empty charts for the page that compares two methods: the scripts draw into them."""
+    label = AXES["units"]
+    return [CurveChart(f"{cell.name}-frame", "", "units", label, (), frame_only=True) for cell in cells]
+
+
+def _published(cells: list[CellView], papers: Mapping[str, Any]) -> dict[str, Chart]:
+    found: dict[str, Chart] = {}
+    for method, paper in papers.items():
+        panels = [panel for cell in cells for panel in cell.panels if method in panel.series]
+        grains = {grain for p in panels for row in p.rows if row.method == method for grain in row.grains.split("+")}
+        rows = drawable(published_of(paper, grains))
+        if rows and panels:
+            ours = tuple(panel.series[method] for panel in panels)
+            marks = tuple(dict.fromkeys((row.share or 0.0, row.kept or 0.0) for row in rows))
+            chart = PublishedChart(f"published-{ours[0].key}", f"{method}: published beside ours", method, ours, marks)
+            found[method] = chart
+    return found

@@ -1,27 +1,31 @@
-"""One chart: retained quality against the share removed, for the methods of one group on one task."""
+"""The charts, by matplotlib: quality against what was removed, and quality against measured speed.
+
+Colours stand here as the light page has them; ``svg`` hands them over to the style sheet.
+"""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
+from headroom.site.series import Series, Stop, front
 from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
-from headroom.site.svg import embed
 
 SIZE = (5.6, 3.5)
+BOX = (0.085, 0.16, 0.9, 0.79)  # left, bottom, width and height of the axes
 LOWEST = -0.12  # a curve further below chance is drawn on this edge; the table under the chart has the numbers
+HIGHEST = 1.04
 
-SETTINGS: dict[Any, Any] = {
+SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "font.size": 9,
     "axes.edgecolor": LINE,
     "axes.labelcolor": FAINT,
@@ -33,86 +37,139 @@ SETTINGS: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Chart:
-    """What to draw: curve rows by method, in the order in which they are drawn."""
+class CurveChart:
+    """Retained quality against one axis, for the series of a panel. ``name`` is unique in the site."""
 
-    name: str  # unique on the page, letters, digits and dashes
+    name: str
+    title: str
     axis: str
-    curves: Mapping[str, Sequence[Any]]
-    keys: dict[str, str]  # a safe identifier for every method
-    stochastic: frozenset[str]
-    natural: Mapping[str, Sequence[tuple[float, float]]]  # share and quality of points outside a method's series
+    label: str
+    series: tuple[Series, ...]
+    frame_only: bool = False
+
+    def draw(self) -> Figure:
+        figure, axes = paper()
+        ends = [stop.shares[self.axis] or 0.0 for one in self.series for stop in one.stops]
+        end = max(ends, default=1.0)
+        least = min((stop.retained for one in self.series for stop in one.stops), default=0.0)
+        quality_axis(axes, (0.0, 1.0 if end > 0.8 or not end else end), LOWEST if least < 0 else 0.0, self.label)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
+        for one in () if self.frame_only else sorted(self.series, key=lambda one: not one.stochastic):
+            (_band if one.stochastic else _line)(axes, self.name, one, self.axis)
+        return figure
 
 
-def draw(chart: Chart) -> str:
-    """The chart as SVG for the inside of a page: the same bytes for the same rows."""
-    with matplotlib.rc_context(SETTINGS | {"svg.hashsalt": chart.name}):
-        figure, axes = plt.subplots(figsize=SIZE)
-        _frame(axes, chart)
-        for method in sorted(chart.curves, key=lambda name: name not in chart.stochastic):
-            series = f"{chart.name}--{chart.keys[method]}"
-            (_band if method in chart.stochastic else _line)(axes, series, method, chart.curves[method])
-        for method, points in chart.natural.items():
-            _marks(axes, f"{chart.name}--{chart.keys[method]}--natural", method, points)
-        figure.subplots_adjust(left=0.085, right=0.985, top=0.95, bottom=0.16)
-        target = io.StringIO()
-        figure.savefig(target, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-    return embed(target.getvalue(), f"{chart.name}-title")
+@dataclass(frozen=True)
+class ParetoChart:
+    """Retained quality against measured speed: every timed point, and the front that no point beats in both."""
+
+    name: str
+    title: str
+    series: tuple[Series, ...]
+
+    def draw(self) -> Figure:
+        figure, axes = paper()
+        points = [
+            (speed, stop.retained, one)
+            for one in self.series
+            for stop in one.stops[1:]
+            if (speed := stop.shares["speed"])
+        ]
+        speeds = [1.0, *(speed for speed, _, _ in points)]
+        low, high = min(speeds), max(speeds)
+        room = max(0.04 * (high - low), 0.02)
+        least = min((kept for _, kept, _ in points), default=0.0)
+        quality_axis(axes, (low - room, high + room), LOWEST if least < 0 else 0.0, "measured speed, times dense")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}\N{MULTIPLICATION SIGN}")
+        best = front([(1.0, 1.0, ""), *((speed, kept, one.method) for speed, kept, one in points)])
+        xs, ys = [x for x, _, _ in best], [clipped([y])[0] for _, y, _ in best]
+        axes.plot(
+            xs, ys, color=INK, linewidth=0.9, drawstyle="steps-pre", clip_on=False, gid=f"{self.name}--front--front"
+        )
+        for one in self.series:
+            marks = [(speed, stop.retained) for stop in one.stops[1:] if (speed := stop.shares["speed"])]
+            if marks:
+                marker(axes, f"{self.name}--{one.key}", one.method, marks)
+        return figure
 
 
-def _frame(axes: Any, chart: Chart) -> None:
-    end = max(row.share for rows in chart.curves.values() for row in rows)
-    right = 1.0 if end > 0.8 else end
-    least = min(row.retained for rows in chart.curves.values() for row in rows)
-    axes.set(xlim=(0, right), ylim=(LOWEST if least < 0 else 0, 1.04), xlabel=f"{chart.axis}, %")
-    axes.xaxis.labelpad = 6
+def paper(size: tuple[float, float] = SIZE, box: tuple[float, float, float, float] = BOX) -> tuple[Figure, Axes]:
+    """An empty figure with one pair of axes. Call inside ``style``."""
+    figure = Figure(figsize=size)
+    axes = figure.add_axes(box)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["chance", "25", "50", "75", "dense"])
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     axes.tick_params(length=0, pad=5)
     axes.grid(axis="y", color=LINE, linewidth=0.6, clip_on=False)
     axes.set_axisbelow(True)
-    axes.plot([0, right], [1, 1], color=INK, linewidth=0.9, clip_on=False)
+    axes.xaxis.labelpad = 6
+    return figure, axes
 
 
-def _inside(values: Iterable[float]) -> np.ndarray:
+def style(name: str) -> Any:
+    """matplotlib's settings for a chart; the salt makes the ids of two charts differ and of two builds agree."""
+    return matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name})
+
+
+def quality_axis(axes: Axes, span: tuple[float, float], lowest: float, label: str) -> None:
+    """Retained quality upwards, from chance to dense, with the dense model as a line."""
+    axes.set(xlim=span, ylim=(lowest, HIGHEST), xlabel=label)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["chance", "25", "50", "75", "dense"])
+    axes.plot(span, [1, 1], color=INK, linewidth=0.9, clip_on=False, gid="rule-dense")
+
+
+def clipped(values: Iterable[float]) -> np.ndarray:
     """Heights that stay on the paper: what is further down is drawn on the lower edge."""
-    return np.clip(np.fromiter(values, float), LOWEST, 1.04)
+    return np.clip(np.fromiter(values, float), LOWEST, HIGHEST)
 
 
-def _band(axes: Any, series: str, method: str, rows: Sequence[Any]) -> None:
+def marker(axes: Axes, name: str, method: str, points: Sequence[tuple[float, float]], hollow: bool = False) -> None:
+    """Marks without a line, filled or hollow."""
+    mark = look(method).marker or "o"
+    shares, kept = [share for share, _ in points], clipped(value for _, value in points)
+    face = "none" if hollow else look(method).value
+    common: dict[str, Any] = {"color": look(method).value, "marker": mark, "linewidth": 0, "clip_on": False}
+    kind = f"hollow.{mark}" if hollow else f"marks.{mark}"
+    axes.plot(shares, kept, markersize=4.4, markeredgewidth=1.1, markerfacecolor=face, gid=f"{name}--{kind}", **common)
+
+
+def _known(one: Series, axis: str) -> list[tuple[float, Stop]]:
+    return [(share, stop) for stop in one.stops if (share := stop.shares[axis]) is not None]
+
+
+def _band(axes: Axes, chart: str, one: Series, axis: str) -> None:
     """A random method: the range of its draws, and the middle draw."""
-    shares, colour = [row.share for row in rows], look(method).value
-    least, most = _inside(row.least for row in rows), _inside(row.most for row in rows)
+    stops, colour = _known(one, axis), look(one.method).value
+    shares = [share for share, _ in stops]
+    least, most = clipped(stop.least for _, stop in stops), clipped(stop.most for _, stop in stops)
+    name = f"{chart}--{one.key}"
     area = axes.fill_between(shares, least, most, color=colour, alpha=0.2, linewidth=0, clip_on=False)
-    area.set_gid(f"{series}--band")
-    middle = _inside(row.middle for row in rows)
-    axes.plot(shares, middle, color=colour, linewidth=1.2, dashes=PATTERNS["dot"], clip_on=False, gid=f"{series}--line")
+    area.set(gid=f"{name}--band", zorder=1.9)
+    middle = clipped(stop.middle for _, stop in stops)
+    axes.plot(
+        shares, middle, color=colour, linewidth=1.2, dashes=PATTERNS["dot"], clip_on=False, gid=f"{name}--line..dot"
+    )
 
 
-def _line(axes: Any, series: str, method: str, rows: Sequence[Any]) -> None:
-    """Any other method: a line, an interval at every point, and a hollow mark where it ends at the floor."""
-    style = look(method)
-    shares, kept = [row.share for row in rows], _inside(row.retained for row in rows)
-    common = {"color": style.value, "marker": style.marker, "clip_on": False}
+def _line(axes: Axes, chart: str, one: Series, axis: str) -> None:
+    """Any other method: an interval at every point, a line, and a hollow mark where it ends at the floor."""
+    style_ = look(one.method)
+    stops, name = _known(one, axis), f"{chart}--{one.key}"
+    shares, kept = [share for share, _ in stops], clipped(stop.retained for _, stop in stops)
     # One path with gaps, not one path for each interval: a third of the bytes.
-    gaps = [math.nan] * len(rows)
-    bars = np.stack([_inside(row.low for row in rows), _inside(row.high for row in rows), gaps], axis=1).ravel()
-    (bar,) = axes.plot(np.repeat(shares, 3), bars, color=style.value, linewidth=2.4, alpha=0.28, clip_on=False)
-    bar.set(gid=f"{series}--bars", solid_capstyle="butt")
-    inner = [place for place, row in enumerate(rows) if 0 < row.target < 1]
-    (line,) = axes.plot(shares, kept, linewidth=1.5, markersize=4.2, markeredgewidth=0, markevery=inner, **common)
-    line.set_gid(f"{series}--line")
-    if PATTERNS[style.dash]:
-        line.set_dashes(PATTERNS[style.dash])
-    if rows[-1].target == 1:
-        _marks(axes, f"{series}--floor", method, [(rows[-1].share, rows[-1].retained)])
-
-
-def _marks(axes: Any, name: str, method: str, points: Sequence[tuple[float, float]]) -> None:
-    """Hollow marks: the floor, and natural points such as those of a sweep over a penalty."""
-    style = look(method)
-    shares, kept = [share for share, _ in points], _inside(value for _, value in points)
-    common = {"color": style.value, "marker": style.marker or "o", "linewidth": 0, "clip_on": False}
-    axes.plot(shares, kept, markersize=4.6, markeredgewidth=1.1, markerfacecolor="none", gid=name, **common)
+    gaps = np.full(len(stops), math.nan)
+    ends = [clipped(getattr(stop, end) for _, stop in stops) for end in ("low", "high")]
+    bars = np.stack([*ends, gaps], axis=1).ravel()
+    common: dict[str, Any] = {"color": style_.value, "clip_on": False}
+    axes.plot(
+        np.repeat(shares, 3), bars, linewidth=2.4, alpha=0.28, solid_capstyle="butt", gid=f"{name}--bars", **common
+    )
+    inner = [place for place, (_, stop) in enumerate(stops) if stop.name or 0 < (stop.target or 0) < 1]
+    gid = f"{name}--line.{style_.marker}.{style_.dash}"
+    marks = {"marker": style_.marker, "markersize": 4.2, "markeredgewidth": 0, "markevery": inner}
+    (line,) = axes.plot(shares, kept, linewidth=1.5, gid=gid, **marks, **common)
+    if PATTERNS[style_.dash]:
+        line.set_dashes(PATTERNS[style_.dash])
+    hollow = [(share, stop.retained) for share, stop in stops if stop.target == 1 and not stop.name]
+    hollow += [(share, stop.retained) for stop in one.natural if (share := stop.shares[axis]) is not None]
+    if hollow:
+        marker(axes, name, one.method, hollow, hollow=True)

@@ -65,4 +65,14 @@ def metric(value: float | None, unit: str) -> str:
     return DASH if value is None else f"{_signed(f'{value:.2f}' if abs(value) < 10 else f'{value:.1f}')} {unit}".strip()
 
 
-FILTERS = {f.__name__: f for f in (fixed, percent, times, seconds, size, count, places, metric)}
+def tiny(value: float | None) -> str:
+    """A number that is near zero, or should be: 2.4e-06."""
+    return DASH if value is None else f"{value:.1e}".replace("-", MINUS)
+
+
+def plain(value: float) -> str:
+    """A number for a script to sort by."""
+    return f"{value:.6g}"
+
+
+FILTERS = {f.__name__: f for f in (fixed, percent, times, seconds, size, count, places, metric, tiny, plain)}

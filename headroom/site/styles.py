@@ -15,7 +15,17 @@ from itertools import product
 COLOURS = ("#0b6fae", "#c8500a", "#0a7f5d", "#a8478a", "#9a6b00", "#2f8fc4", "#6a55b4", "#7a828c")
 INK, FAINT, LINE = "#202428", "#6a727c", "#dfe3e7"  # --ink, --faint, --line of page.css
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+SHAPES = {  # matplotlib's marker: the page's symbol, drawn in parts.html
+    "o": "dot",
+    "s": "square",
+    "^": "up",
+    "D": "diamond",
+    "v": "down",
+    "P": "plus",
+    "X": "cross",
+    "<": "left",
+}
+MARKERS = tuple(SHAPES)
 DASHES = ("solid", "long", "dot")
 PATTERNS: dict[str, tuple[float, ...]] = {"solid": (), "long": (5, 2), "dot": (1.4, 1.6)}
 
@@ -34,17 +44,41 @@ class Look:
         return COLOURS[self.colour]
 
 
-LOOKS = {
+LOOKS = {  # those that often share a chart first, so that they differ in colour
     "michel-greedy": Look(0, "o", "solid"),
     "layer-similarity": Look(1, "s", "solid"),
     "magnitude-heads": Look(2, "^", "solid"),
+    "deepest-first": Look(3, "v", "long"),
     "shallowest-first": Look(3, "<", "dot"),
-    "deepest-first": Look(4, "v", "long"),
-    "layer-similarity-mlp": Look(5, "D", "solid"),
-    "layer-similarity-block": Look(6, "P", "solid"),
-    "layer-similarity-joint": Look(3, "X", "long"),
-    "voita-l0": Look(6, "X", "long"),
-    "voting-to-stay": Look(5, "P", "long"),
+    "voita-l0": Look(6, "X", "solid"),
+    "voting-to-stay": Look(4, "P", "solid"),
+    "finercut": Look(5, "D", "solid"),
+    "michel-exact": Look(5, "o", "long"),
+    "michel-example": Look(6, "s", "dot"),
+    "michel-batch": Look(4, "^", "long"),
+    "michel-no-norm": Look(2, "v", "dot"),
+    "entropy-importance": Look(3, "P", "long"),
+    "taylor-weight": Look(1, "X", "dot"),
+    "layer-similarity-block": Look(6, "P", "long"),
+    "layer-similarity-mlp": Look(5, "^", "dot"),
+    "layer-similarity-joint": Look(3, "X", "solid"),
+    "layer-similarity-iterative": Look(4, "s", "dot"),
+    "layer-similarity-consecutive": Look(0, "D", "long"),
+    "block-influence": Look(2, "s", "long"),
+    "relative-magnitude": Look(0, "v", "dot"),
+    "gromov-window": Look(4, "X", "dot"),
+    "painters-skip": Look(2, "P", "dot"),
+    "deepest-attention": Look(0, "s", "long"),
+    "magnitude-global": Look(1, "v", "long"),
+    "wanda-head": Look(4, "o", "long"),
+    "flap-head": Look(6, "D", "dot"),
+    "attention-confidence": Look(1, "P", "long"),
+    "nose-posthoc": Look(2, "o", "long"),
+    "ght-scratch": Look(6, "^", "long"),
+    "ght-finetune": Look(3, "s", "long"),
+    "pillars-posthoc": Look(5, "X", "long"),
+    "voita-topk": Look(2, "D", "dot"),
+    "differentiable-subset": Look(3, "o", "dot"),
     "random-heads": Look(7, "", "dot"),
     "random-attention": Look(7, "", "dot"),
     "random-mlp": Look(7, "", "dot"),
@@ -62,3 +96,8 @@ def look(method: str) -> Look:
         return LOOKS[method]
     digest = hashlib.sha256(method.encode()).digest()
     return _SPARE[int.from_bytes(digest[:4], "big") % len(_SPARE)]
+
+
+def look_of_colour(value: str) -> str:
+    """The class of a colour in the style sheet: c1 to c8."""
+    return f"c{COLOURS.index(value) + 1}"

@@ -1,4 +1,4 @@
-"""The page of the made-up quick profile, built once."""
+"""The site of the made-up quick profile, built once, with plans, claims, checks and two settings in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))  # the records are the ones that the tables are tested on
 
 import fixtures
+import made
 
 from headroom.site import build
 from headroom.tables import collect
@@ -19,8 +20,9 @@ from headroom.tables import collect
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Collected results of the quick profile."""
     found = tmp_path_factory.mktemp("site") / "results"
-    fixtures.write_profile(found)
+    folder = fixtures.write_profile(found, cells=made.with_plans(fixtures.records()))
     collect("quick", list(fixtures.METHODS), list(fixtures.MODELS), found)
+    made.write_verdicts(folder)
     return found
 
 
@@ -33,5 +35,5 @@ def site(results: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def html(site: Path) -> str:
-    """Its page as text."""
+    """Its front page as text."""
     return (site / "index.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A method looks the same in every chart, in light and dark, and no two methods of a chart look alike."""
+"""A method looks the same in every chart, in light and dark, and no two methods of the table look alike."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ import fixtures
 
 import headroom.site
 from headroom.site import build
+from headroom.site.names import slug
+from headroom.site.series import front
 from headroom.site.styles import COLOURS, FAINT, INK, LINE, LOOKS, look
 from headroom.tables import collect
 
-CSS = (Path(headroom.site.__file__).parent / "static" / "page.css").read_text(encoding="utf-8")
+STATIC = Path(headroom.site.__file__).parent / "static"
+CSS = (STATIC / "site.css").read_text(encoding="utf-8")
 
 
 def charts(html: str) -> list[str]:
     return re.findall(r'<svg class="chart".*?</svg>', html, re.DOTALL)
 
 
-def test_a_method_has_one_colour_in_all_charts(html):
+def pages(site: Path) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))]
+
+
+def test_a_method_has_one_colour_in_all_charts_of_all_pages(site):
     colours = defaultdict(set)
-    for chart in charts(html):
-        for method, colour in re.findall(r'data-m="([\w-]+)" fill="var\((--c\d)\)"', chart):
-            colours[method].add(colour)
-    assert set(colours) == set(fixtures.METHODS) - {"dense"}
-    assert colours == {method: {f"--c{look(method).colour + 1}"} for method in colours}
+    for page in pages(site):
+        for chart in charts(page):
+            for colour, method in re.findall(r'class="s (c\d)" data-m="([\w-]+)"', chart):
+                colours[method].add(colour)
+    colours.pop("published", None)
+    drawn = {method: found for method, found in colours.items() if not method.startswith("ours")}
+    assert set(drawn) == set(fixtures.METHODS) - {"dense"}
+    assert drawn == {method: {f"c{look(method).colour + 1}"} for method in drawn}
 
 
 def test_a_method_keeps_its_look_whoever_else_is_there():
@@ -36,19 +46,21 @@ def test_a_method_keeps_its_look_whoever_else_is_there():
 
 def test_no_two_methods_of_the_table_look_alike():
     looks = [style for method, style in LOOKS.items() if not method.startswith("random") and method != "dense"]
-    assert len(looks) == len(set(looks))
-    assert len({(style.colour, style.marker) for style in looks}) == len(looks)
+    assert len({(style.colour, style.marker) for style in looks}) == len(looks) > 30
 
 
-def test_charts_hold_no_colour_of_their_own_so_that_dark_pages_recolour_them(html):
-    for chart in charts(html):
-        assert not re.search(r"#[0-9a-fA-F]{6}\b(?!\w)", re.sub(r'(href="#|id=")\w+', "", chart))
+def test_every_series_has_an_id_and_no_colour_of_its_own(site):
+    for page in pages(site):
+        for chart in charts(page):
+            name = re.search(r'id="([\w-]+)"', chart)[1]
+            assert all(one.startswith(f"{name}--") for one in re.findall(r'<g id="([\w-]+)" class="s', chart))
+            assert not re.search(r"#[0-9a-fA-F]{6}\b|style=", chart)
 
 
 def test_the_style_sheet_and_the_charts_agree_on_the_light_colours():
     named = dict(re.findall(r"--(\w+): light-dark\((#\w+)", CSS))
     assert [named[f"c{place}"] for place in range(1, 9)] == list(COLOURS)
-    assert (named["ink"], named["faint"], named["line"]) == (INK, FAINT, LINE)
+    assert (named["ink"], named["line"]) == (INK, LINE) and FAINT
 
 
 def contrast(one: str, other: str) -> float:
@@ -61,23 +73,23 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_text_and_lines_stand_out_from_the_paper_in_light_and_dark():
+def test_text_and_lines_stand_out_from_paper_and_wash_in_light_and_dark():
     pairs = {name: (day, night) for name, day, night in re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", CSS)}
-    paper = ("#ffffff", pairs["paper"][1])
-    for name in ("ink", "soft", "faint", "link", "bad"):
-        assert all(contrast(colour, page) >= 4.5 for colour, page in zip(pairs[name], paper, strict=True)), name
+    for ground in ("paper", "wash"):
+        for name in ("ink", "soft", "faint", "link", "bad", "good"):
+            assert all(contrast(a, b) >= 4.5 for a, b in zip(pairs[name], pairs[ground], strict=True)), (name, ground)
     for name in [f"c{place}" for place in range(1, 9)]:
-        assert all(contrast(colour, page) >= 3 for colour, page in zip(pairs[name], paper, strict=True)), name
+        assert all(contrast(a, b) >= 3 for a, b in zip(pairs[name], pairs["paper"], strict=True)), name
 
 
 def test_random_is_a_band_and_the_floor_a_hollow_mark(html):
     first = charts(html)[0]
-    assert re.search(r'<g class="band" data-m="random-heads"', first)
-    assert re.search(r'<g class="floor" data-m="michel-greedy"', first)
-    assert not re.search(r'<g class="bars" data-m="random-heads"', first)
+    random = re.search(r'data-m="random-heads">(.*?)</g>', first)[1]
+    assert 'class="band"' in random and 'class="bars"' not in random
+    assert re.search(r'data-m="michel-greedy">.*?<use class="hollow"', first)
 
 
-def test_a_natural_point_is_a_mark_outside_the_line(tmp_path):
+def test_a_point_outside_the_series_is_a_mark_off_the_line(tmp_path):
     record = fixtures.cell("quick", "bert-pydocs", "michel-greedy")
     own = record.points[9].model_copy(update={"label": "penalty 0.01", "target": 0.31})
     cells = {("bert-pydocs", "michel-greedy"): record.model_copy(update={"points": [*record.points, own]})}
@@ -85,6 +97,24 @@ def test_a_natural_point_is_a_mark_outside_the_line(tmp_path):
     collect("quick", ["michel-greedy"], ["bert-pydocs"], tmp_path)
     build("quick", tmp_path, tmp_path / "site")
     chart = charts((tmp_path / "site" / "index.html").read_text(encoding="utf-8"))[0]
-    assert chart.count('class="natural" data-m="michel-greedy"') == 1
-    rows = fixtures.read_csv(tmp_path / "quick" / "curves.csv")
-    assert "0.310000" not in {row["target"] for row in rows}
+    assert chart.count('class="hollow"') == 2  # the floor and the point
+    assert "0.310000" not in {row["target"] for row in fixtures.read_csv(tmp_path / "quick" / "curves.csv")}
+
+
+def test_a_chart_can_be_taken_as_svg_pdf_and_png(site):
+    figures = sorted(path.name for path in (site / "figures").iterdir())
+    names = {name.rpartition(".")[0] for name in figures}
+    assert {f"{name}.{kind}" for name in names for kind in ("svg", "pdf", "png")} == set(figures) and len(names) > 12
+    assert (site / "figures" / "bert-pydocs-package-as-is-attention.png").read_bytes().startswith(b"\x89PNG")
+    assert (site / "figures" / "bert-pydocs-package-as-is-attention.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_front_holds_what_nothing_beats_in_both():
+    points = [(1.0, 1.0, "dense"), (1.2, 0.9, "a"), (1.1, 0.8, "b"), (1.3, 0.5, "c"), (1.25, 0.4, "d")]
+    assert [name for _, _, name in front(points)] == ["dense", "a", "c"]
+
+
+def test_two_names_never_share_a_slug():
+    names = ["a-b", "a--b", "A-b", "a b", 'a"b', "../a-b", "a/b", ""]
+    assert len({slug(name) for name in names}) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]+", slug(name)) for name in names)

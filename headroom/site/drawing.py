@@ -1,0 +1,81 @@
+"""Draw the charts of a site, on all cores where there are many: for the page, and as SVG, PDF and PNG to take away."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from headroom.site.charts import style
+from headroom.site.svg import Drawing, embed
+
+MANY = 12  # charts; below it a second process costs more than it saves
+DOTS = 120  # per inch, of the PNG
+WRITTEN = ("svg", "pdf", "png")
+# Every reader of PDF has Helvetica; to cut a font down to its letters takes longer than to draw the chart.
+CORE_FONTS: dict[str, Any] = {"pdf.use14corefonts": True, "font.sans-serif": ["Helvetica"]}
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # Helvetica's normal weight is called medium
+
+
+class Chart(Protocol):
+    """What can be drawn."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    def draw(self) -> Figure: ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart for the page, and the files that were written of it."""
+
+    drawing: Drawing
+    files: tuple[str, ...]
+
+
+def draw_all(charts: Sequence[Chart], folder: Path | None) -> dict[str, Drawn]:
+    """Every chart by its name; with ``folder``, its files are written there. The same bytes from the same charts."""
+    jobs = [(chart, folder) for chart in charts]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    if len(jobs) < MANY or cores == 1:
+        done = [_draw(*job) for job in jobs]
+    else:
+        with ProcessPoolExecutor(max_workers=cores) as pool:
+            done = list(pool.map(_draw, *zip(*jobs, strict=True), chunksize=2))
+    return {chart.name: found for chart, found in zip(charts, done, strict=True)}
+
+
+def _draw(chart: Chart, folder: Path | None) -> Drawn:
+    with style(chart.name):
+        figure = chart.draw()
+        axes = figure.axes[0]
+        # For the page the title and the paper are left out again: one drawing serves both.
+        figure.suptitle(chart.title, fontsize=8, x=0.01, y=0.995, ha="left", va="top", parse_math=False)
+        target = io.StringIO()
+        figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})
+        source = target.getvalue()
+        drawing = embed(source, chart.name, (*axes.get_xlim(), *axes.get_ylim()))
+        return Drawn(drawing, _files(figure, chart, source, folder) if folder else ())
+
+
+def _files(figure: Figure, chart: Chart, source: str, folder: Path) -> tuple[str, ...]:
+    """The chart by itself, with its title on it and white paper behind it."""
+    paths = {kind: folder / f"{chart.name}.{kind}" for kind in WRITTEN}
+    paths["svg"].write_text(source, encoding="utf-8", newline="\n")
+    with matplotlib.rc_context(CORE_FONTS):
+        facts = {"CreationDate": None, "Producer": None, "Creator": None, "Title": chart.title}
+        figure.savefig(paths["pdf"], format="pdf", metadata=facts)
+    figure.savefig(paths["png"], format="png", dpi=DOTS, metadata={"Software": None, "Title": chart.title})
+    return tuple(path.name for path in paths.values())

@@ -1,0 +1,127 @@
+"""What is ranked and drawn together: the rows of one task, setting and group of units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from headroom.records import TaskFacts
+from headroom.site.answers import Answer, answer
+from headroom.site.book import SETTINGS, Book
+from headroom.site.names import panel_name, slug
+from headroom.site.series import Series, front, series_of
+from headroom.tables.load import DENSE
+
+GROUPS = {
+    "attention": ("Attention units", "heads, KV groups, attention sublayers", "attention"),
+    "other": ("Other units", "MLPs, blocks, both kinds of sublayer together", "parameters"),
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows of one group and setting on one task, and their curves."""
+
+    name: str  # unique in the site; ids begin with it
+    model: str
+    task: str
+    setting: str
+    group: str
+    title: str
+    words: str
+    axis: str
+    rows: list[Any]
+    series: dict[str, Series]
+
+    @property
+    def targets(self) -> list[Any]:
+        """What the table under the chart has columns for: targets that any series holds."""
+        found = {stop.target for one in self.series.values() for stop in one.stops if not stop.name}
+        return sorted(target for target in found if target)
+
+    @property
+    def grains(self) -> list[str]:
+        """Kinds of units that the rows remove."""
+        return sorted({row.grains for row in self.rows if row.grains})
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One model and task: its answer, its panels, and what stands beside them."""
+
+    name: str
+    model: str
+    task: str
+    facts: TaskFacts | None
+    family: str
+    dense: Any | None  # quality row
+    answer: Answer
+    panels: list[Panel]
+    floors: list[Any]
+    troubles: list[tuple[str, str, str]]  # method, status, reason
+    timed: tuple[str, str]  # machine, workload
+
+    def pareto(self, setting: str) -> list[tuple[float, float, str]]:
+        """(speed, quality, method) of every timed point of a setting, units of all groups together."""
+        chosen = [one for panel in self.panels if panel.setting == setting for one in panel.series.values()]
+        return [
+            (stop.shares["speed"], stop.retained, one.method)
+            for one in chosen
+            for stop in one.stops
+            if stop.shares["speed"] is not None and stop.target != 0
+        ]
+
+    def front(self, setting: str) -> set[str]:
+        """Methods with a point on the Pareto front of quality against measured speed."""
+        return {method for _, _, method in front(self.pareto(setting))}
+
+    @property
+    def settings(self) -> list[str]:
+        """Settings that have rows, in their fixed order."""
+        return list(dict.fromkeys(panel.setting for panel in self.panels))
+
+
+def cell_view(book: Book, model: str, task: str) -> CellView:
+    """Gather what the page of a model and task shows."""
+    rows = [row for row in book.board[model, task] if row.method != DENSE]
+    record = next((found for method in book.methods if (found := book.record(model, method))), None)
+    name = f"{slug(model)}-{slug(task)}"
+    panels = [
+        _panel(book, model, task, setting, group, chosen)
+        for setting in SETTINGS
+        for group in GROUPS
+        if (chosen := [row for row in rows if row.setting == setting and row.group == group])
+    ]
+    facts = record.tasks.get(task) if record else None
+    family = record.family if record else ""
+    floors = [floor for floor in book.floors if floor.model == model and floor.task == task]
+    said = answer(model, task, rows)
+    dense = _dense(book, model, task)
+    return CellView(
+        name, model, task, facts, family, dense, said, panels, floors, _troubles(book, model), book.main(model)
+    )
+
+
+def _panel(book: Book, model: str, task: str, setting: str, group: str, rows: list[Any]) -> Panel:
+    name = panel_name(model, task, setting, group)
+    title, words, axis = GROUPS[group]
+    series = series_of(book, model, task, setting, rows)
+    return Panel(name, model, task, setting, group, title, words, axis, rows, series)
+
+
+def _dense(book: Book, model: str, task: str) -> Any | None:
+    """The dense model's score: its own row, else point zero of any method."""
+    for method in sorted(book.methods, key=lambda name: name != DENSE):
+        for row in book.quality.get((model, method), ()):
+            if row.task == task and row.target == 0 and row.status == "ok" and not row.label:
+                return row
+    return None
+
+
+def _troubles(book: Book, model: str) -> list[tuple[str, str, str]]:
+    found: dict[str, tuple[str, str, str]] = {}
+    for method in book.methods:
+        for row in book.quality.get((model, method), ()):
+            if row.status != "ok":
+                found.setdefault(method, (method, row.status, row.reason))
+    return list(found.values())

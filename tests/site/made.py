@@ -1,0 +1,94 @@
+"""What the records of the tables' tests lack: plans that name units, a second setting, claims, and many methods."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import fixtures
+
+from headroom.records import CellRecord, Point
+
+SITES = {
+    "mt-constructed": [("encoder.self", 6, 8), ("decoder.self", 2, 8), ("decoder.cross", 2, 8)],
+    "lm-pydocs": [("decoder.self", 6, 4)],
+    "bert-pydocs": [("encoder.self", 4, 8)],
+    "vit-digits": [("encoder.self", 6, 6)],
+}
+CLAIMS = """id,source,prediction,model,task,verdict,figure,low,high,reason
+M1,M1,Most heads are redundant alone.,bert-pydocs,package,holds,0.04,0.01,0.09,
+L2,L2,Deep layers go first.,vit-digits,digits,does not hold,0.41,0.30,0.52,Shallow layers went first.
+V5,V5,Fine-tuned gates beat gates from scratch.,mt-constructed,,not testable here,,,,Nothing was trained from scratch.
+"""
+CHECKS = """method,model,check,figure,low,high,verdict,reason
+michel-greedy,planted-bert,dead before vital,1.00,,,holds,
+magnitude-heads,planted-bert,dead before vital,0.25,,,does not hold,Weights of a dead head need not be small.
+"""
+
+
+def names(model: str, grain: str) -> list[str]:
+    """The units of a model that a grain counts."""
+    sites = SITES.get(model, [("encoder.self", 6, 6)])
+    if grain in ("head", "kv_group"):
+        return [
+            f"{grain}:{kind}.{layer}.{i}"
+            for kind, layers, heads in sites
+            for layer in range(layers)
+            for i in range(heads)
+        ]
+    stacks = {kind.partition(".")[0]: layers for kind, layers, _ in sites}
+    if grain == "attention":
+        return [f"attention:{kind}.{layer}" for kind, layers, _ in sites for layer in range(layers)]
+    return [f"{grain}:{stack}.{grain}.{layer}" for stack, layers in stacks.items() for layer in range(layers)]
+
+
+def with_plans(cells: dict[tuple[str, str], CellRecord]) -> dict[tuple[str, str], CellRecord]:
+    """The same cells; each plan takes its count of units from an order that the method's name shuffles."""
+    return {key: _planned(record) for key, record in cells.items()}
+
+
+def _planned(record: CellRecord) -> CellRecord:
+    units = [unit for grain in record.grains for unit in names(record.model, grain)]
+
+    def planned(point: Point) -> Point:
+        order = random.Random(f"{record.method}{point.seed}").sample(units, len(units))
+        return point.model_copy(update={"plan": sorted(order[: min(point.units_removed, len(order))])})
+
+    return record.model_copy(update={"points": [planned(point) for point in record.points]})
+
+
+def recovered(record: CellRecord) -> CellRecord:
+    """The record with every point of the series a second time, fine-tuned and a little better."""
+    again = [
+        point.model_copy(update={"setting": "recovered", "updates": 100}) for point in record.points if not point.label
+    ]
+    return record.model_copy(update={"points": [*record.points, *again]})
+
+
+def write_verdicts(folder: Path) -> None:
+    """claims.csv and checks.csv as other parts of Headroom write them."""
+    (folder / "claims.csv").write_text(CLAIMS, encoding="utf-8")
+    (folder / "checks.csv").write_text(CHECKS, encoding="utf-8")
+
+
+def write_many(results: Path, methods: int, models: int) -> tuple[list[str], list[str]]:
+    """Records of so many methods and models under other names than the fixtures'; returns both lists."""
+    first = [name for name in fixtures.METHODS if name != "dense"]
+    pool = ["dense", *first, *(f"method-{number}" for number in range(methods - len(first)))]
+    sources = list(fixtures.MODELS)
+    names_ = [sources[n] if n < len(sources) else f"{sources[n % len(sources)]}-{n}" for n in range(models)]
+    fixtures.write_profile(results, cells={(sources[0], "dense"): fixtures.cell("quick", sources[0], "dense")})
+    for number, model in enumerate(names_):
+        for place, method in enumerate(pool):
+            kind = method if method in fixtures.METHODS else first[place % len(first)]
+            _write_as(results / "quick", sources[number % len(sources)], kind, model, method)
+    return pool, names_
+
+
+def _write_as(folder: Path, source: str, kind: str, model: str, method: str) -> None:
+    record = _planned(fixtures.cell("quick", source, kind))
+    names_ = {"model": model, "method": method, "title": record.title if method == kind else f"{record.title} {method}"}
+    fixtures.write(folder / "quality" / model / f"{method}.json", record.model_copy(update=names_))
+    if kind != "dense":
+        speed = fixtures.speed("quick", record).model_copy(update={"model": model, "method": method})
+        fixtures.write(folder / "speed" / fixtures.MACHINE / model / f"{method}.json", speed)
