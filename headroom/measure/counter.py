@@ -26,7 +26,7 @@ class Cost:
 
     macs: int  # multiply-accumulates of matrix products, convolutions and attention
     bytes: int  # weights that matrix products read, each as often as it is read; with the cache where there is one
-    memory: int  # largest sum of bytes of the tensors alive at once that the call itself made
+    memory: int  # largest sum of bytes of the tensors alive at once that the call made or found, without weights
 
 
 def cost(call: Callable[[], Any], model: nn.Module) -> Cost:
@@ -50,7 +50,7 @@ class Counter(TorchDispatchMode):
         super().__init__()
         self.flops = self.read = self.most = self._alive = 0
         self._weights = {_memory(parameter) for parameter in model.parameters()}
-        self._seen = set(self._weights)
+        self._seen = self._weights | {_memory(buffer) for buffer in model.buffers()}
         on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
         self._formulas = flop_registry | on_cpu
 
@@ -62,6 +62,8 @@ class Counter(TorchDispatchMode):
                 whole = func.decompose(*args, **kwargs)
             if whole is not NotImplemented:
                 return whole
+        for tensor in _tensors(args):
+            self._note(tensor)  # such as a cache that was there before
         out = func(*args, **kwargs)
         if formula is not None:
             self.flops += formula(*args, **kwargs, out_val=out)

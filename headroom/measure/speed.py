@@ -166,11 +166,9 @@ def counts(whole: Side, side: Side, machine: Machine | None) -> dict[str, Any]:
 
 
 def predicted_memory_mb(side: Side) -> float:
-    """Weights, buffers, cache and the tensors of one call, MiB."""
+    """Weights, buffers, and the tensors of one call with its cache, MiB."""
     tensors = [*side.model.parameters(), *side.model.buffers()]
-    cost, cached = side.counted
-    kept = (cached.per_token or 0) * side.work.batch * side.work.length if side.work.kind == "decode" else 0
-    return float(sum(tensor.nbytes for tensor in tensors) + kept + cost.memory) / 2**20
+    return float(sum(tensor.nbytes for tensor in tensors) + side.counted[0].memory) / 2**20
 
 
 def extras(entry: Removed, whole: Side, side: Side, settings: Settings, clock: Clock) -> dict[str, Any]:
