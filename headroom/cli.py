@@ -84,6 +84,18 @@ def status(
 
 
 @app.command()
+def claims(
+    params: ParamsFile = ROOT_PARAMS,
+    model: Annotated[str | None, typer.Option(help="only this model, with the reasons")] = None,
+) -> None:
+    """What the papers predict, and whether it holds here: the table of the claims stage."""
+    from headroom.claims.showing import table
+    from headroom.params import load
+
+    out.print(table(load(params), model))
+
+
+@app.command()
 def prune(
     model: Annotated[str, typer.Option(help="a folder with a model, or a Hub id")],
     method: Annotated[str, typer.Option(help="see `headroom list`")],
@@ -176,6 +188,18 @@ def stage_collect(params: ParamsFile = ROOT_PARAMS) -> None:
     from headroom.stages.collect import run
 
     run(load(params))
+
+
+@stage.command("claims")
+def stage_claims(params: ParamsFile = ROOT_PARAMS) -> None:
+    """Test the papers' predictions on the records and models of a profile."""
+    from headroom.params import load
+
+    profile = load(params)
+    set_threads(profile.run.threads)
+    from headroom.stages.claims import run
+
+    run(profile, str(params))
 
 
 @stage.command("site")

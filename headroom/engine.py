@@ -27,6 +27,7 @@ PREPARE = (
 )
 SPEED = ("headroom/attention", "headroom/measure", "headroom/stages/speed.py", "headroom/stats.py")
 COLLECT = ("headroom/records.py", "headroom/stats.py", "headroom/tables")
+CLAIMS = (*MEASURED, "headroom/claims", "headroom/records.py", "headroom/stages/claims.py", "headroom/stats.py")
 SITE = ("headroom/site",)
 
 

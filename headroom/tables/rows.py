@@ -238,10 +238,27 @@ LeaderboardRow = create_model(
     **{key: field for name, words in POINTS.items() for key, field in _operating_point(name, words).items()},
 )
 
+
+class ClaimRow(Row):
+    """A testable prediction of a paper on one model and task. The figure decides; its interval says how surely."""
+
+    id: str = column("number of the prediction, a letter behind it where its parts are tested apart", ...)
+    source: str = column("the paper, and where in it", ...)
+    prediction: str = column("the prediction with its threshold, fixed before any result, and what the figure is", ...)
+    model: str = column("name of the model", ...)
+    task: str = column("task scored; empty where the figure is no quality", "")
+    verdict: Literal["holds", "does not hold", "not testable here"] = column("whether the prediction came true", ...)
+    figure: float | None = column("what the prediction calls the figure")
+    low: float | None = column("lower end of its 95 % interval over examples and seeds; empty where none were drawn")
+    high: float | None = column("upper end of that interval")
+    reason: str = column("why it is not testable, or what stands behind the figure", "")
+
+
 TABLES: dict[str, type[Row]] = {
     "leaderboard": LeaderboardRow,
     "quality": QualityRow,
     "throughput": ThroughputRow,
     "floors": FloorRow,
     "curves": CurveRow,
+    "claims": ClaimRow,
 }

@@ -1,0 +1,154 @@
+"""What a claim may look at: the records of a profile, found by file and parameters, and the model to try things on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from headroom.api import Unit
+from headroom.claims.claim import NotTestable
+from headroom.claims.estimate import Estimate
+from headroom.claims.pairs import mean_draws
+from headroom.records import CellRecord, Point, Setting, SpeedPoint
+from headroom.tables.curves import Curve, curve
+from headroom.tables.load import DENSE, Records, part
+
+if TYPE_CHECKING:
+    from headroom.claims.probe import Probe
+
+Place = float | str  # a target, or the name of a point of the method's own
+
+# What a method did before it had the parameter: records of that time lack the key.
+PLAIN: dict[str, Any] = {"iterative": False, "residual": True, "exact": False, "kinds": "all"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that is known of one model."""
+
+    model: str
+    records: Records
+    probe: Probe | None = None
+    no_probe: str = "the prepared model is not at hand."
+
+    def of(self, model: str) -> Evidence:
+        """The records of another model of the profile."""
+        return Evidence(model, self.records)
+
+    @property
+    def cells(self) -> list[CellRecord]:
+        """The model's records, in the order of the profile."""
+        found = (self.records.cells.get((self.model, method)) for method in self.records.methods)
+        return [cell for cell in found if cell]
+
+    def no_skill(self, task: str) -> str:
+        """Why nothing can be retained: the dense model's interval reaches chance. Empty when it is clear of it."""
+        dense = self.records.cells.get((self.model, DENSE))
+        scores = (
+            [point.tasks[task] for point in dense.points if not point.target and task in point.tasks] if dense else []
+        )
+        if not dense or not scores:
+            return "" if self.cells else "The model has no record."
+        facts, score = dense.tasks[task], scores[0]
+        clear = score.low > facts.chance if facts.better == "higher" else score.high < facts.chance
+        return "" if clear else f"The dense model is not clear of chance on {task}, so there is no quality to retain."
+
+    @property
+    def family(self) -> str:
+        """Family of the model. Raises ``NotTestable`` without any record."""
+        if not self.cells:
+            raise NotTestable("The model has no record.")
+        return self.cells[0].family
+
+    def tried(self) -> Probe:
+        """The model itself. Raises ``NotTestable`` where it is not at hand."""
+        if self.probe is None:
+            raise NotTestable(f"This has to be measured on the model, and {self.no_probe}")
+        return self.probe
+
+    def every(self, stem: str, **parameters: Any) -> list[CellRecord]:
+        """Records of entries behind ``methods/<stem>*.py`` with these parameters, those that are in order."""
+        return [cell for cell in self.cells if cell.status != "unsupported" and _is(cell, stem, parameters)]
+
+    def record(self, stem: str, **parameters: Any) -> CellRecord:
+        """The first such record. Raises ``NotTestable`` saying what was looked for."""
+        found = self.every(stem, **parameters)
+        if found:
+            return found[0]
+        refused = [cell.reason for cell in self.cells if _is(cell, stem, parameters)]
+        if refused:
+            raise NotTestable(refused[0])
+        how = " with " * bool(parameters) + ", ".join(f"{name}={value}" for name, value in parameters.items())
+        raise NotTestable(f"No method of this profile is methods/{stem}.py{how}.")
+
+    def shared(self, wanted: Iterable[float], *records: CellRecord, setting: Setting = "as is") -> list[float]:
+        """Of the wanted targets, those at which every record removes something. Raises ``NotTestable`` when none."""
+        at = [{point.target for point in good(record, setting) if point.units_removed} for record in records]
+        found = sorted(set(wanted).intersection(*at))
+        if not found:
+            names = " and ".join(record.method for record in records)
+            raise NotTestable(f"{names}: no {setting} points that remove anything at {_listed(wanted)}.")
+        return found
+
+    def kept(self, record: CellRecord, task: str, wanted: Sequence[Place], setting: Setting = "as is") -> Estimate:
+        """Retained quality, mean over targets or natural points and over seeds. ``NotTestable`` when one is missing."""
+        steps = [
+            step for step in self.curve(record, task, setting).steps if step.target in wanted or step.place in wanted
+        ]
+        if len(steps) < len(wanted):
+            raise NotTestable(f"{record.method} has not all of its {setting} points at {_listed(wanted)}.")
+        value, count = sum(step.retained for step in steps) / len(steps), len(steps)
+        draws = mean_draws(self.records.scores, record, task, steps, setting)
+        if draws is not None:
+            return Estimate.of(value, draws)
+        # neighbouring targets share examples and seeds: their half-widths are averaged and not shrunk
+        return Estimate(value, sum(step.low for step in steps) / count, sum(step.high for step in steps) / count)
+
+    def curve(self, record: CellRecord, task: str, setting: Setting = "as is") -> Curve:
+        return curve(part(record, setting), task)
+
+    def speeds(self, record: CellRecord) -> list[SpeedPoint]:
+        """Timed points of a cell on the machine that timed most of them."""
+        keys = ((machine, self.model, record.method) for machine in sorted(self.records.machines))
+        found = [self.records.speeds[key].points for key in keys if key in self.records.speeds]
+        return max(found, key=len, default=[])
+
+
+def _is(cell: CellRecord, stem: str, parameters: dict[str, Any]) -> bool:
+    held = PLAIN | cell.parameters
+    same = all(held.get(name) == value for name, value in parameters.items())
+    return PurePosixPath(cell.file).stem.startswith(stem) and same
+
+
+def _listed(places: Iterable[Place]) -> str:
+    return ", ".join(place if isinstance(place, str) else f"{place:g}" for place in places)
+
+
+def good(record: CellRecord, setting: Setting = "as is") -> list[Point]:
+    """Scored points of the series in a setting, by rising share."""
+    points = [p for p in record.points if p.setting == setting and p.status == "ok" and not p.label]
+    return sorted(points, key=lambda point: (point.seed, point.units_removed))
+
+
+def plans(record: CellRecord, setting: Setting = "as is") -> dict[int, list[list[Unit]]]:
+    """The removed units of every point that removes some, by seed, the smallest plan first."""
+    found: dict[int, list[list[Unit]]] = {}
+    for point in good(record, setting):
+        if point.plan:
+            found.setdefault(point.seed, []).append([Unit.parse(text) for text in point.plan])
+    return found
+
+
+def first(nested: Sequence[Sequence[Unit]], count: int) -> Sequence[Unit]:
+    """The smallest plan of at least ``count`` units: what a method removes first."""
+    return next((plan for plan in nested if len(plan) >= count), nested[-1])
+
+
+def layers(nested: Iterable[Sequence[Unit]]) -> dict[str, int]:
+    """Layers of each stack, as far as plans reach; the floor reaches all of them."""
+    found: dict[str, int] = {}
+    for unit in (unit for plan in nested for unit in plan):
+        found[unit.site.stack] = max(found.get(unit.site.stack, 0), unit.site.layer + 1)
+    return found

@@ -1,0 +1,141 @@
+"""Extra measurements on a prepared model, each kept in the journal. Only probe, streams and roles run a model.
+
+Silenced units stand for removed ones: the harness compares the two at every point of every record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from headroom import attention
+from headroom.api import Grain, Site, Unit
+from headroom.batches import batches, per_example_loss
+from headroom.claims.claim import NotTestable
+from headroom.claims.estimate import Estimate
+from headroom.claims.pairs import retained
+from headroom.context import HarnessContext, resolved
+from headroom.data import read_split
+from headroom.errors import UserError
+from headroom.evaluate import Evaluation
+from headroom.provenance import file_hash
+from headroom.records import TaskFacts
+from headroom.registry import file_of, load_method
+from headroom.stages.cell import Cell
+from headroom.stages.plans import ask
+
+PASSES = 16_000  # examples that the ablation of every single head may take: half a minute on one core
+LANGUAGE_PASSES = 4_000  # the same for texts as long as the model allows
+LEAST = 50  # examples of a task, however many heads there are
+CHOSEN_ON = 32  # calibration examples on which the best head of a site is chosen
+Array = np.ndarray
+
+
+class Probe:
+    """One model to try things on. ``cell`` is any of its cells: it lends model, data, journal and what they hang on."""
+
+    def __init__(self, cell: Cell, tasks: Mapping[str, TaskFacts]) -> None:
+        self.cell, self.bench, self.tasks = cell, cell.bench, tasks
+        self.model = cell.bench.prepared.model
+        self.plan = attention.anatomy(self.model)
+        self.units = self.plan.units(resolved((Grain.HEAD,), self.plan.info))  # heads, or KV groups where there are any
+        self.seed = cell.params.run.seeds[0]
+
+    @property
+    def sites(self) -> dict[Site, list[Unit]]:
+        """The units of every attention site."""
+        return {site: [unit for unit in self.units if unit.site == site] for site in self.plan.info.sites}
+
+    @property
+    def examples(self) -> int:
+        """Evaluation examples of each task that are scored: so many that all single heads take ``PASSES``."""
+        passes = LANGUAGE_PASSES if self.bench.prepared.purpose == "language" else PASSES
+        return max(LEAST, passes // (len(self.units) * len(self.tasks)))
+
+    @cached_property
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """The first evaluation examples of each task."""
+        splits = {name: read_split(self.bench.folder, name, "evaluate") for name in self.tasks}
+        return {name: list(split.select(range(min(len(split), self.examples)))) for name, split in splits.items()}
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        tasks = [task for task in self.bench.tasks if task.name in self.tasks]
+        return Evaluation.of(self.bench.prepared, [(task, self.rows[task.name]) for task in tasks])
+
+    def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
+        """Batches of calibration examples, the same ones that a method gets with the first seed."""
+        return batches(self.bench.calibration, self.bench.collator, batch_size, seed=self.seed, examples=examples)
+
+    def remember(self, kind: str, make: Callable[[], dict[str, Any]], *code: Path, **rest: Any) -> dict[str, Any]:
+        """An answer from the journal, or made now; ``code`` are the files that it hangs on beside the engine."""
+        hangs_on = self.cell.base | {"kind": kind, "code": file_hash(Path(__file__), *code), "seed": self.seed} | rest
+        return self.cell.journal.remember("claims", hangs_on, make)
+
+    def scores(self, silent: Iterable[Unit]) -> dict[str, Array]:
+        """Counts per example of every task with these units silenced, each (examples, k)."""
+        silent = sorted(silent)
+
+        def score() -> dict[str, Any]:
+            with attention.mask(self.model, silent):
+                return {task: scores.stats for task, scores in self.evaluation.score(self.model).items()}
+
+        return self.remember("scores", score, silent=[str(unit) for unit in silent], examples=self.examples)
+
+    def kept(self, silent: Iterable[Unit], task: str) -> Estimate:
+        """Retained quality with these units silenced."""
+        return Estimate.of(*retained(self.scores(silent)[task], self.scores(())[task], self.tasks[task]))
+
+    def best_heads(self) -> dict[Site, Unit]:
+        """At every site the head that, alone of its site, leaves the least loss on calibration examples."""
+        sites = {site: units for site, units in self.sites.items() if len(units) > 1}
+        batch = next(self.calibration(CHOSEN_ON, CHOSEN_ON))
+
+        def loss_with(unit: Unit) -> float:
+            with attention.mask(self.model, [other for other in sites[unit.site] if other != unit]):
+                return float(per_example_loss(self.model, batch).sum())
+
+        def choose() -> dict[str, Any]:
+            with torch.inference_mode():
+                return {str(site): min(units, key=loss_with).index for site, units in sites.items()}
+
+        chosen = self.remember("best heads", choose)
+        return {site: next(unit for unit in sites[site] if unit.index == chosen[str(site)]) for site in sites}
+
+    def order(self, method: str, parameters: Mapping[str, Any]) -> list[Unit]:
+        """The units that a method removes from the first to the last: its plans, asked for one unit at a time.
+
+        Raises ``NotTestable`` when the method has no such parameters or gives no such plans.
+        """
+        file = file_of(method, None, "claims")
+        rest = {"method": method, "parameters": dict(parameters)}
+        found = self.remember("order", lambda: self._ordered(method, parameters), file, **rest)
+        if found["reason"]:
+            raise NotTestable(found["reason"])
+        return [Unit.parse(text) for text in found["order"]]
+
+    def _ordered(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            method = load_method(name, dict(parameters), f"claims: {name}")
+        except UserError as error:
+            return {"reason": str(error), "order": []}
+        bench = self.bench
+        ctx = HarnessContext(self.model, method.removes(), bench.calibration, bench.collator, method.params, self.seed)
+        targets = [(place + 1) / len(ctx.units) for place in range(len(ctx.units))]
+        answer = ask(method, ctx, targets, name, self.cell.params.run.plan_seconds)
+        plans = sorted((plan.drop for plan in answer.plans), key=len)
+        return {"reason": next(iter(answer.missing.values()), ""), "order": [str(unit) for unit in in_turn(plans)]}
+
+
+def in_turn(plans: Sequence[frozenset[Unit]]) -> list[Unit]:
+    """Units in the order in which growing plans take them up."""
+    order: dict[Unit, None] = {}
+    for plan in plans:
+        order.update(dict.fromkeys(sorted(plan - order.keys())))
+    return list(order)
