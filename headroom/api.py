@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -317,6 +317,9 @@ class Method(ABC):
     stochastic: bool = False  # True: the seed is a random draw, not a calibration sample
     calibrated: bool = True  # False: the plan depends on neither seed nor data, so one run is enough
     natural: bool = False  # True: its points are its own (Plan.natural); it has none at the targets
+    scores: bool = True  # False: goes by position or by chance, so it cannot tell a dead unit from a vital one
+    sees_duplicates: bool = False  # True: claims to see that one of two equal units can go
+    expected_failures: ClassVar[Mapping[str, str]] = {}  # check of `headroom check`: why it fails; a pass is then wrong
 
     def __init__(self, params: Any = None) -> None:
         self.params = params if params is not None else self.Params()

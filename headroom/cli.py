@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 from rich.console import Console
 
 from headroom.errors import UserError
@@ -43,8 +44,37 @@ def list_everything(params: ParamsFile = ROOT_PARAMS) -> None:
         out.print(table)
 
 
-check = typer.Typer(no_args_is_help=True, help="Look for mistakes without running anything.")
+class MethodsOrParams(typer.core.TyperGroup):
+    """``headroom check METHOD`` and ``headroom check params``: what is no command is a method's name or an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = args and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, [*args] if known or not args else ["methods", *args])
+
+
+check = typer.Typer(
+    no_args_is_help=True, cls=MethodsOrParams, help="Look for mistakes: METHOD..., --all, or the command `params`."
+)
 app.add_typer(check, name="check")
+
+
+@check.command("methods")
+def check_methods(
+    methods: Annotated[list[str] | None, typer.Argument(help="entries of params.yaml, or files in methods/")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every entry, and every file without one")] = False,
+    family: Annotated[
+        list[str] | None, typer.Option(help="a toy model to check on, e.g. bert; may be repeated")
+    ] = None,
+    figures: Annotated[bool, typer.Option(help="also planted truth and the distance to the oracle")] = False,
+    csv: Annotated[Path | None, typer.Option(help="write checks and figures here as well")] = None,
+    params: ParamsFile = ROOT_PARAMS,
+) -> None:
+    """The checks that every method has to pass, on toy models. The word `methods` may be left out."""
+    set_threads(1)
+    from headroom.checks.report import report
+
+    failed = report(methods or [], everything, family or [], figures, csv, params, out.print)
+    raise typer.Exit(1 if failed else 0)
 
 
 @check.command("params")
@@ -54,6 +84,16 @@ def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
 
     preflight(params)
     out.print(f"{params}: in order.")
+
+
+@app.command("new-method")
+def start_method(name: str, params: ParamsFile = ROOT_PARAMS) -> None:
+    """Start a method: a file that passes every check, its line in params.yaml, its cells in dvc.yaml."""
+    from headroom.new_method import new_method
+
+    for path in new_method(name, params):
+        out.print(f"wrote {path}")
+    out.print(f"Edit methods/{name.replace('-', '_')}.py, then: headroom check {name}")
 
 
 @app.command()
