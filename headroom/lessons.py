@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from headroom.batches import Collator, batches
 from headroom.errors import UserError
 from headroom.train import Schedule, fit
+
+logger = logging.getLogger(__name__)
 
 
 class Recipe(Protocol):
@@ -80,19 +83,34 @@ class Lessons:
         extra: Iterable[nn.Parameter],
         extra_learning_rate: float | None,
     ) -> None:
-        fit(
-            model,
-            batches(self.examples, self.collator, recipe.batch, seed=seed, endless=True),
-            steps,
-            recipe.learning_rate,
-            warmup=round(recipe.warmup * steps / recipe.steps),
-            schedule=recipe.schedule,
-            seed=seed,
-            objective=objective,
-            extra_parameters=extra,
-            extra_learning_rate=extra_learning_rate,
-            label="fine-tuning",
-        )
+        with in_one_line() as summary:
+            summary += fit(
+                model,
+                batches(self.examples, self.collator, recipe.batch, seed=seed, endless=True),
+                steps,
+                recipe.learning_rate,
+                warmup=round(recipe.warmup * steps / recipe.steps),
+                schedule=recipe.schedule,
+                seed=seed,
+                objective=objective,
+                extra_parameters=extra,
+                extra_learning_rate=extra_learning_rate,
+                label="fine-tuning",
+            )
+
+
+@contextmanager
+def in_one_line() -> Iterator[list[dict[str, float]]]:
+    """A cell fine-tunes dozens of models: one line of the log for each, from its loss curve."""
+    detailed, curve = logging.getLogger("headroom.train"), list[dict[str, float]]()
+    before = detailed.level
+    detailed.setLevel(logging.WARNING)
+    try:
+        yield curve
+    finally:
+        detailed.setLevel(before)
+    first, last = curve[0], curve[-1]
+    logger.info("fine-tuned for %d steps, loss %.3f to %.3f", last["step"], first["loss"], last["loss"])
 
 
 class Budget:

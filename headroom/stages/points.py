@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headroom import stats
-from headroom.api import Plan, Unit
+from headroom.api import Plan, Track, Unit
 from headroom.measure.clock import Stopwatch
 from headroom.measure.memory import peak_memory_mb
 from headroom.provenance import file_hash
@@ -86,9 +86,9 @@ def plan_hash(plan: dict[str, Any]) -> str:
 
 
 def settings(cell: Cell, plan: dict[str, Any]) -> list[Setting]:
-    """In which settings a plan is a point. Weights that were trained are never "as is"; labels are not recovered."""
+    """In which settings a plan is a point. A method that trains is never "as is"; labels are not recovered."""
     recover = cell.recover
-    if plan["spent"]:
+    if cell.method.track is Track.TRAINED:
         return ["recovered"]
     targets = recover and (recover.targets or cell.params.run.targets)
     again = targets and not plan["label"] and (plan["natural"] or plan["target"] in (0.0, *targets))
