@@ -27,7 +27,7 @@ OWN = ("assets", "boards", "cell", "data", "figures", "method", "run")
 def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | None = None) -> None:
     """Write the pages of a profile into ``out``. ``collect`` has to have run.
 
-    ``siblings`` are the profiles that a reader can switch to, by name, each with the way to its front page from ``out``.
+    ``siblings`` are the profiles that a reader can switch to: name, and the way to the front page from ``out``.
     """
     book = read_book(profile, results)
     clear(out)

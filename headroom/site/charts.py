@@ -87,10 +87,14 @@ class ParetoChart:
             xs, ys, color=INK, linewidth=0.9, drawstyle="steps-pre", clip_on=False, gid=f"{self.name}--front--front"
         )
         for one in self.series:
-            marks = [(speed, stop.retained) for stop in one.stops[1:] if (speed := stop.shares["speed"])]
-            if marks:
+            if marks := timed(one):
                 marker(axes, f"{self.name}--{one.key}", one.method, marks)
         return figure
+
+
+def timed(one: Series) -> list[tuple[float, float]]:
+    """(measured speed, quality kept) of every timed point but the dense one."""
+    return [(speed, stop.retained) for stop in one.stops[1:] if (speed := stop.shares["speed"])]
 
 
 def paper(size: tuple[float, float] = SIZE, box: tuple[float, float, float, float] = BOX) -> tuple[Figure, Axes]:
@@ -107,7 +111,8 @@ def paper(size: tuple[float, float] = SIZE, box: tuple[float, float, float, floa
 
 def style(name: str) -> Any:
     """matplotlib's settings for a chart; the salt makes the ids of two charts differ and of two builds agree."""
-    return matplotlib.rc_context(SETTINGS | {"svg.hashsalt": name})
+    settings: Any = SETTINGS | {"svg.hashsalt": name}
+    return matplotlib.rc_context(settings)
 
 
 def quality_axis(axes: Axes, span: tuple[float, float], lowest: float, label: str) -> None:
@@ -165,7 +170,7 @@ def _line(axes: Axes, chart: str, one: Series, axis: str) -> None:
     )
     inner = [place for place, (_, stop) in enumerate(stops) if stop.name or 0 < (stop.target or 0) < 1]
     gid = f"{name}--line.{style_.marker}.{style_.dash}"
-    marks = {"marker": style_.marker, "markersize": 4.2, "markeredgewidth": 0, "markevery": inner}
+    marks: dict[str, Any] = {"marker": style_.marker, "markersize": 4.2, "markeredgewidth": 0, "markevery": inner}
     (line,) = axes.plot(shares, kept, linewidth=1.5, gid=gid, **marks, **common)
     if PATTERNS[style_.dash]:
         line.set_dashes(PATTERNS[style_.dash])

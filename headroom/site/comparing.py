@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from headroom.site.book import Book
@@ -30,7 +31,7 @@ def neighbours(cells: list[CellView]) -> list[tuple[Any, Any]]:
     found = []
     for panel in (panel for cell in cells for panel in cell.panels):
         ranked = sorted((row for row in panel.rows if row.ranked), key=lambda row: -row.area)
-        found += [(row, better) for better, row in zip(ranked, ranked[1:], strict=False) if row.behind is not None]
+        found += [(row, better) for better, row in pairwise(ranked) if row.behind is not None]
     return found
 
 

@@ -21,7 +21,7 @@ MANY = 12  # charts; below it a second process costs more than it saves
 DOTS = 120  # per inch, of the PNG
 WRITTEN = ("svg", "pdf", "png")
 # Every reader of PDF has Helvetica; to cut a font down to its letters takes longer than to draw the chart.
-CORE_FONTS: dict[str, Any] = {"pdf.use14corefonts": True, "font.sans-serif": ["Helvetica"]}
+CORE_FONTS: Any = {"pdf.use14corefonts": True, "font.sans-serif": ["Helvetica"]}
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # Helvetica's normal weight is called medium
 
 

@@ -43,7 +43,7 @@ class Anatomy:
             site, _, index = where.rpartition(".")
             return [(site, int(index))] if site in self.widths and index.isdigit() else []
         if grain == "block":
-            stack, _, layer = where.partition(".")[0], None, where.rpartition(".")[2]
+            stack, layer = where.partition(".")[0], where.rpartition(".")[2]
             inside = [s for s in (*self.sites, *self.mlps) if s.startswith(f"{stack}.") and s.endswith(f".{layer}")]
             return [place for site in inside for place in self._all(site)]
         return self._all(where)

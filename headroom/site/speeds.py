@@ -129,8 +129,9 @@ def _workload(machine: str, words: str, rows: list[Any]) -> Workload:
 
 def _timed(method: str, target: float, rows: list[Any]) -> Timed:
     names = ("speedup", "speedup_low", "speedup_high", "ideal")
-    values = [median(getattr(row, name) for row in rows) for name in names]
-    return Timed(method, target, *values, any(row.noisy for row in rows), all(row.claimed for row in rows))
+    speedup, low, high, ideal = (median(getattr(row, name) for row in rows) for name in names)
+    noisy, claimed = any(row.noisy for row in rows), all(row.claimed for row in rows)
+    return Timed(method, target, speedup, low, high, ideal, noisy, claimed)
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,9 @@ class Drawing:
         """The chart labelled by the element ``label``; with some of its series only, where they are named."""
         wanted = self.series if chosen is None else [key for key in self.series if key in set(chosen)]
         body = "".join(self.series[key] for key in wanted)
-        return (
-            f'<svg class="chart" id="{self.name}" viewBox="{self.view}" data-plot="{self.plot}" data-limits="{self.limits}" '
-            f'role="img" aria-labelledby="{label}">{self.frame}<g class="all">{body}</g></svg>'
-        )
+        facts = f'viewBox="{self.view}" data-plot="{self.plot}" data-limits="{self.limits}"'
+        head = f'<svg class="chart" id="{self.name}" {facts} role="img" aria-labelledby="{label}">'
+        return f'{head}{self.frame}<g class="all">{body}</g></svg>'
 
 
 def embed(source: str, name: str, limits: Iterable[float]) -> Drawing:
@@ -104,7 +103,7 @@ def _text(text: Element, kind: str = "") -> str:
 def _mark(group: Element, kind: str, shapes: dict[str, Element]) -> str:
     """A line, a band, or marks of one series; ``kind`` may name a shape and a dash: ``line.s.long``."""
     name, *more = kind.split(".")
-    shape, dash = (more + ["", ""])[:2]
+    shape, dash = (*more, "", "")[:2]
     found = []
     for path in group.findall(f"{SVG}path") if name not in ("marks", "hollow") else ():
         found.append(f'<path class="{" ".join(filter(None, (name, dash)))}" d="{_d(path.get("d", ""))}"/>')

@@ -20,7 +20,9 @@ from headroom.tables import collect
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Collected results of the quick profile."""
     found = tmp_path_factory.mktemp("site") / "results"
-    folder = fixtures.write_profile(found, cells=made.with_plans(fixtures.records()))
+    cells = made.with_plans(fixtures.records())
+    cells = {key: made.recovered(cell) if key[0] == "mt-constructed" else cell for key, cell in cells.items()}
+    folder = fixtures.write_profile(found, cells=cells)
     collect("quick", list(fixtures.METHODS), list(fixtures.MODELS), found)
     made.write_verdicts(folder)
     return found

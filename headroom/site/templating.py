@@ -1,0 +1,106 @@
+"""What every template may call upon. Templates escape everything and refuse names they do not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from headroom.site.book import Book, own_name, setting_of
+from headroom.site.drawing import Drawn
+from headroom.site.maps import STEPS, Atlas, mlp_of, short
+from headroom.site.names import cell_page, method_page, panel_name, run_page, slug
+from headroom.site.numbers import FILTERS
+from headroom.site.panels import Panel
+from headroom.site.series import Series, Stop, for_scripts, work_words
+from headroom.site.styles import SHAPES, look
+from headroom.site.verdicts import against
+
+NAV = [
+    ("index.html", "Leaderboard"),
+    ("compare.html", "Compare"),
+    ("speed.html", "Speed"),
+    ("claims.html", "Claims"),
+    ("data.html", "Data"),
+    ("methodology.html", "How it is measured"),
+    ("contribute.html", "Contribute"),
+    ("changes.html", "Changes"),
+]
+COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
+    ("rank", "Rank", "places that the intervals allow, over all tracks"),
+    ("method", "Method", "its track and what it removes"),
+    ("area", "Quality kept", "area under retained quality, dense is 1"),
+    ("lost25", "25 %", "quality lost with a quarter gone"),
+    ("lost50", "50 %", "quality lost with half gone"),
+    ("lost75", "75 %", "quality lost with three quarters gone"),
+    ("go1", "1 %", "largest share that can go at no more than 1 % loss, with the measured speed there"),
+    ("go5", "5 %", "largest share that can go at no more than 5 % loss, with the measured speed there"),
+    ("half", "Speed, half gone", "measured speed-up with half of the units gone, of the ideal one"),
+    ("saved", "Saved, half gone", "share of all parameters and cache bytes per token saved with half gone"),
+    ("cost", "Cost", "seconds and passes of pruning, one seed"),
+    ("random", "Random", "against the random draws of the same model"),
+    ("coverage", "Points", "points scored of those asked for"),
+]
+PAPERS = {
+    "M": "Michel, Levy and Neubig 2019",
+    "V": "Voita et al. 2019",
+    "G": "Ni, Mao et al. 2023 (grouped heads)",
+    "L": "He et al. 2024 (LLM-Drop)",
+    "F": "Zhang et al. 2024 (FinerCut)",
+    "P": "Sun et al. 2024 (painters)",
+    "N": "Lin et al. 2024 (nose)",
+}
+VERDICTS = {"holds": "yes", "ok": "yes", "pass": "yes", "does not hold": "no", "fail": "no", "failed": "no"}
+MACROS = ("parts", "board", "maps")  # in the order in which they use each other
+
+
+def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -> Environment:
+    """Jinja's environment for the pages of one profile."""
+    found = Environment(
+        loader=PackageLoader("headroom.site", package_path=""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(FILTERS, drawn=Markup)
+    found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=NAV, columns=COLUMNS, steps=STEPS)
+    found.globals.update(papers=PAPERS, verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
+    shared = (look, slug, panel_name, cell_page, method_page, run_page, against, packed, tracks, at_target)
+    for function in (*shared, mlp_of, kept_words, own_name, setting_of, work_words, heat, multiples):
+        found.globals[function.__name__] = function
+    for name in MACROS:
+        found.globals[name] = found.get_template(f"templates/{name}.html").module
+    return found
+
+
+def packed(panel: Panel) -> dict[str, Any]:
+    """The numbers of a panel's chart for the scripts."""
+    return for_scripts(panel.axis, panel.series.values())
+
+
+def tracks(panel: Panel) -> dict[str, str]:
+    """Track by method."""
+    return {row.method: row.track for row in panel.rows}
+
+
+def at_target(one: Series, target: float) -> Stop | None:
+    """A series' point at a target, if it has one there."""
+    return next((stop for stop in one.stops if stop.target == target and not stop.name), None)
+
+
+def multiples(panel: Panel, method: str) -> list[str]:
+    """The series that a small multiple shows: the method and what is random beside it."""
+    return [one.key for one in panel.series.values() if one.method == method or one.stochastic]
+
+
+def kept_words(found: Atlas, one: Any) -> str:
+    """How many places a map keeps at the step that is shown first."""
+    total = len(one.within(found.anatomy))
+    return f"{total - len(one.removed(found.middle))} of {total} kept"
+
+
+def heat(speedup: float) -> float:
+    """How strongly a cell of the speed table is coloured: nothing at 1, full at 2."""
+    return round(min(max(speedup - 1, 0.0), 1.0), 2)
