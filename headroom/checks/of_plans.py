@@ -21,7 +21,9 @@ def check_every_target_has_a_plan(subject: Subject) -> None:
     assert not answer.missing, next(iter(answer.missing.values()))
     answered = {plan.target for plan in answer.plans if not plan.label}
     left_out = sorted(set(subject.targets) - answered)
-    assert subject.method.natural or answered == {0.0} or not left_out, f"it yielded no plan for target {left_out[0]:g}."
+    assert subject.method.natural or answered == {0.0} or not left_out, (
+        f"it yielded no plan for target {left_out[0]:g}."
+    )
 
 
 def check_target_zero_is_the_dense_model(subject: Subject) -> None:

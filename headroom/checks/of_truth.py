@@ -60,5 +60,7 @@ def check_the_dead_go_before_the_vital(subject: PlantedSubject) -> None:
 
 def check_one_of_two_equals_goes_before_the_vital(subject: PlantedSubject) -> None:
     """No plan removes a vital head beside two equal ones and keeps both of these."""
+    if subject.truth.twins is None:
+        raise NotApplicable("It removes no heads, and only heads of one site can be equal.")
     wrong = twins_before_vital(subject.drops, subject.truth)
     assert not wrong, f"{len(wrong)} plans remove a vital head of the planted {subject.family} and keep two equal ones."

@@ -6,14 +6,16 @@ import pytest
 
 from headroom.checks.listing import FAMILIES
 from headroom.checks.verdicts import check_method
-from headroom.params import load
+from headroom.located import read_yaml
 from headroom.project import root
 from headroom.registry import file_of, load_method, method_files
 from headroom.sync import profiles
 
 FILES = method_files()
 ENTRIES = {
-    f"{path.parent.name or 'quick'}-{name}": (path, name) for path in profiles() for name in load(root() / path).methods
+    f"{path.parent.name or 'quick'}-{name}": (name, parameters)
+    for path in profiles()
+    for name, parameters in read_yaml(root() / path).get("methods", {}).items()
 }
 
 
@@ -32,7 +34,6 @@ def test_a_method_passes_its_checks(name, family):
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_entry_of_a_profile_passes_its_checks_on_every_kind_of_model(entry):
-    path, name = ENTRIES[entry]
-    parameters = load(root() / path).methods[name]
-    method = load_method(name, parameters, str(path))
-    assert not failures(check_method(method, file_of(name, parameters, str(path)), name, FAMILIES))
+    name, parameters = ENTRIES[entry]
+    method = load_method(name, parameters, "methods")
+    assert not failures(check_method(method, file_of(name, parameters, "methods"), name, FAMILIES))

@@ -1,0 +1,113 @@
+"""``headroom check`` and ``headroom new-method``, in a project of their own."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from headroom import project
+from headroom.cli import main
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The smoke profile as a project's only one, with two methods."""
+    shutil.copy(REPOSITORY / "profiles" / "smoke" / "params.yaml", tmp_path)
+    shutil.copytree(REPOSITORY / "tasks", tmp_path / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "methods", tmp_path / "methods", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    project.root.cache_clear()
+    yield tmp_path
+    project.root.cache_clear()
+
+
+@pytest.fixture
+def headroom(folder, monkeypatch, capsys):
+    """``headroom WORDS`` in this process: the exit code, and what it printed as one line."""
+
+    def call(*words):
+        monkeypatch.setattr("sys.argv", ["headroom", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, " ".join((said.out + said.err).split())
+
+    return call
+
+
+def test_a_new_method_passes_every_check_unedited(folder, headroom):
+    before = (folder / "params.yaml").read_text()
+    code, said = headroom("new-method", "my-idea")
+    assert code == 0 and "wrote methods/my_idea.py" in said and "headroom check my-idea" in said
+    changed = difflib.unified_diff(before.splitlines(), (folder / "params.yaml").read_text().splitlines(), n=0)
+    assert [line for line in changed if line[:1] in "+-" and line[:3] not in ("+++", "---")] == ["+  my-idea: {}"]
+    assert "my-idea" in (folder / "dvc.yaml").read_text()
+    assert headroom("check", "params") == (0, "params.yaml: in order.")
+    code, said = headroom("check", "my-idea", "--family", "bert")
+    assert code == 0 and "fails" not in said and "masked and removed agree bert passes" in said
+
+
+def test_a_new_method_is_clean_code(folder, headroom):
+    from headroom.new_method import method_text
+
+    assert method_text("my-2nd-idea").count("My2NdIdea") == 1
+    compile(method_text("my-2nd-idea"), "my_2nd_idea.py", "exec")
+    assert max(map(len, method_text("a-name-that-is-rather-long").splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("random-heads", "methods/random_heads.py is there already. Edit it, or choose another name"),
+        ("My Idea!", "cannot be a method's name: lower-case letters, digits and single dashes, a letter first"),
+        ("My Idea!", "Try 'my-idea'."),
+        ("../idea", "Try 'idea'."),
+        ("params", "cannot be a method's name"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_before_anything_is_written(folder, headroom, name, words):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    code, said = headroom("new-method", name)
+    assert code == 2 and words in said, said
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_an_entry_of_that_name_is_refused(folder, headroom):
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(
+        text.replace("methods:", "methods:\n  other: {method: random-heads, remove: mlp}", 1)
+    )
+    code, said = headroom("new-method", "other")
+    assert code == 2 and "params.yaml: methods.other is an entry already" in said, said
+
+
+def test_check_answers_a_misspelt_method_and_family_with_the_near_match(headroom):
+    assert "no method 'random-head'. Did you mean 'random-heads'?" in headroom("check", "random-head")[1]
+    assert "Did you mean 'bert'?" in headroom("check", "random-heads", "--family", "brt")[1]
+    assert headroom("check", "--figures")[1].startswith("headroom check: name a method, or say --all.")
+
+
+def test_check_exits_with_one_when_a_check_fails_and_names_the_reason(folder, headroom):
+    file = folder / "methods" / "random_heads.py"
+    file.write_text(file.read_text().replace('paper = "none"', 'paper = "somewhere"'))
+    code, said = headroom("check", "random-heads", "--family", "bert")
+    assert code == 1 and "paper is 'somewhere'" in said
+
+
+def test_rows_for_the_site_have_every_column_and_a_known_verdict(folder, headroom):
+    code, _ = headroom("check", "magnitude-heads", "--family", "llama", "--csv", "checks.csv")
+    assert code == 0
+    with (folder / "checks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["method", "model", "check", "figure", "low", "high", "verdict", "reason"]
+    assert {row["verdict"] for row in rows} <= {"passes", "fails", "expected failure", "not applicable"}
+    figures = {row["check"]: row for row in rows if row["figure"]}
+    assert float(figures["dead units among the first removed"]["figure"]) == 1.0
+    distance = figures["distance to the oracle"]
+    assert float(distance["low"]) <= float(distance["figure"]) <= float(distance["high"])
