@@ -16,6 +16,7 @@ from rich.console import Console
 
 from headroom.errors import UserError
 from headroom.shapes.commands import app as shapes
+from headroom.terminal.commands import add_commands
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 stage = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a time; see dvc.yaml.")
 app.add_typer(stage, name="stage")
+add_commands(app)
 stage.add_typer(shapes, name="shapes")
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
@@ -246,10 +248,9 @@ def stage_claims(params: ParamsFile = ROOT_PARAMS) -> None:
 def stage_site(params: ParamsFile = ROOT_PARAMS) -> None:
     """Render the tables as static pages."""
     from headroom.params import load
-    from headroom.site import build
+    from headroom.site.publishing import build_own
 
-    profile = load(params)
-    build(profile.profile, profile.results, profile.site)
+    build_own(load(params))
 
 
 def set_threads(threads: int) -> None:

@@ -19,7 +19,7 @@ from headroom.site.series import Series, Stop, front
 from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
 
 SIZE = (5.6, 3.5)
-BOX = (0.085, 0.16, 0.9, 0.79)  # left, bottom, width and height of the axes
+BOX = (0.1, 0.16, 0.885, 0.79)  # left, bottom, width and height of the axes
 LOWEST = -0.12  # a curve further below chance is drawn on this edge; the table under the chart has the numbers
 HIGHEST = 1.04
 

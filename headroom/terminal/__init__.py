@@ -1,0 +1,1 @@
+"""The figures of the site for people who stay in the terminal."""

@@ -1,0 +1,36 @@
+"""Which tables a command speaks of. A name that is not there is answered with the near one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from headroom.errors import UserError, suggest
+from headroom.params import load
+from headroom.site.book import SETTINGS, Book, read_book
+from headroom.site.panels import CellView, Panel, cell_view
+
+
+def book(params: Path) -> Book:
+    """The tables of a profile. Raises ``UserError`` when they are not there."""
+    profile = load(params)
+    return read_book(profile.profile, profile.results)
+
+
+def chosen(params: Path, model: str | None, task: str | None, setting: str | None) -> list[tuple[CellView, Panel]]:
+    """Every panel that the options leave. Raises ``UserError`` for a name that the tables lack."""
+    found = book(params)
+    known(model, found.models, "model")
+    known(task, [task for _, task in found.cells], "task")
+    known(setting, SETTINGS, "setting")
+    cells = [cell_view(found, *pair) for pair in found.cells if (model or pair[0], task or pair[1]) == pair]
+    panels = [(cell, panel) for cell in cells for panel in cell.panels if (setting or panel.setting) == panel.setting]
+    if not panels:
+        raise UserError("nothing was measured for these options. `headroom status` says what is there.")
+    return panels
+
+
+def known(name: str | None, names: Iterable[str], what: str) -> None:
+    """Raises ``UserError`` for a name that is not among those of the tables."""
+    if name is not None and name not in set(names):
+        raise UserError(f"there is no {what} {name!r} in the tables. {suggest(name, list(dict.fromkeys(names)))}")

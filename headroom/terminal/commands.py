@@ -1,0 +1,93 @@
+"""The commands: `show`, `compare`, `export` and `site`. Nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headroom.errors import UserError
+
+ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
+Model = Annotated[str | None, typer.Option(help="only this model")]
+Task = Annotated[str | None, typer.Option(help="only this task")]
+Setting = Annotated[str | None, typer.Option(help="only `as is` or `recovered`")]
+ROOT_PARAMS = Path("params.yaml")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command()(show)
+    app.command()(compare)
+    app.command()(export)
+    app.command()(site)
+
+
+def show(
+    model: Model = None,
+    task: Task = None,
+    setting: Setting = None,
+    track: Annotated[str | None, typer.Option(help="only this track: forward, gradient or trained")] = None,
+    params: ParamsFile = ROOT_PARAMS,
+) -> None:
+    """The leaderboard, with a sparkline of every curve."""
+    from rich.console import Console
+
+    from headroom.terminal.choosing import chosen
+    from headroom.terminal.showing import board
+
+    console = Console()
+    for cell, panel in chosen(params, model, task, setting):
+        console.print(board(cell, panel, track))
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="a method")],
+    b: Annotated[str, typer.Argument(help="another method")],
+    model: Model = None,
+    task: Task = None,
+    params: ParamsFile = ROOT_PARAMS,
+) -> None:
+    """Two methods on everything that both ran on: difference with interval, and where their curves cross."""
+    from rich.console import Console
+
+    from headroom.terminal.pairing import comparison
+
+    Console().print(comparison(params, a, b, model, task))
+
+
+def export(
+    latex: Annotated[bool, typer.Option("--latex", help="a tabular for a paper")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="a table for an issue or a README")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="every column, full digits")] = False,
+    model: Model = None,
+    task: Task = None,
+    setting: Setting = None,
+    params: ParamsFile = ROOT_PARAMS,
+) -> None:
+    """Print the leaderboard as text to take elsewhere."""
+    if latex + markdown + csv != 1:
+        raise UserError("export: choose one of --latex, --markdown and --csv.")
+    from headroom.terminal.choosing import chosen
+    from headroom.terminal.exporting import as_csv, as_latex, as_markdown
+
+    write = as_latex if latex else as_markdown if markdown else as_csv
+    typer.echo(write([panel for _, panel in chosen(params, model, task, setting)]), nl=False)
+
+
+def site(
+    params: ParamsFile = ROOT_PARAMS,
+    publish: Annotated[Path | None, typer.Option(help="build every profile that has tables into this folder")] = None,
+) -> None:
+    """Build the pages of a profile from its tables, or those of all profiles into one folder."""
+    from headroom.params import load
+    from headroom.site import publishing
+
+    if publish is not None:
+        names = publishing.publish(publish)
+        typer.echo(f"wrote {publish / publishing.FRONT} ({', '.join(names)})")
+        return
+    profile = load(params)
+    publishing.build_own(profile)
+    typer.echo(f"wrote {profile.site / publishing.FRONT}")

@@ -1,0 +1,149 @@
+"""The terminal says what the pages say: the same ranks, the same areas, escaped for where they go."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))
+
+import fixtures
+
+from headroom.errors import UserError
+from headroom.site.book import read_book
+from headroom.site.panels import cell_view
+from headroom.tables import collect
+from headroom.terminal import exporting, pairing, showing
+
+METHODS = ["dense", "random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "layer-similarity-mlp"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    found = tmp_path_factory.mktemp("terminal")
+    cells = {(model, m): fixtures.cell("quick", model, m) for model in ("bert-pydocs", "lm-pydocs") for m in METHODS}
+    cells["lm-pydocs", "magnitude-heads"] = fixtures.refused(
+        cells["lm-pydocs", "magnitude-heads"], "failed", "[bold]No.[/]"
+    )
+    fixtures.write_profile(found, cells=cells)
+    collect("quick", METHODS, ["bert-pydocs", "lm-pydocs"], found)
+    return found
+
+
+@pytest.fixture
+def project(results, tmp_path, monkeypatch) -> Path:
+    """A folder from which the commands read these results."""
+    params = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(params.replace("results: results/quick", "results: quick"), encoding="utf-8")
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "quick").symlink_to(results / "quick")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str) -> str:
+    from headroom.cli import app
+
+    done = CliRunner(env={"COLUMNS": "220", "TERM": "dumb"}).invoke(app, list(words))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
+def panels(results, model="bert-pydocs"):
+    book = read_book("quick", results)
+    return [panel for pair in book.cells if pair[0] == model for panel in cell_view(book, *pair).panels]
+
+
+def test_show_prints_every_panel_with_ranks_and_sparklines(project):
+    said = run("show")
+    assert said.count("attention units, as is") == 3 and said.count("other units") == 3
+    line = next(line for line in said.splitlines() if "michel-greedy" in line)
+    assert "█" in line and "above" in line
+
+
+def test_show_says_why_a_row_is_not_ranked_and_reads_no_markup_in_it(project):
+    assert "magnitude-heads: [bold]No.[/]" in run("show", "--model", "lm-pydocs", "--task", "bits")
+
+
+def test_show_keeps_to_a_model_task_and_track(project):
+    said = run("show", "--model", "lm-pydocs", "--task", "cloze", "--track", "gradient")
+    assert "bits" not in said and "bert" not in said and "layer-similarity" not in said and "michel-greedy" in said
+
+
+@pytest.mark.parametrize(("values", "shown"), [([1, 0.5, 0], "█▅▁"), ([1.2, -3], "█▁"), ([], "")])
+def test_a_sparkline_runs_between_chance_and_dense(values, shown):
+    assert showing.sparkline(values) == shown
+
+
+def test_a_wrong_name_is_answered_with_the_near_one(project):
+    with pytest.raises(UserError, match="bert-pydocs"):
+        run("show", "--model", "bert-pydoc")
+    with pytest.raises(UserError, match="michel-greedy"):
+        run("compare", "michel-gredy", "magnitude-heads")
+
+
+def test_compare_gives_difference_interval_and_crossing(project):
+    said = " ".join(run("compare", "michel-greedy", "magnitude-heads", "--model", "bert-pydocs").split())
+    assert "A keeps more" in said and "95 % interval" in said
+
+
+def test_two_methods_that_never_meet_are_refused(project):
+    with pytest.raises(UserError, match="no curve on the same"):
+        run("compare", "michel-greedy", "layer-similarity-mlp")
+
+
+def test_the_difference_turns_its_sign_with_its_sides(results):
+    rows = {row.method: row for row in panels(results)[0].rows}
+    there = pairing.difference(rows["michel-greedy"], rows["random-heads"])
+    back = pairing.difference(rows["random-heads"], rows["michel-greedy"])
+    assert there == pytest.approx((-back[0], -back[2], -back[1]))
+
+
+def test_curves_cross_where_the_straight_pieces_do(results):
+    series = panels(results)[0].series
+    assert pairing.crossings(series["michel-greedy"], series["michel-greedy"]) == []
+    for share in pairing.crossings(series["michel-greedy"], series["layer-similarity"]):
+        kept = [showing.kept_at(series[name], share) for name in ("michel-greedy", "layer-similarity")]
+        assert kept[0] == pytest.approx(kept[1], abs=1e-9)
+
+
+def test_csv_is_the_leaderboard_table_to_the_digit(project, results):
+    with (results / "quick" / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        wanted = {(r["model"], r["task"], r["method"]): r for r in csv.DictReader(file) if r["method"] != "dense"}
+    found = list(csv.DictReader(io.StringIO(run("export", "--csv"))))
+    assert {(r["model"], r["task"], r["method"]): r for r in found} == wanted
+
+
+def test_markdown_and_latex_hold_a_line_for_every_ranked_row(results):
+    chosen = panels(results)
+    ranked = sum(row.ranked for panel in chosen for row in panel.rows)
+    assert len(exporting.as_markdown(chosen).splitlines()) == ranked + 2
+    latex = exporting.as_latex(chosen)
+    assert latex.count(r"\\") == ranked + 1 and r"\begin{tabular}" in latex
+
+
+def test_latex_and_markdown_escape_what_would_break_them(results):
+    panel = panels(results)[0]
+    evil = panel.rows[0].model_copy(update={"title": r"50% of_A & {B} | \x"})
+    panel.rows[0] = evil
+    assert r"50\% of\_A \& \{B\} | \textbackslash{}x" in exporting.as_latex([panel])
+    assert r"& {B} \| \x |" in exporting.as_markdown([panel])
+
+
+def test_export_wants_one_form(project):
+    with pytest.raises(UserError, match="choose one"):
+        run("export")
+
+
+def test_help_answers_without_matplotlib_torch_or_the_tables():
+    heavy = ("matplotlib", "torch", "pandas", "headroom.site", "headroom.tables")
+    code = f"import sys, headroom.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
