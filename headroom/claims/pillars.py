@@ -10,6 +10,7 @@ from headroom.claims.estimate import Estimate, highest
 from headroom.claims.evidence import Evidence, good
 from headroom.claims.michel import POINT
 from headroom.records import CellRecord, Point
+from headroom.stats import over_seeds
 
 PAPER = "arXiv:2305.14380"
 SEEDS = 3
@@ -24,10 +25,17 @@ WHOLE = {"vote": "group", "scale": "paper", "modules": "paper"}
 )
 def constraint_alone_helps(evidence: Evidence, task: str) -> Finding:
     record = enough_seeds(constrained(evidence, "scratch"))
-    whole = [point.natural for point in good(record, "recovered") if point.natural and not point.units_removed]
+    whole = [groups(point) for point in good(record, "recovered") if groups(point) and not point.units_removed]
     if not whole:
         raise NotTestable(f"{record.method} has no point with as many groups as heads.")
-    return above((evidence.kept(record, task, whole[:1], "recovered") - Estimate(1.0)) * (1 / POINT), 0)
+    return above((at_groups(record, task, whole[0]) - Estimate(1.0)) * (1 / POINT), 0)
+
+
+def at_groups(record: CellRecord, task: str, count: int) -> Estimate:
+    """Retained quality with so many groups; it may be a point that removes nothing, which curves leave out."""
+    scores = [point.tasks[task] for point in good(record, "recovered") if groups(point) == count]
+    ends = [[getattr(score, name) for score in scores] for name in ("retained", "retained_low", "retained_high")]
+    return Estimate(*over_seeds(*ends))
 
 
 def constrained(evidence: Evidence, *trainings: str) -> CellRecord:
@@ -113,9 +121,8 @@ def interior(kept: Sequence[Estimate], said: str) -> Finding:
 )
 def groups_have_an_optimum(evidence: Evidence, task: str) -> Finding:
     record = constrained(evidence, "scratch", "finetune")
-    found = {groups(point): point.natural for point in good(record, "recovered") if groups(point)}
+    found = sorted({groups(point) for point in good(record, "recovered")} - {0})
     whole = [point for point in good(record, "recovered") if groups(point) and not point.units_removed]
     if len(found) < 3 or 1 not in found or not whole:
         raise NotTestable(f"{record.method} has no points with one group, with as many groups as heads, and between.")
-    kept = [evidence.kept(record, task, [found[count]], "recovered") for count in sorted(found)]
-    return interior(kept, f"Groups: {', '.join(str(count) for count in sorted(found))}.")
+    return interior([at_groups(record, task, count) for count in found], f"Groups: {', '.join(map(str, found))}.")

@@ -1,0 +1,125 @@
+"""Each of Michel et al.'s claims holds where it should, does not where it should not, and says when it cannot tell."""
+
+from __future__ import annotations
+
+import pytest
+from constructed import Model, cell, curve, evidence, find, heads, nested, reason, timed
+
+TAYLOR = {"absolute": "token", "normalise": True, "exact": False, "kinds": "all"}
+UNITS = heads("encoder", "self", 4, 4)
+CROSS = [*heads("encoder", "self", 2, 4), *heads("decoder", "self", 2, 4), *heads("decoder", "cross", 2, 4)]
+
+
+def alone(**wrong: int):
+    """A model in which silencing head ``l<layer>h<head>`` makes so many examples wrong."""
+    return Model(UNITS, lambda gone: max((wrong.get(f"l{u.site.layer}h{u.index}", 0) for u in gone), default=0))
+
+
+def test_most_heads_are_redundant_where_one_of_sixteen_matters():
+    known = evidence(probe=alone(l0h0=200))
+    assert find("M1a", known).holds and find("M1b", known).holds
+    assert find("M1b", known).figure.value == pytest.approx(1 / 16)
+
+
+def test_most_heads_are_not_redundant_where_every_head_matters():
+    known = evidence(probe=Model(UNITS, lambda gone: 100 if gone else 0))
+    assert not find("M1a", known).holds and not find("M1b", known).holds
+    assert find("M1a", known).figure.value == pytest.approx(5)
+
+
+def test_a_tenth_of_a_point_cannot_be_seen_with_few_examples():
+    known = evidence(probe=Model(UNITS, lambda gone: 0, rows=[{"text": "a"}] * 100))
+    assert "each counts 1.00 points" in reason("M1a", known)
+
+
+def test_single_heads_need_the_model():
+    assert all("measured on the model" in reason(id, evidence()) for id in ("M1a", "M1b", "M2a", "M4", "M5"))
+
+
+@pytest.mark.parametrize(("sites_that_lose", "holds"), [(1, True), (3, False)])
+def test_most_sites_need_one_head(sites_that_lose, holds):
+    """A site loses 10 points when more than one of its heads are silent."""
+    model = Model(UNITS, lambda gone: 200 if any(u.site.layer < sites_that_lose for u in gone) else 0)
+    found = find("M2a", evidence(probe=model))
+    assert found.holds is holds and found.figure.value == pytest.approx(1 - sites_that_lose / 4)
+
+
+@pytest.mark.parametrize(("last", "holds"), [(1000, True), (400, False)])
+def test_last_cross_attention_needs_its_heads(last, holds):
+    def wrong(gone):
+        site = str(next(iter(gone)).site) if gone else ""
+        return {"decoder.cross.1": last, "encoder.self.0": 150}.get(site, 0)
+
+    found = find("M2b", evidence(probe=Model(CROSS, wrong)))
+    assert found.holds is holds and "decoder.cross.1 loses" in found.reason
+
+
+def test_without_cross_attention_its_claims_cannot_be_tested():
+    known = evidence(cell("michel_greedy", [], parameters=TAYLOR), probe=alone())
+    assert reason("M2b", known) == reason("M4", known) == "The model has no cross-attention."
+
+
+@pytest.mark.parametrize("harmful_first", [False, True])
+def test_taylor_against_single_ablation(harmful_first):
+    """Pairs of heads stand in for one another: alone none matters, together they do. Taylor knows, or does not."""
+    pairs = [UNITS[at : at + 2] for at in range(0, 16, 2)]
+    model = Model(UNITS, lambda gone: 200 * sum(set(pair) <= gone for pair in pairs))
+    one_of_each = [*(pair[0] for pair in pairs), *(pair[1] for pair in pairs)]
+    order = UNITS if harmful_first else one_of_each
+    taylor = cell("michel_greedy", nested([str(unit) for unit in order]), parameters=TAYLOR)
+    found = find("M3a", evidence(taylor, probe=model))
+    assert found.holds is not harmful_first and (found.figure.value > 0.2 or harmful_first)
+
+
+@pytest.mark.parametrize(("taylor", "holds"), [(0.9, True), (0.6, False)])
+def test_taylor_against_random(taylor, holds):
+    chance = cell("random_heads", curve(lambda share: 0.7, seeds=5, spread=0.05), parameters={"remove": "head"})
+    known = evidence(cell("michel_greedy", curve(lambda share: taylor), parameters=TAYLOR), chance)
+    found = find("M3b", known)
+    assert found.holds is holds and found.figure.value == pytest.approx(taylor - 0.7)
+    assert found.figure.low < found.figure.value < found.figure.high
+
+
+def test_two_random_draws_are_too_few():
+    chance = cell("random_heads", curve(lambda share: 0.7, seeds=2), parameters={"remove": "head"})
+    known = evidence(cell("michel_greedy", curve(lambda share: 0.9), parameters=TAYLOR), chance)
+    assert "2 draws" in reason("M3b", known)
+
+
+@pytest.mark.parametrize(("cross_loses", "holds"), [(1500, True), (500, False)])
+def test_cross_attention_collapses(cross_loses, holds):
+    model = Model(CROSS, lambda gone: cross_loses if any(u.site.kind == "cross" for u in gone) else 100)
+    found = find("M4", evidence(cell("michel_greedy", [], parameters=TAYLOR), probe=model))
+    assert found.holds is holds and "decoder.cross" in found.reason
+
+
+@pytest.mark.parametrize(("shared", "holds"), [(True, True), (False, False)])
+def test_effects_correlate_across_domains(shared, holds):
+    """Long texts are at odd places: a head breaks as many short ones as long ones, or the fewer the more."""
+
+    def wrong(gone):
+        head = next(iter(gone)).index + 4 * next(iter(gone)).site.layer if gone else 0
+        short, long = 10 * head, 10 * head if shared else 10 * (15 - head) * bool(gone)
+        return [*range(0, 2 * short, 2), *range(1, 2 * long, 2)]
+
+    found = find("M5", evidence(probe=Model(UNITS, wrong)))
+    assert found.holds is holds and found.figure.value == pytest.approx(1 if shared else -1)
+
+
+def test_images_have_no_length():
+    assert "no length" in reason("M5", evidence(probe=Model(UNITS, lambda gone: 0, rows=[{"image": 0}] * 100)))
+
+
+@pytest.mark.parametrize(("ratios", "holds"), [({1: 1.02, 16: 1.2}, True), ({1: 1.3, 16: 1.35}, False)])
+def test_speed_depends_on_the_batch(ratios, holds):
+    taylor = cell("michel_greedy", curve(lambda share: 1), parameters=TAYLOR)
+    assert find("M6", evidence(taylor, **timed("michel-greedy", ratios))).holds is holds
+
+
+def test_speed_at_one_batch_says_nothing_about_batches():
+    taylor = cell("michel_greedy", curve(lambda share: 1), parameters=TAYLOR)
+    assert "at batch 8" in reason("M6", evidence(taylor, **timed("michel-greedy", {8: 1.2})))
+
+
+def test_checkpoints_are_not_there():
+    assert "checkpoints" in reason("M7", evidence())

@@ -1,0 +1,91 @@
+"""Voita et al.'s claims on made-up sweeps over lambda."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from constructed import cell, evidence, find, heads, point, reason
+
+import headroom.claims.roles
+from headroom.claims.roles import Roles
+
+ENCODER, DECODER, CROSS = (
+    heads(*kind, 2, 4) for kind in (("encoder", "self"), ("decoder", "self"), ("decoder", "cross"))
+)
+EVERYONE = [*ENCODER, *DECODER, *CROSS]
+
+
+def sweep(*gone, note: str = "3% of the gates were undecided, strictly between 0.05 and 0.95", everyone=EVERYONE):
+    """One point per removed set, and the floor."""
+    points = []
+    for place, units in enumerate([*gone, everyone]):
+        natural = "floor" if units is everyone else f"lambda={place}"
+        plan, share = [str(unit) for unit in units], len(units) / len(everyone)
+        points.append(
+            point(1 - share, share, len(everyone), plan=plan, natural=natural, note=note, setting="recovered")
+        )
+    parameters = {"points": "lambda", "where": "all"}
+    return evidence(cell("voita_l0", points, parameters=parameters, track="trained", natural=True))
+
+
+@pytest.mark.parametrize(
+    ("gone", "holds"),
+    [([*ENCODER[:6], *DECODER[:3]], True), ([*CROSS[:6], *DECODER[:3]], False)],
+    ids=["encoder first", "cross first"],
+)
+def test_encoder_goes_first_and_cross_last(gone, holds):
+    assert find("V2", sweep(gone)).holds is holds
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_cross_survives_higher(upside_down):
+    gone = [*CROSS[4:], *DECODER[:4]] if upside_down else [*CROSS[:4], *DECODER[4:]]
+    found = find("V3", sweep(gone))
+    assert found.holds is not upside_down and abs(found.figure.value) == 1
+
+
+def test_kinds_need_an_encoder_decoder():
+    alone = sweep(ENCODER[:3], everyone=ENCODER)
+    assert reason("V2", alone) == reason("V3", alone) == "The model has no cross-attention."
+
+
+def test_a_sweep_that_removes_all_or_nothing_says_nothing():
+    assert "removes some heads and keeps some" in reason("V2", sweep([]))
+
+
+@pytest.mark.parametrize(("share", "holds"), [("3%", True), ("40%", False)])
+def test_gates_decide(share, holds):
+    found = find("V6", sweep(ENCODER, note=f"{share} of the gates were undecided, strictly between 0.05 and 0.95"))
+    assert found.holds is holds and found.figure.value == pytest.approx(float(share[:-1]) / 100)
+
+
+def test_gates_that_tell_nothing_cannot_be_judged():
+    assert "undecided" in reason("V6", sweep(ENCODER, note=""))
+    assert "voita_l0" in reason("V6", evidence())
+
+
+def roles(special: int) -> Roles:
+    """40 sentences of 10 tokens in which the first heads look at the word before, all the others anywhere."""
+    before = np.zeros((40, len(ENCODER)))
+    before[:, :special] = 10
+    return Roles(ENCODER, before, np.zeros_like(before), np.full(40, 10), np.zeros_like(before))
+
+
+@pytest.mark.parametrize("specialised_stay", [True, False])
+def test_specialised_heads_stay(specialised_stay, monkeypatch):
+    monkeypatch.setattr(headroom.claims.roles, "roles", lambda probe: roles(2))
+    known = sweep(ENCODER[3:] if specialised_stay else ENCODER[:5])
+    object.__setattr__(known, "probe", object())
+    found = find("V1", known)
+    assert found.holds is specialised_stay and "2 of 8 heads have a role" in found.reason
+
+
+def test_without_any_role_there_is_nothing_to_keep(monkeypatch):
+    monkeypatch.setattr(headroom.claims.roles, "roles", lambda probe: roles(0))
+    known = sweep(ENCODER[3:])
+    object.__setattr__(known, "probe", object())
+    assert "No head" in reason("V1", known)
+
+
+def test_what_no_method_here_does_is_said():
+    assert "from scratch" in reason("V5", evidence()) and "dense model only" in reason("V4", evidence())
