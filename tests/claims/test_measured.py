@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +15,8 @@ from headroom.api import Site
 from headroom.claims.claim import claims
 from headroom.claims.evidence import Evidence, plans
 from headroom.claims.probe import Probe
-from headroom.claims.roles import Roles, pointed, roles
+from headroom.claims.relations import parser
+from headroom.claims.roles import commonest, hit, pointed, roles
 from headroom.claims.streams import between, streams
 from headroom.cli import app
 from headroom.params import Params
@@ -19,7 +24,7 @@ from headroom.stages.claims import evidence, run
 from headroom.tables.load import load
 from headroom.tables.write import read_table
 
-TASK = "toy-classification"
+TASK, REPOSITORY = "toy-classification", Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +86,30 @@ def test_layers_are_compared_token_by_token():
 
 
 def test_heads_that_look_before_behind_and_at_the_rarest():
-    before, behind = torch.eye(4).roll(-1, 1), torch.eye(4).roll(1, 1)
-    rare = torch.zeros(4, 4)
-    rare[:, 2] = 1
-    maps = torch.stack([before, behind, rare])
-    counts = torch.tensor([5, 3, 1, 2])
-    left, right, tokens, hits = pointed(maps, counts)
-    assert (left[0], right[1], tokens, hits[2]) == (3, 3, 3, 1)
-    found = Roles([], left[None], right[None], np.array([tokens]), hits[None]).of(np.ones(1))
-    assert found.astype(int).tolist() == [[1, 0, found[0][2]], [0, 1, found[1][2]], [0, 0, 1]]
+    target = torch.tensor([[3, 0, 1, 2], [1, 2, 3, 0], [2, 2, 2, 2]])  # of three heads, for four tokens
+    seen = pointed(target, torch.tensor([5, 3, 1, 2]))
+    assert seen["before"].tolist() == [3, 0, 1] and seen["after"].tolist() == [0, 3, 1] and seen["rarest"][2] == 1
+
+
+def test_heads_that_look_at_the_word_they_belong_to():
+    """The second head finds both subjects, one of them at a distance that no fixed offset has."""
+    pairs = {"subject": [(3, 1), (2, 1)], "tense": [(3, 0)]}
+    seen = hit(torch.tensor([[0, 0, 0, 0], [0, 0, 1, 1]]), pairs)
+    assert seen["found"].tolist() == [[1, 0, 0, 0], [0, 2, 0, 0]] and seen["pairs"].tolist() == [1, 2, 0, 0]
+    assert commonest([pairs, {"subject": [(3, 1)]}]).tolist() == [1, pytest.approx(2 / 3), 1, 1]
+
+
+def test_the_constructed_pair_knows_what_belongs_together():
+    """Words of the pair's own lexicon in a sentence of two clauses."""
+    made = REPOSITORY / "tasks" / "constructed_pair.py"
+    words = runpy.run_path(str(made))["lexicon"](random.Random(0))
+    verb, noun, name = next(iter(words.verbs)), next(iter(words.nouns)), words.names[0]
+    find = parser(made, 0)
+    found = find(["today", "the", noun, verb, name, "and", "it", verb, "up", "many", noun])
+    assert found["tense"] == [(3, 0), (7, 0)] and found["subject"] == [(3, 2), (7, 6)]
+    assert found["object"] == [(4, 3), (10, 7)] and found["antecedent"] == [(6, 2)]
+    assert not any(find(["today", noun, "that", verb, name, verb, noun]).values())
+    assert parser(REPOSITORY / "tasks" / "digits.py", 0) is None
 
 
 def test_roles_of_a_real_model_are_told_of_every_head(probe):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from constructed import cell, evidence, find, heads, point, reason
@@ -12,20 +14,30 @@ from headroom.claims.roles import Roles
 ENCODER, DECODER, CROSS = (
     heads(*kind, 2, 4) for kind in (("encoder", "self"), ("decoder", "self"), ("decoder", "cross"))
 )
+UNDECIDED = "of the gates were undecided, strictly between 0.05 and 0.95"
 EVERYONE = [*ENCODER, *DECODER, *CROSS]
 
 
-def sweep(*gone, note: str = "3% of the gates were undecided, strictly between 0.05 and 0.95", everyone=EVERYONE):
+def sweep(*gone, note: str = f"3% {UNDECIDED}", everyone=EVERYONE, probe=None, weights=""):
     """One point per removed set, and the floor."""
     points = []
     for place, units in enumerate([*gone, everyone]):
         natural = "floor" if units is everyone else f"lambda={place}"
         plan, share = [str(unit) for unit in units], len(units) / len(everyone)
         points.append(
-            point(1 - share, share, len(everyone), plan=plan, natural=natural, note=note, setting="recovered")
+            point(
+                1 - share,
+                share,
+                len(everyone),
+                plan=plan,
+                natural=natural,
+                note=note,
+                setting="recovered",
+                weights=weights,
+            )
         )
     parameters = {"points": "lambda", "where": "all"}
-    return evidence(cell("voita_l0", points, parameters=parameters, track="trained", natural=True))
+    return evidence(cell("voita_l0", points, parameters=parameters, track="trained", natural=True), probe=probe)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +67,7 @@ def test_a_sweep_that_removes_all_or_nothing_says_nothing():
 
 @pytest.mark.parametrize(("share", "holds"), [("3%", True), ("40%", False)])
 def test_gates_decide(share, holds):
-    found = find("V6", sweep(ENCODER, note=f"{share} of the gates were undecided, strictly between 0.05 and 0.95"))
+    found = find("V6", sweep(ENCODER, note=f"{share} {UNDECIDED}"))
     assert found.holds is holds and found.figure.value == pytest.approx(float(share[:-1]) / 100)
 
 
@@ -64,28 +76,48 @@ def test_gates_that_tell_nothing_cannot_be_judged():
     assert "voita_l0" in reason("V6", evidence())
 
 
-def roles(special: int) -> Roles:
-    """40 sentences of 10 tokens in which the first heads look at the word before, all the others anywhere."""
-    before = np.zeros((40, len(ENCODER)))
-    before[:, :special] = 10
-    return Roles(ENCODER, before, np.zeros_like(before), np.full(40, 10), np.zeros_like(before))
+def roles(special: int, twice: int = 0) -> Roles:
+    """40 sentences of 10 tokens in which the first heads look at the word before, some of them at the rarest too."""
+    before, rarest = np.zeros((40, len(ENCODER))), np.zeros((40, len(ENCODER)))
+    before[:, :special], rarest[:, :twice] = 10, 1
+    none = {"found": np.zeros((40, len(ENCODER), 4)), "pairs": np.zeros((40, 4)), "offset": np.ones(4)}
+    return Roles(ENCODER, before, np.zeros_like(before), np.full(40, 10), rarest, **none)
+
+
+class Sites:
+    """A probe as far as claims about roles ask it."""
+
+    sites: ClassVar = {
+        site: [unit for unit in ENCODER if unit.site == site] for site in {unit.site for unit in ENCODER}
+    }
 
 
 @pytest.mark.parametrize("specialised_stay", [True, False])
 def test_specialised_heads_stay(specialised_stay, monkeypatch):
     monkeypatch.setattr(headroom.claims.roles, "roles", lambda probe: roles(2))
-    known = sweep(ENCODER[3:] if specialised_stay else ENCODER[:5])
-    object.__setattr__(known, "probe", object())
-    found = find("V1", known)
+    found = find("V1", sweep(ENCODER[3:] if specialised_stay else ENCODER[:5], probe=Sites()))
     assert found.holds is specialised_stay and "2 of 8 heads have a role" in found.reason
 
 
 def test_without_any_role_there_is_nothing_to_keep(monkeypatch):
     monkeypatch.setattr(headroom.claims.roles, "roles", lambda probe: roles(0))
-    known = sweep(ENCODER[3:])
-    object.__setattr__(known, "probe", object())
-    assert "No head" in reason("V1", known)
+    assert "No head" in reason("V1", sweep(ENCODER[3:], probe=Sites()))
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_roles_drift(taken_over, monkeypatch, tmp_path):
+    """The dense model has one head with two roles; the fine-tuned one has two or none."""
+    monkeypatch.setattr(
+        headroom.claims.roles, "roles", lambda _, gone=(), __="": roles(3, (2 * taken_over) if gone else 1)
+    )
+    (tmp_path / "tuned.safetensors").write_text("")
+    found = find("V4", sweep(ENCODER[3:], probe=Sites(), weights=str(tmp_path / "tuned.safetensors")))
+    assert found.holds is taken_over and found.figure.value == pytest.approx((2 / 3 if taken_over else 0) - 1 / 8)
+
+
+def test_without_the_fine_tuned_weights_roles_cannot_be_followed():
+    assert "weights of the sweep" in reason("V4", sweep(ENCODER[3:], probe=Sites()))
 
 
 def test_what_no_method_here_does_is_said():
-    assert "from scratch" in reason("V5", evidence()) and "dense model only" in reason("V4", evidence())
+    assert "from scratch" in reason("V5", evidence())
