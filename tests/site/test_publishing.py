@@ -1,0 +1,106 @@
+"""Several profiles: each site is complete by itself, and its head leads to the others."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import fixtures
+import pytest
+from lxml import html as parser
+
+from headroom import project
+from headroom.errors import UserError
+from headroom.site import publishing
+from headroom.tables import collect
+
+METHODS = ["dense", "random-heads"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A project with two profiles, of which each has one model and two methods."""
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "profiles" / "real").mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
+    other = params.replace("profile: quick", "profile: real").replace("results/quick", "results/real")
+    other = other.replace("site: results/site", "site: results/real/site")
+    (tmp_path / "profiles" / "real" / "params.yaml").write_text(other, encoding="utf-8")
+    for profile in ("quick", "real"):
+        cells = {("vit-digits", name): fixtures.cell(profile, "vit-digits", name) for name in METHODS}
+        fixtures.write_profile(tmp_path / "results", profile, cells)
+        collect(profile, METHODS, ["vit-digits"], tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    project.root.cache_clear()
+    yield tmp_path
+    project.root.cache_clear()
+
+
+def switch(page: Path) -> list[tuple[str, str]]:
+    """(profile, way) of the switch in a page's head."""
+    found = parser.fromstring(page.read_text(encoding="utf-8"))
+    return [(link.text, link.get("href")) for link in found.xpath("//span[@class='profiles']/a")]
+
+
+def test_published_profiles_lead_to_each_other_from_every_page(world):
+    assert publishing.publish(world / "out") == ["quick", "real"]
+    for page in (world / "out").rglob("*.html"):
+        (link,) = switch(page)
+        assert (page.parent / link[1]).resolve() in {
+            (world / "out" / "index.html").resolve(),
+            (world / "out" / "real" / "index.html").resolve(),
+        }
+    assert switch(world / "out" / "index.html") == [("real", "real/index.html")]
+    assert switch(world / "out" / "real" / "method" / "dense.html") == [("quick", "../../index.html")]
+
+
+def test_a_profile_links_only_to_sites_that_are_built(world):
+    quick, real = publishing.every_profile()
+    publishing.build_own(quick)
+    assert switch(world / "results" / "site" / "index.html") == []
+    publishing.build_own(real)
+    assert switch(world / "results" / "real" / "site" / "index.html") == [("quick", "../../site/index.html")]
+
+
+def test_one_broken_profile_breaks_only_itself(world):
+    (world / "profiles" / "real" / "params.yaml").write_text("profile: [", encoding="utf-8")
+    assert [params.profile for params in publishing.every_profile()] == ["quick"]
+
+
+def test_publishing_before_anything_ran_says_what_to_do(world):
+    for table in world.glob("results/*/leaderboard.csv"):
+        table.unlink()
+    with pytest.raises(UserError, match="make repro"):
+        publishing.publish(world / "out")
+
+
+def test_changes_come_from_the_commits_that_moved_the_leaderboard(world):
+    import subprocess
+
+    from headroom.site.changes import history
+
+    def git(*words: str) -> None:
+        name = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org"]
+        subprocess.run(["git", *name, *words], cwd=world, check=True, capture_output=True)
+
+    table = world / "results" / "quick" / "leaderboard.csv"
+    git("init", "-q")
+    git("add", "results")
+    git("commit", "-qm", "First <results>")
+    area = next(row["area"] for row in fixtures.read_csv(table) if row["area"])
+    table.write_text(table.read_text(encoding="utf-8").replace(area, "0.900000"), encoding="utf-8")
+    git("commit", "-qam", "A better <b>idea</b>")
+    (world / "results" / "quick" / "other.txt").write_text("x", encoding="utf-8")
+    git("add", "results")
+    git("commit", "-qm", "Nothing of the table")
+    found = history(world / "results" / "quick")
+    assert [change.subject for change in found] == ["A better <b>idea</b>", "First <results>"]
+    assert found[0].moves[0].after == 0.9 and found[0].moves[0].before == float(area)
+    publishing.build_own(publishing.every_profile()[0])
+    page = (world / "results" / "site" / "changes.html").read_text(encoding="utf-8")
+    feed = (world / "results" / "site" / "feed.xml").read_text(encoding="utf-8")
+    assert "A better &lt;b&gt;idea&lt;/b&gt;" in page and "A better &lt;b&gt;idea&lt;/b&gt;" in feed
+    assert len(re.findall("<entry>", feed)) == 2
+    parser.fromstring(feed.encode(), parser=parser.etree.XMLParser())
