@@ -34,7 +34,7 @@ def soft_top_k(scores: Tensor, k: int, temperature: float) -> Tensor:
 def hard_top_k(scores: Tensor, k: int) -> Tensor:
     """1 for the k highest scores and 0 for the others, with the gradient of the scores themselves."""
     hard = torch.zeros_like(scores).index_fill(0, scores.topk(k).indices, 1)
-    return hard + scores - scores.detach()
+    return hard + (scores - scores.detach())  # in brackets, so that the values are exactly 0 and 1
 
 
 def gumbel(units: int, generator: torch.Generator) -> Tensor:
@@ -53,9 +53,11 @@ class DifferentiableSubset(Method):
     class Params:
         estimator: Literal["gumbel", "straight-through"] = "gumbel"
         gate_learning_rate: float = 0.5  # the authors' for BERT; 0.2 for translation
-        initial_temperature: float = 0.1  # the authors' for translation; 1000 for BERT, over 25k steps
-        final_temperature: float = 1e-8
-        cooldown: int = 50  # update steps until the final temperature; the authors' 15k to 25k
+        initial_temperature: float = (
+            1000.0  # the authors' for BERT; 0.1 for translation, which learns less in few steps
+        )
+        final_temperature: float = 0.01  # as good as hard; the authors' 1e-8 has no gradient on most of the way
+        cooldown: int = 100  # update steps until the final temperature; the authors' 15k to 25k of them
         share: float = 0.5
 
     def removes(self) -> tuple[Grain, ...]:

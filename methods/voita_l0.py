@@ -52,7 +52,16 @@ class VoitaL0(Method):
     @dataclass(frozen=True)
     class Params:
         points: Literal["lambda", "topk"] = "lambda"
-        lambdas: tuple[float, ...] = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+        lambdas: tuple[float, ...] = (
+            0.001,
+            0.002,
+            0.005,
+            0.01,
+            0.02,
+            0.05,
+            0.1,
+            0.2,
+        )  # "set per experiment", as theirs
         topk_lambda: float = 0.01
         share: float = 1.0  # of the update steps; what is left repairs the model without its heads
         scale: Literal["paper", "code"] = "paper"  # code: mean over modules, so lambda_paper = lambda_code / modules

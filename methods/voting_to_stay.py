@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -74,6 +74,10 @@ class VotingToStay(Method):
     title = "Voting-to-Stay"
     paper = "arXiv:2305.14380"
     natural = True
+    sees_duplicates = True
+    expected_failures: ClassVar[dict[str, str]] = {
+        "check_the_dead_go_before_the_vital": "Groups are made of likeness: where all of a group are dead, one stays."
+    }
 
     @dataclass(frozen=True)
     class Params:

@@ -1,0 +1,77 @@
+"""Methods that train, through the pipeline: settings, weights in the plan, steps spent, and a whole record."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from headroom.measure.machine import machine
+from headroom.params import load
+from headroom.records import write
+from headroom.stages.quality import run
+
+_file = Path(__file__).parents[1] / "pipeline" / "conftest.py"
+_spec = importlib.util.spec_from_file_location("pipeline_worlds", _file)
+_worlds = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_worlds)
+prepared, world = _worlds.prepared, _worlds.world
+
+AT_TARGETS = {
+    "voita-topk": "{method: voita-l0, points: topk, share: 0.5}",
+    "differentiable-subset": "{cooldown: 5}",
+}
+NATURAL = {
+    "voita-l0": ("{lambdas: [0.01]}", ["lambda=0.01"]),
+    "ght-finetune": ("{method: voting-to-stay, groups: [1]}", ["1 group"]),
+    "ght-scratch": ("{method: voting-to-stay, training: scratch, groups: [1]}", ["1 group"]),
+}
+
+
+def record_of(world, name, entry):
+    world.recover()
+    world.use(name, entry)
+    params = load(world.params)
+    write(params.machine, machine(1))
+    record = run(params, "params.yaml", name, "bert-toy")
+    assert record.status == "ok", record.reason
+    assert all(point.logit_difference < 1e-4 for point in record.points)
+    return record
+
+
+@pytest.mark.parametrize("name", AT_TARGETS)
+def test_trained_plans_at_targets_are_recovered_points_with_weights(world, name):
+    record = record_of(world, name, AT_TARGETS[name])
+    assert [(point.target, point.setting, point.updates) for point in record.points] == [
+        (target, "recovered", 10) for target in (0.25, 0.5, 1.0)
+    ]
+    assert all(point.weights and point.units_removed == point.target * point.units for point in record.points)
+    assert (record.track, record.natural) == ("trained", False)
+
+
+@pytest.mark.parametrize("name", NATURAL)
+def test_natural_points_are_recovered_and_the_floor_ends_them(world, name):
+    entry, names = NATURAL[name]
+    record = record_of(world, name, entry)
+    own = [point for point in record.points if point.natural and point.weights]
+    assert [(point.natural, point.setting) for point in own] == [(natural, "recovered") for natural in names]
+    # from scratch, the steps that made the dense model come on top
+    assert {point.updates for point in own} == {70 if name == "ght-scratch" else 10}
+    floor = [point for point in record.points if point.natural == "floor"]
+    assert {point.setting for point in floor} == {"recovered"} and not any(point.weights for point in floor)
+
+
+def test_voitas_point_before_binarising_is_outside_the_series(world):
+    record = record_of(world, "voita-l0", NATURAL["voita-l0"][0])
+    (soft,) = (point for point in record.points if point.label)
+    assert (soft.label, soft.setting, soft.updates) == ("soft:lambda=0.01", "recovered", 10)
+    assert "undecided" in soft.note
+
+
+def test_groups_without_training_are_points_as_they_are_and_recovered(world):
+    record = record_of(world, "pillars-posthoc", "{method: voting-to-stay, training: posthoc, groups: [2]}")
+    own = {point.setting: point for point in record.points if point.natural == "2 groups"}
+    assert set(own) == {"as is", "recovered"} and record.track == "forward"
+    assert (own["as is"].updates, own["recovered"].updates) == (0, 10)
+    assert own["as is"].units_removed == 4 and not own["as is"].weights
