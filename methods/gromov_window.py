@@ -14,9 +14,10 @@ between them, the one with the smallest sum. Runs of different length need not b
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import pi
 from typing import Any, Literal
 
-from headroom.api import Context, Grain, Method, Plan, Site
+from headroom.api import Context, Grain, Method, Plan, Site, Unit
 
 Run = tuple[float, range]  # distance and places in the stack
 
@@ -37,40 +38,43 @@ class GromovWindow(Method):
         return (Grain.BLOCK,)
 
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
-        stacks = {name: [unit for unit in ctx.units if unit.site.stack == name] for name in stack_names(ctx)}
-        apart = {name: self.apart(ctx, [unit.site for unit in units]) for name, units in stacks.items()}
+        stacks = stacks_of(ctx)
+        apart = self.apart(ctx, [[unit.site for unit in units] for units in stacks])
         for target in targets:
-            runs = closest(list(apart.values()), ctx.units.count(target))
-            pairs = zip(stacks.values(), runs, strict=True)
-            yield Plan(target, frozenset(units[place] for units, (_, places) in pairs for place in places))
+            runs = closest(apart, ctx.units.count(target))
+            drop = (units[place] for units, (_, places) in zip(stacks, runs, strict=True) for place in places)
+            yield Plan(target, frozenset(drop))
 
-    def apart(self, ctx: Context, sites: list[Site]) -> Any:
-        """Mean distance of the stream before each block, and after the last, from each other: (blocks + 1) squared."""
-        total, tokens = 0, 0
+    def apart(self, ctx: Context, stacks: list[list[Site]]) -> list[Any]:
+        """For each stack the mean distance of the streams before its blocks, and after the last, from each other."""
+        totals, tokens = [0.0 for _ in stacks], [0 for _ in stacks]
         # one example a batch, so that its last token is the last of the batch
         size = 1 if self.params.token == "last" else self.params.batch_size
         with ctx.stream() as stream:
             for batch in ctx.calibration(self.params.examples, size):
                 ctx.logits(batch)
-                found = self.distances([stream.around(site) for site in sites], ctx.info.purpose)
-                total, tokens = total + found.sum(-1), tokens + found.shape[-1]
-        return total / tokens
+                for which, sites in enumerate(stacks):
+                    found = self.distances([stream.around(site) for site in sites], ctx.info.purpose)
+                    totals[which], tokens[which] = totals[which] + found.sum(-1), tokens[which] + found.shape[-1]
+        return [total / count for total, count in zip(totals, tokens, strict=True)]
 
     def distances(self, around: list[tuple[Any, Any]], purpose: str) -> Any:
         """Of the streams along a stack in one batch: (blocks + 1, blocks + 1, tokens)."""
-        from torch import stack
+        from torch import einsum, stack
         from torch.nn.functional import normalize
 
         states = stack([around[0][0], *(after for _, after in around)]).double()
         if self.params.token == "last":
             states = states[:, :1] if "classification" in purpose else states[:, -1:]
         directions = normalize(states, dim=-1)
-        cosine = (directions[:, None] * directions[None]).sum(-1).clamp(-1, 1)
-        return 1 - cosine if self.params.distance == "cosine" else cosine.arccos() / cosine.new_tensor(-1).arccos()
+        cosine = einsum("itw,jtw->ijt", directions, directions).clamp(-1, 1)
+        return 1 - cosine if self.params.distance == "cosine" else cosine.arccos() / pi
 
 
-def stack_names(ctx: Context) -> list[str]:
-    return sorted({unit.site.stack for unit in ctx.units})
+def stacks_of(ctx: Context) -> list[list[Unit]]:
+    """The blocks of each stack, from the first to the last."""
+    names = sorted({unit.site.stack for unit in ctx.units})
+    return [[unit for unit in ctx.units if unit.site.stack == name] for name in names]
 
 
 def closest(apart: list[Any], count: int) -> list[Run]:
