@@ -127,9 +127,10 @@ def test_summary_has_under_ten_numbers(folder):
 def test_the_dictionary_explains_every_column(folder):
     entries = fixtures.read_csv(folder / "dictionary.csv")
     for name, kind in TABLES.items():
-        with (folder / f"{name}.csv").open() as file:
-            columns = file.readline().strip().split(",")
-        assert [entry["column"] for entry in entries if entry["table"] == name] == columns == list(kind.model_fields)
+        columns = [entry["column"] for entry in entries if entry["table"] == name]
+        assert columns == list(kind.model_fields)
+        if name != "claims":  # a stage of its own writes them
+            assert (folder / f"{name}.csv").read_text().partition("\n")[0] == ",".join(columns)
     assert all(meaning for *_, meaning in dictionary())
     assert "`attention_parameters_removed`" in (folder / "dictionary.md").read_text()
 
