@@ -155,7 +155,7 @@ class Site:
                 method_page(method),
                 "method.html",
                 "method",
-                (),
+                ("chart",),
                 method=method,
                 source=source,
                 rows=rows,
@@ -166,6 +166,7 @@ class Site:
                 beside=beside(chosen, [panel.series[method] for _, panel in curves]),
                 chart=self.drawn.get(f"published-{slug(method)}"),
                 counts=(len(chosen), len(figures)),
+                marks=drawable(figures),
                 checks=[row for row in self.book.checks if row.get("method") == method],
             )
 

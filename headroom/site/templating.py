@@ -12,8 +12,10 @@ from headroom.site.drawing import Drawn
 from headroom.site.maps import STEPS, Atlas, mlp_of, short
 from headroom.site.names import cell_page, method_page, panel_name, run_page, slug
 from headroom.site.numbers import FILTERS
-from headroom.site.panels import Panel
-from headroom.site.series import Series, Stop, for_scripts, work_words
+from headroom.site.panels import CellView, Panel
+from headroom.site.reference import Published
+from headroom.site.series import AXES, Series, Stop, for_scripts, work_words
+from headroom.site.speeds import SpeedView
 from headroom.site.styles import SHAPES, look
 from headroom.site.verdicts import against
 
@@ -67,7 +69,21 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -
     found.filters.update(FILTERS, drawn=Markup)
     found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=NAV, columns=COLUMNS, steps=STEPS)
     found.globals.update(papers=PAPERS, verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
-    shared = (look, slug, panel_name, cell_page, method_page, run_page, against, packed, tracks, at_target)
+    shared = (
+        packed_speeds,
+        packed_ideal,
+        packed_published,
+        look,
+        slug,
+        panel_name,
+        cell_page,
+        method_page,
+        run_page,
+        against,
+        packed,
+        tracks,
+        at_target,
+    )
     for function in (*shared, mlp_of, kept_words, own_name, setting_of, work_words, heat, multiples):
         found.globals[function.__name__] = function
     for name in MACROS:
@@ -78,6 +94,45 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -
 def packed(panel: Panel) -> dict[str, Any]:
     """The numbers of a panel's chart for the scripts."""
     return for_scripts(panel.axis, panel.series.values())
+
+
+def packed_speeds(cell: CellView, setting: str) -> dict[str, Any]:
+    """The numbers of a chart of quality against measured speed."""
+    chosen = [one for panel in cell.panels if panel.setting == setting for one in panel.series.values()]
+    found = {}
+    for one in chosen:
+        stops = [stop for stop in one.stops[1:] if stop.shares["speed"]]
+        asked = [stop.name or round(100 * (stop.target or 0), 1) for stop in stops]
+        speeds = [round(stop.shares["speed"] or 0, 2) for stop in stops]
+        kept = [round(100 * stop.retained, 1) for stop in stops]
+        found[one.key] = {"n": one.title, "t": asked, "x": {"speed": speeds}, "y": kept}
+    return {"x": "speed", "axes": {"speed": AXES["speed"]}, "ratios": "x", "m": found}
+
+
+def packed_ideal(view: SpeedView) -> dict[str, Any]:
+    """The numbers of a chart of measured against ideal speed-up."""
+    found: dict[str, Any] = {}
+    for work in view.workloads:
+        for row in work.rows:
+            one = found.setdefault(slug(row.method), {"n": row.method, "t": [], "x": {"ideal": []}, "y": []})
+            one["t"].append(f"asked {100 * row.target:.0f} %, {work.words}")
+            one["x"]["ideal"].append(round(row.ideal, 2))
+            one["y"].append(round(row.speedup, 2))
+    return {"x": "ideal", "axes": {"ideal": "ideal"}, "ratios": "xy", "m": found}
+
+
+def packed_published(rows: list[Published]) -> dict[str, Any]:
+    """The numbers of the hollow marks: which table each is from."""
+    known = [row for row in rows if row.share is not None and row.kept is not None]
+    if not known:
+        return {"x": "share", "axes": {}, "m": {}}
+    one = {
+        "n": known[0].paper,
+        "t": [f"{row.source.partition(' [')[0]}, {row.model}" for row in known],
+        "x": {"share": [round(100 * (row.share or 0), 1) for row in known]},
+        "y": [round(100 * (row.kept or 0), 1) for row in known],
+    }
+    return {"x": "share", "axes": {"share": "units removed, %"}, "m": {"published": one}}
 
 
 def tracks(panel: Panel) -> dict[str, str]:

@@ -252,3 +252,24 @@ def test_without_scripts_the_pages_are_complete(site):
         before = cell.value_of_css_property("opacity")
         radios[7].click()
         assert float(before) == 1 and float(cell.value_of_css_property("opacity")) < 1
+
+
+@pytest.mark.parametrize(
+    ("page", "chart", "words"),
+    [
+        ("index.html", "[id$='-pareto']", ["% kept", " dense"]),
+        ("speed.html", "[id$='-ideal']", [" measured", "ideal"]),
+        ("method/layer-similarity.html", "[id^='published-']", ["% kept", "Table"]),
+    ],
+)
+def test_hovering_names_the_points_of_the_other_charts(go, page, chart, words):
+    found = go(page)
+    found.execute_script(
+        "const svg = document.querySelector('svg.chart' + arguments[0]); svg.scrollIntoView();"
+        "const box = svg.querySelector('.s use').getBoundingClientRect();"
+        "const at = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 };"
+        "svg.dispatchEvent(new PointerEvent('pointermove', { bubbles: true, ...at }))",
+        chart,
+    )
+    said = found.execute_script("return document.querySelector('.tip').textContent")
+    assert all(word in said for word in words), said

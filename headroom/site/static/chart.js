@@ -3,17 +3,19 @@
 Headroom.chart = (() => {
   const { all, on, save, csv } = Headroom;
   const SHAPES = { o: "dot", s: "square", "^": "up", D: "diamond", v: "down", P: "plus", X: "cross", "<": "left" };
-  const LOWEST = -12, HIGHEST = 104;
+  const LOWEST = -12;
   const charts = new Map();
   const short = number => +number.toFixed(1);
 
-  function scale(svg) {
+  // Shares are in per cent, ratios are not: "y" has a ratio across, "xy" in both directions.
+  function scale(svg, ratios = "") {
     const [left, top, right, bottom] = svg.dataset.plot.split(" ").map(Number);
     const [from, to, low, high] = svg.dataset.limits.split(" ").map(Number);
-    return { left, top, right, bottom, from: from * 100, to: to * 100, low: low * 100, high: high * 100 };
+    const x = ratios.includes("x") ? 1 : 100, y = ratios.includes("y") ? 1 : 100;
+    return { left, top, right, bottom, from: from * x, to: to * x, low: low * y, high: high * y };
   }
   const across = (s, x) => short(s.left + (x - s.from) / (s.to - s.from) * (s.right - s.left));
-  const upward = (s, y) => short(s.bottom - (Math.min(Math.max(y, LOWEST, s.low), HIGHEST) - s.low) / (s.high - s.low) * (s.bottom - s.top));
+  const upward = (s, y) => short(s.bottom - (Math.min(Math.max(y, LOWEST, s.low), s.high) - s.low) / (s.high - s.low) * (s.bottom - s.top));
 
   // One series as markup: band, intervals, line, marks. The numbers are ours and letters come from a fixed set.
   function drawn(one, axis, s) {
@@ -60,12 +62,12 @@ Headroom.chart = (() => {
   }
   function ready(from = document) {
     for (const block of all("script.series", from)) {
-      const data = JSON.parse(block.textContent), svg = block.closest(".drawings").querySelector("svg.chart");
-      charts.set(svg, { data, first: svg.innerHTML, limits: scale(svg), axis: data.x });
+      const data = JSON.parse(block.textContent), svg = document.getElementById(block.dataset.chart);
+      charts.set(svg, { data, first: svg.innerHTML, limits: scale(svg, data.ratios), axis: data.x });
     }
     for (const button of all("[data-csv]", from)) {
       const svg = button.closest("figure").querySelector("svg.chart");
-      button.hidden = !charts.has(svg);
+      button.hidden = !charts.get(svg)?.data.axes.units;
       button.onclick = () => take(svg);
     }
     show(Headroom.state);
@@ -73,6 +75,7 @@ Headroom.chart = (() => {
   function show(state) {
     for (const [svg, chart] of charts) {
       if (!svg.isConnected) { charts.delete(svg); continue; }
+      if (!chart.data.axes.units) continue;
       const axis = state.x in chart.data.axes ? state.x : chart.data.x;
       if (axis === chart.axis) continue;
       chart.axis = axis;
@@ -99,7 +102,7 @@ Headroom.chart = (() => {
     for (const [key, one] of Object.entries(chart.data.m)) {
       if (svg.querySelector(`.s[data-m="${CSS.escape(key)}"]`)?.style.display === "none") continue;
       one.x[chart.axis].forEach((value, i) => {
-        if (value === null || one.t[i] === 0) return;
+        if (value === null || one.y[i] === null || one.t[i] === 0) return;
         const far = Math.hypot(across(s, value) - x, upward(s, one.b ? one.b[i][1] : one.y[i]) - y);
         if (far < 18 && (!best || far < best.far)) best = { far, key, one, i };
       });
@@ -107,13 +110,18 @@ Headroom.chart = (() => {
     tip.hidden = !best;
     light(best?.key);
     if (!best) return;
-    const { one, i } = best, share = one.x[chart.axis][i];
-    tip.replaceChildren(Object.assign(document.createElement("b"), { textContent: one.n }),
-      `${one.y[i]} % kept (${one.l[i]} to ${one.h[i]})`, document.createElement("br"),
-      chart.axis === "speed" ? `${share}× dense, asked ${one.t[i]} %` : `${share} % gone, asked ${one.t[i]}${isNaN(one.t[i]) ? "" : " %"}`);
+    const { one, i } = best;
+    tip.replaceChildren(Object.assign(document.createElement("b"), { textContent: one.n }), ...lines(chart, one, i));
     svg.parentElement.append(tip);
     tip.style.left = Math.min(event.clientX - box.left + 14, box.width - tip.offsetWidth) + "px";
     tip.style.top = event.clientY - box.top + svg.offsetTop + 14 + "px";
+  }
+  function lines(chart, one, i) {
+    const share = one.x[chart.axis][i], both = one.l ? ` (${one.l[i]} to ${one.h[i]})` : "";
+    const asked = isNaN(one.t[i]) ? one.t[i] : `asked ${one.t[i]} %`;
+    const across = { speed: `${share}× dense`, ideal: `ideal ${share}×` }[chart.axis] || `${share} % gone`;
+    const first = chart.data.ratios?.includes("y") ? `${one.y[i]}× measured` : `${one.y[i]} % kept${both}`;
+    return [first, document.createElement("br"), `${across}, ${asked}`];
   }
   function light(key) {
     for (const group of all(".chart .s[data-m]")) group.classList.toggle("dim", !!key && group.dataset.m !== key);
