@@ -48,10 +48,11 @@ class MichelGreedy(Method):
         pool = [unit for unit in ctx.units if self.takes(unit.site)]
         order, gone = list[Unit](), list[Unit]()
         for target in targets:
-            if not order or self.params.exact:
+            count = int(target * len(pool) + 1e-9)
+            if not order or (self.params.exact and count < len(pool)):  # where all go there is nothing to choose
                 order = self.rescored(ctx, gone)
-            gone = order[: int(target * len(pool) + 1e-9)]
-            note = "" if self.params.kinds == "all" else f"{len(gone)} of the {len(pool)} of {self.params.kinds}"
+            gone = order[:count]
+            note = "" if self.params.kinds == "all" else f"{count} of the {len(pool)} of {self.params.kinds}"
             yield Plan(target, frozenset(gone), note=note)
 
     def rescored(self, ctx: Context, gone: Sequence[Unit]) -> list[Unit]:
