@@ -13,8 +13,8 @@ from pathlib import Path
 from headroom.tables.rows import TABLES
 from headroom.tables.write import base_type
 
-EXTRA = ("claims", "checks", "pairs")
-NUMBERS = ("figure", "low", "high", "difference", "difference_low", "difference_high")  # of the extra tables
+EXTRA = ("checks",)
+NUMBERS = ("figure", "low", "high")  # of the extra tables
 OTHERS = ("summary.json", "dictionary.md", "dictionary.csv")
 
 

@@ -11,7 +11,7 @@ from headroom.tables.curves import curve_rows
 from headroom.tables.leaderboard import leaderboard_rows
 from headroom.tables.load import Records, load
 from headroom.tables.quality import floor_rows, quality_rows
-from headroom.tables.rows import Row
+from headroom.tables.rows import PairRow, Row
 from headroom.tables.throughput import throughput_rows
 from headroom.tables.write import write_dictionary, write_json, write_table
 
@@ -27,13 +27,15 @@ def collect(
     records = load(profile, methods, models, results, scores)
     views = records.views()
     quality = [row for view in views for row in quality_rows(view)]
-    board = [row for view in views for row in leaderboard_rows(view)]
+    pairs: list[PairRow] = []
+    board = [row for view in views for row in leaderboard_rows(view, pairs)]
     tables: dict[str, Sequence[Row]] = {
         "quality": quality,
         "leaderboard": board,
         "throughput": list(throughput_rows(records)),
         "floors": list(floor_rows(views[0])),
         "curves": [row for view in views for row in curve_rows(view)],
+        "pairs": pairs,
     }
     for name, rows in tables.items():
         write_table(records.folder, name, rows)

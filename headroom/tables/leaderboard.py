@@ -14,7 +14,8 @@ from headroom.tables.curves import AXES, Curve, curve, kv_of_dense, series
 from headroom.tables.load import DENSE, Records, main_machine
 from headroom.tables.measures import at, removable_step
 from headroom.tables.paired import area_draws
-from headroom.tables.rows import LeaderboardRow, Row
+from headroom.tables.pairs import pair_rows
+from headroom.tables.rows import LeaderboardRow, PairRow, Row
 from headroom.tables.speeds import speed_columns, work_of
 from headroom.tables.validate import checked
 
@@ -23,8 +24,11 @@ LOSSES = (0.01, 0.05)
 HALF = 0.5
 
 
-def leaderboard_rows(records: Records) -> list[Row]:
-    """One row per (model, task, method), best area first inside a model, task and group."""
+def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> list[Row]:
+    """One row per (model, task, method), best area first inside a model, task and group.
+
+    The paired differences of the ranked rows are added to ``pairs``: they come from the draws that rank the rows.
+    """
     machine = main_machine(records)
     rows = []
     for model in records.models:
@@ -32,7 +36,7 @@ def leaderboard_rows(records: Records) -> list[Row]:
             asked = targets_asked(records, model)
             methods = [method for name, method in records.pairs() if name == model]
             cells = [_row(records, model, method, task, asked, machine) for method in methods]
-            rows += _ranked(records, model, task, cells)
+            rows += _ranked(records, model, task, cells, pairs)
     return rows
 
 
@@ -143,7 +147,9 @@ def _quality(own: Curve) -> dict[str, Any]:
     return values
 
 
-def _ranked(records: Records, model: str, task: str, rows: list[dict[str, Any]]) -> list[Row]:
+def _ranked(
+    records: Records, model: str, task: str, rows: list[dict[str, Any]], pairs: list[PairRow] | None
+) -> list[Row]:
     """Give the complete rows their places, per track as the protocol asks and over all tracks beside it."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
@@ -154,6 +160,8 @@ def _ranked(records: Records, model: str, task: str, rows: list[dict[str, Any]])
         curves = [(row["method"], curve(records.cells[model, row["method"]], task)) for row in members]
         draws = area_draws(records, model, task, curves)
         _compare(members, draws)
+        if pairs is not None:
+            pairs += pair_rows(members, draws)
         _place(members, draws, list(range(len(members))), "rank_all")
         for track in {row["track"] for row in members}:
             _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")

@@ -254,6 +254,20 @@ class ClaimRow(Row):
     reason: str = column("why it is not testable, or what stands behind the figure", "")
 
 
+class PairRow(Row):
+    """Two ranked rows of a (model, task, setting, group): the difference of their areas, paired."""
+
+    model: str = column("name of the model", ...)
+    task: str = column("task scored", ...)
+    setting: str = column("as is, or recovered", ...)
+    group: Group = column("group of units that both are ranked in", ...)
+    method: str = column("name of the method with the larger area", ...)
+    other: str = column("name of the other method", ...)
+    difference: float = column("area of the first minus area of the other", ..., RETAINED)
+    difference_low: float = column("lower end of its 95 % interval, same resamples for both", ..., RETAINED)
+    difference_high: float = column("upper end of that interval", ..., RETAINED)
+
+
 TABLES: dict[str, type[Row]] = {
     "leaderboard": LeaderboardRow,
     "quality": QualityRow,
@@ -261,4 +275,5 @@ TABLES: dict[str, type[Row]] = {
     "floors": FloorRow,
     "curves": CurveRow,
     "claims": ClaimRow,
+    "pairs": PairRow,
 }
