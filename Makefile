@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint smoke clean help
+.PHONY: repro test lint smoke bench clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -34,6 +34,9 @@ lint: $(READY) ## style, types, direction of dependency, pipeline files in step
 smoke: $(READY) ## toy models through the whole pipeline
 	dvc repro profiles/smoke/dvc.yaml
 	headroom status --params profiles/smoke/params.yaml --strict
+
+bench: $(READY) ## how fast Headroom is here, beside the committed baseline; about ten minutes on a quiet machine
+	python -m benchmarks
 
 clean: ## forget everything computed; keeps what is in git
 	rm -rf work .dvc/cache .dvc/tmp

@@ -1,0 +1,102 @@
+"""Scoring, gating, removal, saving, loading and evaluation of BERT-base."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure, milliseconds
+from benchmarks.shapes import batch, bert
+from headroom.api import Grain
+from headroom.attention import gate, load_removed, remove, save_removed
+from headroom.measure.clock import ProcessClock
+from headroom.measure.paired import compare
+from headroom.shapes.build import plan, without
+
+PAIRS = 9
+
+
+def surgery() -> Iterator[Figure]:
+    """Every figure here is of one thread."""
+    model = bert()
+    yield from scoring(model)
+    yield from removal(model)
+    yield from files(model)
+    yield from evaluation(model)
+
+
+def scoring(model: Any) -> Iterator[Figure]:
+    """One forward pass and one ``autograd.grad`` for a gate per example and head, in plain forward passes."""
+    import torch
+
+    inputs = batch(4, 128)
+
+    def score() -> None:
+        with gate(model, per="example") as gates:
+            gates.slopes(model(**inputs).loss)
+
+    (cost,) = compare(lambda: forward(model, inputs), [score], PAIRS, ProcessClock(), wall_threads=1)
+    yield Figure("scoring_over_forward", 1 / cost.ratio, "ratio", "lower", 2.2)
+
+    def gated() -> None:
+        with gate(model, values=lambda site: torch.ones(12)):
+            forward(model, inputs)
+
+    (speed,) = compare(lambda: forward(model, inputs), [gated], PAIRS, ProcessClock(), wall_threads=1)
+    yield Figure("gated_over_dense_speed", speed.ratio, "ratio", "higher", 0.95)
+
+
+def forward(model: Any, inputs: dict[str, Any]) -> None:
+    import torch
+
+    with torch.no_grad():
+        model(**inputs)
+
+
+def removal(model: Any) -> Iterator[Figure]:
+    """Half of the heads in place: the copies that are cut share their weights, so only removal is timed."""
+    from statistics import median
+
+    units = plan(model, Grain.HEAD, 0.5)
+    laps = []
+    for _ in range(7):
+        copy = without(model, [])
+        laps.append(ProcessClock().time(lambda copy=copy: remove(copy, units)).busy)
+    yield Figure("removal_ms", 1000 * median(laps[1:]), "ms", "lower", 30)
+
+
+def files(model: Any) -> Iterator[Figure]:
+    """Saving and loading half of the heads against the dense model, a byte of weights for a byte."""
+    removed = without(model, plan(model, Grain.HEAD, 0.5))
+    with tempfile.TemporaryDirectory() as name:
+        rates = []
+        for part, folder in ((model, Path(name) / "dense"), (removed, Path(name) / "removed")):
+            saving = milliseconds(lambda part=part, folder=folder: save_removed(part, folder), 3)
+            loading = milliseconds(lambda folder=folder: load_removed(folder), 3)
+            size = (folder / "model.safetensors").stat().st_size / 1e6
+            rates.append((saving / size, loading / size))
+    (dense_saving, dense_loading), (saving, loading) = rates
+    yield Figure("save_ms_per_mb", saving, "ms", "lower")
+    yield Figure("load_ms_per_mb", loading, "ms", "lower")
+    yield Figure("save_over_dense_per_byte", saving / dense_saving, "ratio", "lower", 1.1)
+    yield Figure("load_over_dense_per_byte", loading / dense_loading, "ratio", "lower", 1.1)
+
+
+def evaluation(model: Any) -> Iterator[Figure]:
+    """Examples a second of the batched evaluation, half of the heads removed, on lengths from 16 to 128 tokens."""
+    import torch
+
+    from headroom.evaluate.scores import length_batches
+
+    removed = without(model, plan(model, Grain.HEAD, 0.5))
+    lengths = list(range(16, 129, 4))
+
+    def passes() -> None:
+        for places in length_batches(lengths, 8):
+            longest = max(lengths[place] for place in places)
+            with torch.inference_mode():
+                removed(**batch(len(places), longest))
+
+    yield Figure("evaluation_per_second", 1000 * len(lengths) / milliseconds(passes, 3), "1/s", "higher")
