@@ -17,9 +17,8 @@ def book(params: Path) -> Book:
     return read_book(profile.profile, profile.results)
 
 
-def chosen(params: Path, model: str | None, task: str | None, setting: str | None) -> list[tuple[CellView, Panel]]:
+def chosen(found: Book, model: str | None, task: str | None, setting: str | None) -> list[tuple[CellView, Panel]]:
     """Every panel that the options leave. Raises ``UserError`` for a name that the tables lack."""
-    found = book(params)
     known(model, found.models, "model")
     known(task, [task for _, task in found.cells], "task")
     known(setting, SETTINGS, "setting")

@@ -34,11 +34,11 @@ def show(
     """The leaderboard, with a sparkline of every curve."""
     from rich.console import Console
 
-    from headroom.terminal.choosing import chosen
+    from headroom.terminal.choosing import book, chosen
     from headroom.terminal.showing import board
 
     console = Console()
-    for cell, panel in chosen(params, model, task, setting):
+    for cell, panel in chosen(book(params), model, task, setting):
         console.print(board(cell, panel, track))
 
 
@@ -69,11 +69,11 @@ def export(
     """Print the leaderboard as text to take elsewhere."""
     if latex + markdown + csv != 1:
         raise UserError("export: choose one of --latex, --markdown and --csv.")
-    from headroom.terminal.choosing import chosen
+    from headroom.terminal.choosing import book, chosen
     from headroom.terminal.exporting import as_csv, as_latex, as_markdown
 
     write = as_latex if latex else as_markdown if markdown else as_csv
-    typer.echo(write([panel for _, panel in chosen(params, model, task, setting)]), nl=False)
+    typer.echo(write([panel for _, panel in chosen(book(params), model, task, setting)]), nl=False)
 
 
 def site(

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from headroom.errors import UserError
+from headroom.site.book import Book
 from headroom.site.numbers import DASH, fixed, percent
 from headroom.site.panels import Panel
 from headroom.site.series import Series
-from headroom.terminal.choosing import chosen, known
+from headroom.terminal.choosing import book, chosen, known
 from headroom.terminal.showing import kept_at
 
 SHARES = (0.25, 0.5, 0.75)
@@ -36,7 +37,8 @@ HEADINGS = (
 
 def comparison(params: Path, a: str, b: str, model: str | None, task: str | None) -> Table:
     """A row for each panel that holds both. Raises ``UserError`` for an unknown method or a pair that never met."""
-    panels = [panel for _, panel in chosen(params, model, task, None)]
+    found = book(params)
+    panels = [panel for _, panel in chosen(found, model, task, None)]
     methods = [row.method for panel in panels for row in panel.rows]
     for name in (a, b):
         known(name, methods, "method")
@@ -47,16 +49,16 @@ def comparison(params: Path, a: str, b: str, model: str | None, task: str | None
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("model", "task", "setting", "verdict") else "right")
     for panel in shared:
-        table.add_row(*(Text(word) for word in _line(panel, a, b)))
-    table.caption = "Intervals of the difference come from the two areas' own ones: wider than paired intervals are."
+        table.add_row(*(Text(word) for word in _line(found, panel, a, b)))
+    table.caption = "Intervals are paired where pairs.csv holds the two; else from the areas' own, which are wider."
     table.caption_justify = "left"
     return table
 
 
-def _line(panel: Panel, a: str, b: str) -> list[str]:
+def _line(book_: Book, panel: Panel, a: str, b: str) -> list[str]:
     rows = {row.method: row for row in panel.rows}
     one, other = panel.series[a], panel.series[b]
-    found = difference(rows[a], rows[b])
+    found = paired(book_, panel, a, b) or difference(rows[a], rows[b])
     words = [panel.model, panel.task, panel.setting, fixed(rows[a].area), fixed(rows[b].area)]
     if found is None:
         words += [DASH, DASH, "not ranked"]
@@ -68,6 +70,16 @@ def _line(panel: Panel, a: str, b: str) -> list[str]:
         kept = kept_at(one, share), kept_at(other, share)
         words.append(DASH if None in kept else percent((kept[0] or 0.0) - (kept[1] or 0.0)))
     return [*words, ", ".join(f"{percent(share, 0)} %" for share in crossings(one, other)) or DASH]
+
+
+def paired(found: Book, panel: Panel, a: str, b: str) -> tuple[float, float, float] | None:
+    """Area of A minus area of B on the same resamples; None where the tables do not hold the pair."""
+    for row in found.pairs.get((panel.model, panel.task), ()):
+        names = (row["method"], row["other"])
+        if row["setting"] == panel.setting and names in ((a, b), (b, a)):
+            value, low, high = (float(row[f"difference{end}"]) for end in ("", "_low", "_high"))
+            return (value, low, high) if names == (a, b) else (-value, -high, -low)
+    return None
 
 
 def difference(a: Any, b: Any) -> tuple[float, float, float] | None:

@@ -25,6 +25,10 @@ michel-greedy,planted-bert,dead before vital,1.00,,,holds,
 magnitude-heads,planted-bert,dead before vital,0.25,,,does not hold,Weights of a dead head need not be small.
 """
 
+PAIRS = """model,task,setting,group,method,other,difference,difference_low,difference_high
+bert-pydocs,package,as is,attention,michel-greedy,layer-similarity,0.004000,0.001000,0.007000
+"""
+
 
 def names(model: str, grain: str) -> list[str]:
     """The units of a model that a grain counts."""
@@ -69,6 +73,7 @@ def write_verdicts(folder: Path) -> None:
     """claims.csv and checks.csv as other parts of Headroom write them."""
     (folder / "claims.csv").write_text(CLAIMS, encoding="utf-8")
     (folder / "checks.csv").write_text(CHECKS, encoding="utf-8")
+    (folder / "pairs.csv").write_text(PAIRS, encoding="utf-8")
 
 
 def write_many(results: Path, methods: int, models: int) -> tuple[list[str], list[str]]:

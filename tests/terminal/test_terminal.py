@@ -106,6 +106,17 @@ def test_the_difference_turns_its_sign_with_its_sides(results):
     assert there == pytest.approx((-back[0], -back[2], -back[1]))
 
 
+def test_a_pair_of_the_tables_is_taken_from_either_side(results):
+    book = read_book("quick", results)
+    row = {"setting": "as is", "method": "michel-greedy", "other": "random-heads"}
+    ends = {"difference": "0.3", "difference_low": "0.2", "difference_high": "0.5"}
+    book.pairs["bert-pydocs", "package"] = [row | ends]
+    panel = panels(results)[0]
+    assert pairing.paired(book, panel, "michel-greedy", "random-heads") == (0.3, 0.2, 0.5)
+    assert pairing.paired(book, panel, "random-heads", "michel-greedy") == (-0.3, -0.5, -0.2)
+    assert pairing.paired(book, panel, "random-heads", "magnitude-heads") is None
+
+
 def test_curves_cross_where_the_straight_pieces_do(results):
     series = panels(results)[0].series
     assert pairing.crossings(series["michel-greedy"], series["michel-greedy"]) == []
