@@ -69,7 +69,7 @@ class Evidence:
         return self.probe
 
     def every(self, stem: str, **parameters: Any) -> list[CellRecord]:
-        """Records of entries behind ``methods/<stem>*.py`` with these parameters, those that are in order."""
+        """Records of entries behind ``methods/<stem>.py`` with these parameters, those that are in order."""
         return [cell for cell in self.cells if cell.status != "unsupported" and _is(cell, stem, parameters)]
 
     def record(self, stem: str, **parameters: Any) -> CellRecord:
@@ -119,7 +119,7 @@ class Evidence:
 def _is(cell: CellRecord, stem: str, parameters: dict[str, Any]) -> bool:
     held = PLAIN | cell.parameters
     same = all(held.get(name) == value for name, value in parameters.items())
-    return PurePosixPath(cell.file).stem.startswith(stem) and same
+    return PurePosixPath(cell.file).stem == stem and same
 
 
 def _listed(places: Iterable[Place]) -> str:

@@ -226,7 +226,7 @@ def pearson(pairs: np.ndarray) -> float:
     per_task=False,
 )
 def speed_depends_on_the_batch(evidence: Evidence) -> Finding:
-    points = [point for cell in evidence.every("michel_greedy") for point in evidence.speeds(cell)]
+    points = [point for cell in evidence.every("michel_greedy", **TAYLOR) for point in evidence.speeds(cell)]
     half = [point for point in points if point.target == 0.5 and point.work in ("encode", "prefill", "images")]
     one, many = ([p for p in half if p.batch == 1], [p for p in half if p.batch >= 16])
     if not one or not many:
