@@ -17,7 +17,7 @@ from headroom.checks.listing import FAMILIES, truth_checks_of
 from headroom.checks.of_truth import PlantedSubject, planted_bench
 from headroom.checks.subject import NotApplicable
 from headroom.checks.verdicts import Result
-from headroom.oracle import Oracle, losses, oracle
+from headroom.oracle import Oracle, Saving, losses, oracle, saving
 from headroom.planted import dead_among_first, first_vital
 
 DRAWS, DRAWS_TRAINED = 5, 2
@@ -94,3 +94,9 @@ def best_of(family: str, grains: tuple[Grain, ...], seed: int) -> Oracle:
     """The oracle of a planting, searched once for all methods."""
     truth, bench = planted_bench(family, grains, seed, "all")
     return oracle(truth.model, bench.units(grains), bench.batch)
+
+
+def saving_on(family: str, sets: int = 256) -> Saving:
+    """How much cheaper the oracle's shared passes are than one set of heads at a time, measured on a planted toy."""
+    truth, bench = planted_bench(family, (Grain.HEAD,), 0, "all")
+    return saving(truth.model, bench.units((Grain.HEAD,)), bench.batch, sets)

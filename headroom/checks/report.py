@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from headroom.attention import FAMILY_NAMES
 from headroom.checks.figures import figures_of
 from headroom.checks.listing import FAMILIES
+from headroom.checks.subject import NO_PLANS
 from headroom.checks.verdicts import Result, check_method
 from headroom.errors import UserError, suggest
 from headroom.params import load
@@ -39,6 +41,8 @@ def report(
         results = rows(name, parameters, str(params_file), checked_families(families), figures or path is not None)
         found += results
         show(checks_table(name, results))
+        for line in reasons(results):
+            show(Text(line))
         if any(result.figure is not None for result in results):
             show(figures_table(results))
     if path:
@@ -97,19 +101,37 @@ def shown(value: object) -> str:
 
 
 def checks_table(method: str, results: Sequence[Result]) -> Table:
-    """One line a check: the models on which it passed, then every line that is not a pass, with its reason."""
+    """One line a check and verdict, with the models that gave it."""
     table = Table(title=method, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in ("check", "models", "verdict", "reason"):
-        table.add_column(column, overflow="fold")
-    checks = [result for result in results if result.figure is None]
-    for check in dict.fromkeys(result.check for result in checks):
-        groups: dict[tuple[str, str], list[str]] = {}
-        for result in (one for one in checks if one.check == check):
-            groups.setdefault((result.verdict, result.reason), []).append(result.model)
-        for (verdict, reason), models in groups.items():
-            name = check.removeprefix("check_").replace("_", " ")
-            table.add_row(name, ", ".join(filter(None, models)), verdict, reason, style=STYLES[verdict])
+    for column in ("check", "models", "verdict"):
+        table.add_column(column)
+    for (check, verdict), group in grouped(results, "check", "verdict").items():
+        models = ", ".join(filter(None, (one.model for one in group)))
+        table.add_row(in_words(check), models, verdict, style=STYLES[verdict])
     return table
+
+
+def reasons(results: Sequence[Result]) -> list[str]:
+    """A line for every check that did not pass: which, on what, and why. That there were no plans is said once."""
+    lines = []
+    for (check, verdict, reason), group in grouped(results, "check", "verdict", "reason").items():
+        models = ", ".join(filter(None, (one.model for one in group)))
+        if verdict != "passes" and reason != NO_PLANS:
+            lines.append(f"{in_words(check)}{f' ({models})' if models else ''}, {verdict}: {reason}")
+    return lines
+
+
+def grouped(results: Sequence[Result], *by: str) -> dict[tuple[str, ...], list[Result]]:
+    """The checks among the results, those alike in these fields together."""
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in results:
+        if result.check.startswith("check_"):
+            groups.setdefault(tuple(getattr(result, name) for name in by), []).append(result)
+    return groups
+
+
+def in_words(check: str) -> str:
+    return check.removeprefix("check_").replace("_", " ")
 
 
 def figures_table(results: Sequence[Result]) -> Table:

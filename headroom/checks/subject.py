@@ -23,6 +23,7 @@ from headroom.stages.plans import Answer, ask
 
 TARGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = 60.0
+NO_PLANS = "There are no plans; see check_every_target_has_a_plan."
 
 
 class NotApplicable(Exception):
@@ -87,7 +88,7 @@ class Subject:
     def plans(self) -> list[Plan]:
         """What was answered. Raises ``NotApplicable`` when it is nothing."""
         if not self.first.answer.plans:
-            raise NotApplicable("There are no plans; see check_every_target_has_a_plan.")
+            raise NotApplicable(NO_PLANS)
         return self.first.answer.plans
 
     @property

@@ -24,6 +24,14 @@ EXAMPLES = 24
 STEPS = 10  # of update: a method may ask for shares from a tenth upwards
 
 
+def every_layer(model: Any) -> Any:
+    """The model without the chance of its family to skip whole layers while it trains, as in the profiles."""
+    for module in model.modules():
+        if hasattr(module, "layerdrop"):
+            module.layerdrop = 0.0
+    return model
+
+
 class Touched(Exception):
     """Something reached for evaluation data."""
 
@@ -39,7 +47,7 @@ class ToyBench(Bench):
     """A bench whose data are the model's own answers. It does what ``stages.bench`` does, with nothing on disk."""
 
     def __init__(self, model: Any, batch: dict[str, Tensor], make: Callable[[], Any], steps: int = STEPS) -> None:
-        self.model, self.make, self.steps = model, make, steps
+        self.model, self.make, self.steps = every_layer(model), make, steps
         self.prepared: Any = self  # where the bench looks for the dense model
         batch = with_own_answers(model, batch)
         self.examples = [{name: value[at] for name, value in batch.items()} for at in range(len(batch["labels"]))]
@@ -72,7 +80,7 @@ class ToyBench(Bench):
         return Stack()(self.examples[:8])
 
     def fresh(self) -> Any:
-        return self.make()
+        return every_layer(self.make())
 
     def units(self, grains: Iterable[Grain]) -> tuple[Unit, ...]:
         """What a method that removes these grains is offered."""
