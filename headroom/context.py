@@ -13,7 +13,7 @@ from datasets import Dataset
 from torch import Tensor, nn
 
 from headroom import api, attention
-from headroom.api import Gates, Grain, ModelInfo, Scores, Site, Unit, Units
+from headroom.api import Gates, Grain, ModelInfo, Site, Unit, Units
 from headroom.batches import Collator, batches, per_example_loss
 from headroom.errors import UserError
 from headroom.lessons import Budget, Lessons, keep, weights_back
@@ -24,17 +24,6 @@ class Passes:
 
     def __init__(self) -> None:
         self.forward = self.backward = self.updates = 0
-
-
-class CountedGates(Gates):
-    """Gates whose backward passes are counted."""
-
-    def __init__(self, inner: Gates, passes: Passes, last_batch: list[int]) -> None:
-        self.inner, self.passes, self.last_batch = inner, passes, last_batch
-
-    def slopes(self, loss: Tensor) -> Scores:
-        self.passes.backward += self.last_batch[0]
-        return self.inner.slopes(loss)
 
 
 class HarnessContext(api.Context):
@@ -62,7 +51,7 @@ class HarnessContext(api.Context):
         self.rng = torch.Generator().manual_seed(seed)
         self.passes = Passes()
         self._anatomy, self._examples, self._collator = anatomy, examples, collator
-        self._last_batch, self._lessons, self._folder = [0], lessons, weights_folder
+        self._lessons, self._folder = lessons, weights_folder
         scratch = lessons.scratch if lessons else None
         self.budget = Budget(lessons.recover.steps if lessons else 0, scratch.steps if scratch else 0)
 
@@ -72,7 +61,10 @@ class HarnessContext(api.Context):
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         self._count(batch)
-        return per_example_loss(self.model, batch).sum()
+        loss = per_example_loss(self.model, batch).sum()
+        if loss.requires_grad:  # whoever asks for a gradient, of gates or of weights, comes by here
+            loss.register_hook(lambda _: self._count_backward(len(next(iter(batch.values())))))
+        return loss
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         self._count(batch)
@@ -80,15 +72,17 @@ class HarnessContext(api.Context):
             return self.model(**batch).logits
 
     def _count(self, batch: dict[str, Tensor]) -> None:
-        self._last_batch[0] = len(next(iter(batch.values())))
-        self.passes.forward += self._last_batch[0]
+        self.passes.forward += len(next(iter(batch.values())))
+
+    def _count_backward(self, examples: int) -> None:
+        self.passes.backward += examples
 
     @contextmanager
     def gates(
         self, per: Literal["batch", "example", "token"] = "batch", values: Callable[[Site], Tensor] | None = None
     ) -> Iterator[Gates]:
         with attention.gate(self.model, self.units.all, per=per, values=values) as gates:
-            yield CountedGates(gates, self.passes, self._last_batch)
+            yield gates
 
     def silenced(self, units: Iterable[Unit]) -> AbstractContextManager[None]:
         return attention.mask(self.model, list(units))
@@ -105,7 +99,8 @@ class HarnessContext(api.Context):
             self.logits(batch)
         for unit in units:
             with self.silenced([unit]), replay.above(unit.site):
-                yield unit, self.logits(batch)
+                logits = self.logits(batch)
+            yield unit, logits  # outside, so that a caller who runs another batch meets no remembered block
 
     def weights(self, unit: Unit) -> dict[str, Tensor]:
         return {name: tensor.detach() for name, tensor in self._anatomy.weights(unit).items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,24 +160,28 @@ class Budget:
 
 @contextmanager
 def weights_back(model: nn.Module) -> Iterator[None]:
-    """The weights before the block come back after it, and so does what asked for gradients."""
+    """The weights before the block come back after it, and so do its mode and what asked for gradients."""
     before = copy.deepcopy(model.state_dict())
     asking = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    training = model.training
     try:
         yield
     finally:
         model.load_state_dict(before)
+        model.train(training)  # a training that broke off left it on
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(asking[name])
             parameter.grad = None
 
 
 def keep(model: nn.Module, folder: Path) -> Path:
-    """Store the weights of a model under a hash of their contents."""
+    """Store the weights of a model under a hash of their values: of tied weights a file names now one, now the other."""
     from safetensors.torch import save_model
 
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / ".draft.safetensors"
+    whole = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        whole.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    draft = folder / f".draft.{os.getpid()}"
     save_model(model, str(draft))
-    path = folder / f"{hashlib.sha256(draft.read_bytes()).hexdigest()[:32]}.safetensors"
-    return draft.replace(path)
+    return draft.replace(folder / f"{whole.hexdigest()[:32]}.safetensors")

@@ -64,13 +64,14 @@ class Bench:
             raise UserError(f"{task.file}: splits.train is missing, and params.yaml: recover needs it. Add the split.")
         examples = read_split(self.folder, task.name, "train")
         recipe = self.prepared.spec.train
-        return Lessons(examples, self.collator, recover, recipe, self.fresh if recipe else None)
+        spec, purpose, tokenizer = self.prepared.spec, self.prepared.purpose, self.prepared.tokenizer
 
-    def fresh(self) -> Any:
-        """The model before its training, the same weights as then."""
-        spec = self.prepared.spec
-        torch.manual_seed(spec.train.seed if spec.train else 0)
-        return build(spec, self.prepared.purpose, self.prepared.tokenizer)
+        def fresh() -> Any:
+            """The model before its training, the same weights as then. Knows nothing of this bench."""
+            torch.manual_seed(spec.train.seed if spec.train else 0)
+            return build(spec, purpose, tokenizer)
+
+        return Lessons(examples, self.collator, recover, recipe, fresh if recipe else None)
 
     def dense(self, weights: str = "") -> Any:
         """A copy of the dense model, with the weights a method trained where there are any."""

@@ -150,6 +150,12 @@ def test_the_harness_counts_the_cost(world):
     assert (cost.forward, cost.backward, cost.updates) == (16, 16, 0)
 
 
+def test_gradients_of_weights_are_counted_as_those_of_gates(world):
+    world.use("taylor-weight", "{examples: 12, batch_size: 4}")
+    cost = measured(world, "taylor-weight").costs[0]
+    assert (cost.forward, cost.backward, cost.updates) == (12, 12, 0)
+
+
 def test_a_method_that_trains_gates_and_weights_fits_the_interface(world):
     """What the trained track needs: gates of its own that get gradients, the harness's loop, weights in the plan."""
     world.method(
