@@ -175,7 +175,7 @@ def weights_back(model: nn.Module) -> Iterator[None]:
 
 
 def keep(model: nn.Module, folder: Path) -> Path:
-    """Store the weights of a model under a hash of their values: of tied weights a file names now one, now the other."""
+    """Store the weights of a model under a hash of their values, since files name tied weights in no fixed order."""
     from safetensors.torch import save_model
 
     folder.mkdir(parents=True, exist_ok=True)
