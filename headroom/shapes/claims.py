@@ -14,7 +14,7 @@ from headroom.tables.validate import checked
 
 MARGIN = 0.05  # design, protocol 8: no difference under 5 % is claimed
 
-Verdict = Literal["holds", "ours is higher", "ours is lower", "not timed"]
+Verdict = Literal["holds", "ours is higher", "ours is lower", "too noisy to tell", "not timed"]
 
 
 class PublishedRow(Row):
@@ -41,10 +41,12 @@ class PublishedRow(Row):
 
 
 def verdict(published: float, point: SpeedPoint) -> Verdict:
-    """Whether a published speed-up and ours can be told apart."""
+    """Whether a published speed-up and ours can be told apart; a wide interval would agree with anything."""
     if published > point.speedup_high * (1 + MARGIN):
         return "ours is lower"
-    return "ours is higher" if published < point.speedup_low * (1 - MARGIN) else "holds"
+    if published < point.speedup_low * (1 - MARGIN):
+        return "ours is higher"
+    return "too noisy to tell" if point.noisy else "holds"
 
 
 def published_rows(params: ShapesParams, records: Records) -> Iterator[PublishedRow]:

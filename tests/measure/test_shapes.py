@@ -145,8 +145,10 @@ def test_long_workloads_wait_to_be_asked_for():
     ("published", "said"), [(1.2, "holds"), (1.3, "holds"), (1.5, "ours is lower"), (1.02, "ours is higher")]
 )
 def test_a_published_figure_holds_unless_five_per_cent_beyond_our_interval(published, said):
-    point = SpeedPoint.model_construct(speedup=1.2, speedup_low=1.15, speedup_high=1.25)
+    point = SpeedPoint.model_construct(speedup=1.2, speedup_low=1.15, speedup_high=1.25, noisy=False)
     assert verdict(published, point) == said
+    noisy = point.model_copy(update={"noisy": True})
+    assert verdict(published, noisy) == ("too noisy to tell" if said == "holds" else said)
 
 
 def test_a_claim_about_no_shape_is_refused():
