@@ -7,7 +7,6 @@ paper's own dense figure beside it: their ratio is what was kept. Chance is not 
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +15,6 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from headroom.project import root
-from headroom.site.book import Book
 from headroom.site.charts import marker, paper, quality_axis
 from headroom.site.series import Series
 from headroom.site.styles import look
@@ -171,11 +169,3 @@ class PublishedChart:
             axes.plot(*zip(*known, strict=True), color=look(self.method).value, linewidth=1, alpha=0.5, gid=gid)
         marker(axes, f"{self.name}--published", self.method, self.points, hollow=True)
         return figure
-
-
-def ours_of(book: Book, series: dict[tuple[str, str], list[Series]], method: str) -> list[Series]:
-    """A method's series on every model and task."""
-    found = defaultdict(list)
-    for key, ones in series.items():
-        found[key] = [one for one in ones if one.method == method]
-    return [one for ones in found.values() for one in ones]

@@ -6,8 +6,6 @@ from typing import Any
 
 from headroom.site.panels import Panel
 
-WORDS = ("above", "within", "below")
-
 
 def against(panel: Panel, row: Any) -> str:
     """``above`` or ``below`` when the row's interval leaves the range of the random draws, else ``within``."""

@@ -276,3 +276,47 @@ def test_hovering_names_the_points_of_the_other_charts(go, page, chart, words):
     )
     said = found.execute_script("return document.querySelector('.tip').textContent")
     assert all(word in said for word in words), said
+
+
+def test_a_first_time_reader_needs_at_most_two_clicks(go):
+    """From the front page: heads kept at 75 %, this view as CSV, the command behind a number, better than random?"""
+    found = go("index.html")
+    found.find_element("link text", "mt-constructed").click()  # one
+    found.execute_script("document.getElementById('at').focus()")
+    found.switch_to.active_element.send_keys("\ue014", "\ue014")  # two: the slider, dragged to 75 %
+    assert found.execute_script("return document.querySelector('.slide output').textContent") == "75 %"
+    shown = found.find_element("css selector", "figure[data-m='michel-greedy'] .count").text
+    assert shown == "20 of 80 kept"
+
+    found = go("index.html")
+    assert found.find_element("id", "csv").is_displayed()  # one click, no way to it
+
+    found.find_element("link text", "run").click()  # one
+    assert "headroom quality" in found.find_element("id", "command").text
+
+    found = go("index.html")
+    row = found.find_element("css selector", ".board tr[data-m='michel-greedy']")
+    assert row.find_elements("css selector", "td")[-2].text.startswith("above")  # no click at all
+
+
+def test_printed_pages_show_their_tables_and_no_selectors(go, browser):
+    found = go(KINDS["cell"])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert not found.find_element("css selector", "nav").is_displayed()
+        assert not found.find_element("css selector", ".slider").is_displayed()
+        overflow = "getComputedStyle(document.querySelector('.scroll.tall')).maxHeight"
+        assert found.execute_script(f"return {overflow}") == "none"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_nothing_moves_for_those_who_ask_for_that(go, browser):
+    still = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", still)
+    try:
+        found = go("index.html")
+        timing = "getComputedStyle(document.querySelector('.chart .s')).transitionProperty"
+        assert found.execute_script(f"return {timing}") == "none"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
