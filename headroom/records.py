@@ -150,7 +150,9 @@ class SpeedPoint(Strict):
     wall_speedup: float = Field(description="median of the pair ratios, wall clock at the pinned threads")
     dense_ms: float = Field(description="median milliseconds of one call of the dense model, process time, one thread")
     removed_ms: float = Field(description="the same for the removed model")
-    ideal: float = Field(description="dense bound / removed bound, each the slower of arithmetic and memory")
+    ideal: float | None = Field(
+        description="dense bound / removed bound, each the slower of arithmetic and memory; null: nothing is left"
+    )
     bound: Literal["compute", "memory", ""] = Field("", description="the ceiling that bounds the removed model")
     dense_macs: int | None = Field(None, description="multiply-accumulates of one call of the dense model")
     macs: int | None = Field(None, description="the same for the removed model")

@@ -29,9 +29,10 @@ def bound(cost: Cost, ceilings: Ceilings) -> tuple[float, Bound]:
     return (compute, "compute") if compute >= memory else (memory, "memory")
 
 
-def ideal(dense: Cost, removed: Cost, ceilings: Ceilings) -> float:
-    """The speed-up that the counts predict."""
-    return bound(dense, ceilings)[0] / bound(removed, ceilings)[0]
+def ideal(dense: Cost, removed: Cost, ceilings: Ceilings) -> float | None:
+    """The speed-up that the counts predict; None where nothing counted is left (an encoder without blocks)."""
+    left = bound(removed, ceilings)[0]
+    return bound(dense, ceilings)[0] / left if left else None
 
 
 def ceilings_of(machine: Machine | None, device: Any, dtype: Any) -> Ceilings:

@@ -57,5 +57,6 @@ def speed_columns(
     ]
     if points and step.target > 0:
         for column in ("speedup", "speedup_low", "speedup_high", "ideal"):
-            values[f"{column}_{name}"] = median(getattr(point, column) for point in points)
+            known = [value for point in points if (value := getattr(point, column)) is not None]
+            values[f"{column}_{name}"] = median(known) if known else None
     return values

@@ -35,7 +35,12 @@ def throughput_rows(records: Records) -> Iterator[ThroughputRow]:
 
 def _timed(point: SpeedPoint) -> dict[str, Any]:
     values = {name: getattr(point, name) for name in COPIED}
-    return values | {"status": "ok", "realised": point.speedup / point.ideal, "claimed": claimed(point)}
+    return values | {"status": "ok", "realised": realised(point), "claimed": claimed(point)}
+
+
+def realised(point: SpeedPoint) -> float | None:
+    """How much of the predicted speed-up was measured; unknown where none can be predicted."""
+    return point.speedup / point.ideal if point.ideal else None
 
 
 def claimed(point: SpeedPoint) -> bool:

@@ -46,3 +46,7 @@ def test_a_machine_is_measured_once_and_its_record_stays_the_same(tmp_path, monk
 
 def test_nothing_removed_is_no_speed_up():
     assert ideal(Cost(8, 8, 0), Cost(8, 8, 0), CEILINGS) == 1.0
+
+
+def test_where_nothing_counted_is_left_nothing_is_predicted():
+    assert ideal(Cost(1000, 40, 0), Cost(0, 0, 8), CEILINGS) is None
