@@ -76,7 +76,9 @@ class VotingToStay(Method):
     natural = True
     sees_duplicates = True
     expected_failures: ClassVar[dict[str, str]] = {
-        "check_the_dead_go_before_the_vital": "Groups are made of likeness: where all of a group are dead, one stays."
+        "check_the_dead_go_before_the_vital": "Groups are made of likeness: where all of a group are dead, one stays.",
+        "check_one_of_two_equals_goes_before_the_vital": "k-means from one drawn start may part two heads that dropout "
+        "made differ a little.",
     }
 
     @dataclass(frozen=True)
