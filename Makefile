@@ -11,7 +11,7 @@ help: ## what can be made
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[test]'
 	touch $(READY)
 
 repro: $(READY) ## run the default pipeline; ends with results/site/index.html

@@ -216,12 +216,10 @@ def stage_quality(method: str, model: str, params: ParamsFile = ROOT_PARAMS, str
 def stage_speed(method: str, model: str, params: ParamsFile = ROOT_PARAMS) -> None:
     """Time the removed models of a cell against the dense one."""
     from headroom.params import load
-
-    profile = load(params)
-    set_threads(profile.run.threads)
     from headroom.stages.speed import run
 
-    run(profile, str(params), method, model)
+    profile = load(params)
+    run(profile, str(params), method, model, ready=lambda: set_threads(profile.run.threads))
 
 
 @stage.command("collect")

@@ -30,8 +30,8 @@ from headroom.registry import file_of, load_method
 from headroom.stages.cell import Cell
 from headroom.stages.plans import ask
 
-PASSES = 16_000  # examples that the ablation of every single head may take: half a minute on one core
-LANGUAGE_PASSES = 4_000  # the same for texts as long as the model allows
+PASSES = 12_000  # examples that the ablation of every single head may take: twenty seconds on one core
+LANGUAGE_PASSES = 2_000  # the same for texts as long as the model allows
 LEAST = 50  # examples of a task, however many heads there are
 CHOSEN_ON = 32  # calibration examples on which the best head of a site is chosen
 Array = np.ndarray

@@ -87,12 +87,12 @@ def plan_hash(plan: dict[str, Any]) -> str:
 
 def settings(cell: Cell, plan: dict[str, Any]) -> list[Setting]:
     """In which settings a plan is a point. A method that trains is never "as is"; labels are not recovered."""
-    recover = cell.recover
-    if cell.method.track is Track.TRAINED:
-        return ["recovered"]
+    recover, trains = cell.recover, cell.method.track is Track.TRAINED
     targets = recover and (recover.targets or cell.params.run.targets)
-    again = targets and not plan["label"] and (plan["natural"] or plan["target"] in (0.0, *targets))
-    return ["as is", "recovered"] if again else ["as is"]
+    asked = targets and (plan["natural"] or plan["label"] or plan["target"] in (0.0, *targets))
+    if trains:
+        return ["recovered"] if asked else []
+    return ["as is", "recovered"] if asked and not plan["label"] else ["as is"]
 
 
 def answer(cell: Cell, plan: dict[str, Any], setting: Setting = "as is", seed: int = 0) -> dict[str, Any]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 from headroom.api import Unit
-from headroom.measure import speed_points
-from headroom.measure.speed import Removed
 from headroom.params import Params
 from headroom.provenance import provenance
 from headroom.records import CellRecord, Machine, Point, SpeedPoint, SpeedRecord, read, write
-from headroom.stages.bench import Bench
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +35,17 @@ def share(point: Point) -> float:
     return point.units_removed / point.units if point.units else 0.0
 
 
-def run(params: Params, where: str, method: str, model: str) -> SpeedRecord:
-    """Time a cell and write its record. A cell without quality has no speed, and says the same why."""
+def run(params: Params, where: str, method: str, model: str, ready: Callable[[], None]) -> SpeedRecord:
+    """Time a cell and write its record. A cell without quality has no speed, and says the same why.
+
+    ``ready`` is called before torch is needed, which it is not where there is nothing to time.
+    """
     quality = read(params.quality_record(model, method), CellRecord)
     here = read(params.machine, Machine)
     points = chosen(quality, params.speed.targets)
     load_before = psutil.getloadavg()[0]
+    if points:
+        ready()
     timed = time_points(params, model, points, here) if points else []
     record = SpeedRecord(
         profile=params.profile,
@@ -68,6 +71,9 @@ def run(params: Params, where: str, method: str, model: str) -> SpeedRecord:
 
 def time_points(params: Params, model: str, points: list[Point], machine: Machine) -> list[SpeedPoint]:
     """The timings of every workload that ``params.yaml: speed.works`` lists for the model's purpose."""
+    from headroom.measure.speed import Removed, speed_points
+    from headroom.stages.bench import Bench
+
     bench = Bench(Path(params.model_folder(model)))
     works = params.speed.works.get(bench.prepared.purpose, ())
     removed = [

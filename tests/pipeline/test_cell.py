@@ -210,6 +210,17 @@ def test_every_plan_is_measured_as_is_and_recovered(world):
     assert [p.tasks for p in as_is] != [p.tasks for p in recovered], "and other models"
 
 
+def test_targets_that_are_recovered_are_the_same_for_methods_that_train(world):
+    world.method(
+        "tested",
+        "for t in targets: yield Plan(t, ctx.units.first(ctx.units.all, t))",
+        needs="from headroom.api import Track; track = Track.TRAINED",
+    )
+    world.recover()
+    world.change("learning_rate: 0.002}", "learning_rate: 0.002, targets: [0.5]}")
+    assert [(p.setting, p.target) for p in measured(world).points] == [("recovered", 0.5)]
+
+
 def test_the_recovered_dense_model_is_point_zero_of_its_setting(world):
     world.recover()
     dense = [point for point in measured(world, "dense").points if not point.label]
