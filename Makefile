@@ -4,14 +4,16 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint smoke bench clean help
+BASE ?= HEAD~1
+
+.PHONY: repro test lint smoke conformance site bench clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[test]'
+	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $(READY)
 
 repro: $(READY) ## run the default pipeline; ends with results/site/index.html
@@ -34,6 +36,13 @@ lint: $(READY) ## style, types, direction of dependency, pipeline files in step
 smoke: $(READY) ## toy models through the whole pipeline
 	dvc repro profiles/smoke/dvc.yaml
 	headroom status --params profiles/smoke/params.yaml --strict
+
+conformance: $(READY) ## headroom check of the methods that changed since BASE, a commit
+	git diff --name-only --diff-filter=d $(BASE) -- methods | sed -n 's|methods/\(.*\)\.py|\1|p' | tr _ - \
+		| xargs --no-run-if-empty headroom check
+
+site: $(READY) ## the pages of every profile that has results, in build/site
+	headroom site --publish build/site
 
 bench: $(READY) ## how fast Headroom is here, beside the committed baseline; about ten minutes on a quiet machine
 	python -m benchmarks

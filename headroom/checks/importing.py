@@ -12,7 +12,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -52,21 +51,25 @@ def state() -> dict[str, Any]:
 
 def look(file: Path, written: list[str]) -> dict[str, Any]:
     """Import one file by path, as the registry does."""
+    from headroom.measure.clock import ProcessClock
     from headroom.registry import import_file
 
-    before, said, error = state(), StringIO(), ""
+    before, said, errors = state(), StringIO(), list[str]()
     written.clear()
-    started = time.process_time()
-    with redirect_stdout(said):
+
+    def imported() -> None:
         try:
             import_file(file)
         except Exception as problem:
-            error = f"{type(problem).__name__}: {problem}"
-    seconds, after = time.process_time() - started, state()
+            errors.append(f"{type(problem).__name__}: {problem}")
+
+    with redirect_stdout(said):
+        lap = ProcessClock().time(imported)
+    after = state()
     changed = [name for name in before if before[name] != after[name]]
     changed += ["standard output"] if said.getvalue() else []
     changed += [f"the file {name}" for name in written]
-    return {"seconds": seconds, "changed": changed, "error": error}
+    return {"seconds": lap.busy, "changed": changed, "error": "".join(errors)}
 
 
 def main(files: Sequence[str]) -> None:

@@ -39,7 +39,7 @@ def show(
 
     console = Console()
     for cell, panel in chosen(book(params), model, task, setting):
-        console.print(board(cell, panel, track))
+        console.print(board(cell, panel, track, console.width))
 
 
 def compare(

@@ -15,47 +15,44 @@ from headroom.site.verdicts import against
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 HEADINGS = (
-    "rank",
-    "method",
-    "curve",
-    "kept",
-    "±",
-    "lost 25 %",
-    "50 %",
-    "75 %",
-    "go 1 %",
-    "5 %",
-    "speed",
-    "cost",
-    "random",
+    *("rank", "method", "curve", "kept", "±", "lost 25 %", "lost 50 %", "lost 75 %"),
+    *("go 1 %", "go 5 %", "speed", "cost", "random"),
 )
+NARROW = ("rank", "method", "curve", "kept", "±", "lost 50 %", "go 5 %", "random")
+WORDS = ("method", "curve", "random")  # headings of words; the others are numbers
+WIDE = 116  # letters that all headings need
 
 
-def board(cell: CellView, panel: Panel, track: str | None = None) -> Table:
-    """The rows of a panel; the curve runs from dense to the floor, one block for each point."""
+def board(cell: CellView, panel: Panel, track: str | None = None, width: int = WIDE) -> Table:
+    """The rows of a panel; the curve runs from dense to the floor, one block for each point.
+
+    Below ``WIDE`` letters the columns that can be read off the curve stay away.
+    """
     dense = metric(cell.dense.value, cell.facts.unit) if cell.dense and cell.facts else "not measured"
     title = f"{cell.model}, {cell.task}: {panel.title.lower()}, {panel.setting} (dense {dense})"
     table = Table(title=Text(title), title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("method", "curve", "random") else "right", no_wrap=True)
+    headings = HEADINGS if width >= WIDE else NARROW
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in WORDS else "right", no_wrap=True)
     for row in panel.rows:
         if track is None or row.track == track:
-            table.add_row(*_line(panel, row), style="" if row.ranked else "dim")
+            line = _line(panel, row)
+            table.add_row(*(Text(line.get(heading, "")) for heading in headings), style="" if row.ranked else "dim")
     notes = [f"{row.method}: {row.reason}" for row in panel.rows if row.reason and not row.ranked]
     table.caption, table.caption_justify = (Text("\n".join(notes)) if notes else None), "left"
     return table
 
 
-def _line(panel: Panel, row: Any) -> list[Text]:
+def _line(panel: Panel, row: Any) -> dict[str, str]:
     one = panel.series.get(row.method)
     curve = sparkline([stop.retained for stop in one.stops]) if one else ""
     if not row.ranked:
-        return [Text(word) for word in (DASH, row.method, curve, row.status)]
+        return {"rank": DASH, "method": row.method, "curve": curve, "kept": row.status}
     half = (row.area_high - row.area_low) / 2
     lost = [percent(getattr(row, f"lost_{share}")) for share in (25, 50, 75)]
     words = [places(row.rank_all, row.rank_all_last), row.method, curve, fixed(row.area), fixed(half), *lost]
     words += [percent(row.removable_1), percent(row.removable_5), times(row.speedup_50), seconds(row.cost_seconds)]
-    return [Text(word) for word in (*words, against(panel, row) or DASH)]
+    return dict(zip(HEADINGS, [*words, against(panel, row) or DASH], strict=True))
 
 
 def sparkline(values: Sequence[float]) -> str:

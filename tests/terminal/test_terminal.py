@@ -47,10 +47,10 @@ def project(results, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def run(*words: str) -> str:
+def run(*words: str, width: int = 220) -> str:
     from headroom.cli import app
 
-    done = CliRunner(env={"COLUMNS": "220", "TERM": "dumb"}).invoke(app, list(words))
+    done = CliRunner(env={"COLUMNS": str(width), "TERM": "dumb"}).invoke(app, list(words))
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.output
@@ -75,6 +75,12 @@ def test_show_says_why_a_row_is_not_ranked_and_reads_no_markup_in_it(project):
 def test_show_keeps_to_a_model_task_and_track(project):
     said = run("show", "--model", "lm-pydocs", "--task", "cloze", "--track", "gradient")
     assert "bits" not in said and "bert" not in said and "layer-similarity" not in said and "michel-greedy" in said
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_words(project):
+    said = run("show", "--model", "bert-pydocs", width=80)
+    assert "…" not in said and "cost" not in said and "michel-greedy" in said
+    assert max(map(len, said.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("values", "shown"), [([1, 0.5, 0], "█▅▁"), ([1.2, -3], "█▁"), ([], "")])
