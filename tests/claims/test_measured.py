@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
 from headroom.api import Site
@@ -136,9 +137,10 @@ def test_without_the_model_measured_claims_say_so(profile, known):
     assert "bert-toy does not exist" in evidence(away, "params.yaml", records, "bert-toy").no_probe
 
 
-def test_the_table_is_printed_with_figures_and_reasons(profile):
+def test_the_table_is_printed_with_figures_and_reasons(profile, monkeypatch):
+    monkeypatch.setattr("headroom.cli.out", Console(width=200))
     run(profile, "params.yaml")
-    text = CliRunner().invoke(app, ["claims", "--model", "bert-toy"], env={"COLUMNS": "200"}).output
+    text = CliRunner().invoke(app, ["claims", "--model", "bert-toy"]).output
     assert "M1b" in text and "The model has no cross-attention." in text and "not testable" in text
 
 
