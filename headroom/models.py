@@ -72,22 +72,30 @@ def _auto(purpose: str) -> Any:
 
 
 def _from_config(spec: ModelSpec, purpose: str, tokenizer: Any) -> PreTrainedModel:
+    config = config_of(spec.source.config or {}, "params.yaml: source.config", **_from_tokenizer(tokenizer, purpose))
+    return _auto(purpose).from_config(config).eval()
+
+
+def config_of(keys: dict[str, Any], where: str, **filled: Any) -> Any:
+    """The library's config for ``keys``, which name a ``family``; ``filled`` come on top and are not checked.
+
+    Raises ``UserError`` below ``where`` for an unknown family or key: the library would swallow a misspelt key.
+    """
     from transformers import AutoConfig
 
-    keys = dict(spec.source.config or {})
+    keys = dict(keys)
     family = str(keys.pop("family"))
     try:
         known = AutoConfig.for_model(family)
     except ValueError:
         from headroom.attention import FAMILY_NAMES
 
-        raise UserError(f"params.yaml: source.config.family is {family!r}. {suggest(family, FAMILY_NAMES)}") from None
+        raise UserError(f"{where}.family is {family!r}. {suggest(family, FAMILY_NAMES)}") from None
     allowed = set(known.to_dict()) | set(known.attribute_map) | {"num_labels", "head_dim", "attn_implementation"}
     for key in keys:
         if key not in allowed:
-            raise UserError(f"params.yaml: unknown key 'source.config.{key}' of {family}. {suggest(key, allowed)}")
-    keys |= _from_tokenizer(tokenizer, purpose)
-    return _auto(purpose).from_config(AutoConfig.for_model(family, **keys)).eval()
+            raise UserError(f"{where}.{key}: unknown key of {family}. {suggest(key, allowed)}")
+    return AutoConfig.for_model(family, **keys | filled)
 
 
 def _from_tokenizer(tokenizer: Any, purpose: str) -> dict[str, Any]:

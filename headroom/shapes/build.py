@@ -8,17 +8,12 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from headroom import models
 from headroom.api import Grain, Site, Unit
 from headroom.attention import anatomy, remove
-from headroom.errors import UserError, suggest
+from headroom.errors import UserError
 
-CLASSES = {
-    "classification": "AutoModelForSequenceClassification",
-    "translation": "AutoModelForSeq2SeqLM",
-    "image-classification": "AutoModelForImageClassification",
-    "language": "AutoModelForCausalLM",
-    "stack": "AutoModel",
-}
+CLASSES = models.CLASSES | {"stack": "AutoModel"}
 DRAWN = 2**20  # random numbers that are drawn; larger weights repeat them
 SCALE = 0.02
 
@@ -37,27 +32,11 @@ def dense(config: dict[str, Any], purpose: str, dtype: str, device: str) -> Any:
     from transformers.initialization import no_init_weights
 
     with torch.device(device), no_init_weights():
-        model = getattr(transformers, CLASSES[purpose]).from_config(checked(config), dtype=getattr(torch, dtype))
+        known = models.config_of(config, "shapes: config")
+        model = getattr(transformers, CLASSES[purpose]).from_config(known, dtype=getattr(torch, dtype))
     model.tie_weights()
     fill(model)
     return model.eval()
-
-
-def checked(config: dict[str, Any]) -> Any:
-    """The library's config; it would swallow a misspelt key."""
-    from transformers import AutoConfig
-
-    keys = dict(config)
-    family = keys.pop("family")
-    try:
-        known = AutoConfig.for_model(family)
-    except ValueError:
-        raise UserError(f"shapes: config.family is {family!r}, which transformers does not know.") from None
-    allowed = set(known.to_dict()) | set(known.attribute_map) | {"num_labels", "head_dim"}
-    for key in keys:
-        if key not in allowed:
-            raise UserError(f"shapes: unknown key 'config.{key}' of {family}. {suggest(key, allowed)}")
-    return AutoConfig.for_model(family, **keys)
 
 
 def fill(model: Any) -> None:
