@@ -158,16 +158,18 @@ def batches(
     from torch.utils.data import DataLoader
 
     arranged = collator.arrange(dataset)
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed or 0)
     while True:
         order = list(range(len(arranged)))
-        if generator is not None:
+        if seed is not None:
             order = torch.randperm(len(arranged), generator=generator).tolist()
         order = order[:examples]
         if length_sorted:
             order.sort(key=lambda index: collator.size(arranged[index]))
         groups = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
-        yield from DataLoader(arranged, batch_sampler=groups, collate_fn=collator)
+        # the loader draws a number for each pass: from a generator of its own, for the global one is the model's
+        own = torch.Generator().manual_seed(0)
+        yield from DataLoader(arranged, batch_sampler=groups, collate_fn=collator, generator=own)
         if not endless:
             return
 

@@ -13,10 +13,10 @@ from datasets import Dataset
 from torch import Tensor, nn
 
 from headroom import api, attention
-from headroom.api import Gates, Grain, ModelInfo, Site, Unit, Units
+from headroom.api import Gates, Grain, Method, ModelInfo, Site, Unit, Units
 from headroom.batches import Collator, batches, per_example_loss
 from headroom.errors import UserError
-from headroom.lessons import Budget, Lessons, keep, weights_back
+from headroom.lessons import Aim, Budget, Lessons, keep, weights_back
 
 
 class Passes:
@@ -77,12 +77,10 @@ class HarnessContext(api.Context):
     def _count_backward(self, examples: int) -> None:
         self.passes.backward += examples
 
-    @contextmanager
     def gates(
         self, per: Literal["batch", "example", "token"] = "batch", values: Callable[[Site], Tensor] | None = None
-    ) -> Iterator[Gates]:
-        with attention.gate(self.model, self.units.all, per=per, values=values) as gates:
-            yield gates
+    ) -> AbstractContextManager[Gates]:
+        return attention.gate(self.model, self.units.all, per=per, values=values)
 
     def silenced(self, units: Iterable[Unit]) -> AbstractContextManager[None]:
         return attention.mask(self.model, list(units))
@@ -120,10 +118,10 @@ class HarnessContext(api.Context):
     ) -> Iterator[Path]:
         if self._lessons is None:
             raise UserError("This model has no training data here, so methods of the trained track cannot run on it.")
-        teach = self._lessons.from_scratch if from_scratch else self._lessons.fine_tune
+        aim = Aim(objective=objective, extra_parameters=extra, extra_learning_rate=extra_learning_rate)
         with self.edited(), self.budget.unchanged():
             steps = self.budget.take(share, from_scratch)
-            teach(self.model, steps, self.seed, objective, extra, extra_learning_rate)
+            self._lessons.teach(self.model, steps, self.seed, from_scratch, **aim)
             self.passes.updates += steps
             yield self.keep()
 
@@ -137,6 +135,12 @@ class HarnessContext(api.Context):
 
     def say(self, text: str) -> None:
         self._voice(text)
+
+
+def refusal(method: Method, info: ModelInfo) -> str:
+    """One sentence on why a method cannot do a model; empty when it can."""
+    missing = [grain for grain in resolved(method.removes(), info) if grain not in info.grains]
+    return method.supports(info) or (f"{info.family} models have no unit of grain {missing[0]}." if missing else "")
 
 
 def of_kinds(units: tuple[Unit, ...], kinds: tuple[str, ...] | None) -> tuple[Unit, ...]:

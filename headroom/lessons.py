@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from datasets import Dataset
 from torch import Tensor, nn
@@ -37,6 +37,14 @@ class Recipe(Protocol):
     def schedule(self) -> Schedule: ...
 
 
+class Aim(TypedDict, total=False):
+    """What a training may change of ``train.fit``: what it lowers, and what it trains beside the weights."""
+
+    objective: Callable[[Any], Tensor]
+    extra_parameters: Iterable[nn.Parameter]
+    extra_learning_rate: float | None
+
+
 @dataclass(frozen=True)
 class Lessons:
     """What every plan of a model may learn from, and how much: the same for all methods."""
@@ -47,71 +55,31 @@ class Lessons:
     scratch: Recipe | None  # the training that made the dense model; None for a pretrained one
     fresh: Callable[[], nn.Module] | None  # the model before that training
 
-    def fine_tune(
-        self,
-        model: nn.Module,
-        steps: int,
-        seed: int,
-        objective: Callable[[Any], Tensor] | None = None,
-        extra: Iterable[nn.Parameter] = (),
-        extra_learning_rate: float | None = None,
-    ) -> None:
-        """Train in place with the recovery's recipe for some of its steps."""
-        self._fit(model, self.recover, steps, seed, objective, extra, extra_learning_rate)
+    def teach(self, model: nn.Module, steps: int, seed: int, from_scratch: bool = False, **aim: Unpack[Aim]) -> None:
+        """Train in place for some steps of the recovery's recipe, or of the one that made the dense model.
 
-    def from_scratch(
-        self,
-        model: nn.Module,
-        steps: int,
-        seed: int,
-        objective: Callable[[Any], Tensor] | None = None,
-        extra: Iterable[nn.Parameter] = (),
-        extra_learning_rate: float | None = None,
-    ) -> None:
-        """Train with the dense model's own recipe. Raises ``UserError`` for a model that was not made here."""
+        ``from_scratch`` forgets the weights first. It raises ``UserError`` for a model that was not made here.
+        """
+        recipe = self._begin(model) if from_scratch else self.recover
+        curve = fit(
+            model,
+            batches(self.examples, self.collator, recipe.batch, seed=seed, endless=True),
+            steps,
+            recipe.learning_rate,
+            warmup=round(recipe.warmup * steps / recipe.steps),
+            schedule=recipe.schedule,
+            seed=seed,
+            shown=False,  # a cell fine-tunes dozens of models: one line of the log for each
+            **aim,
+        )
+        logger.info("fine-tuned for %d steps, loss %.3f to %.3f", steps, curve[0]["loss"], curve[-1]["loss"])
+
+    def _begin(self, model: nn.Module) -> Recipe:
+        """Put the model before its training, and say how it was trained."""
         if self.scratch is None or self.fresh is None:
             raise UserError("This model came pretrained, so nothing can be trained from scratch in its place.")
         model.load_state_dict(self.fresh().state_dict())
-        self._fit(model, self.scratch, steps, seed, objective, extra, extra_learning_rate)
-
-    def _fit(
-        self,
-        model: nn.Module,
-        recipe: Recipe,
-        steps: int,
-        seed: int,
-        objective: Callable[[Any], Tensor] | None,
-        extra: Iterable[nn.Parameter],
-        extra_learning_rate: float | None,
-    ) -> None:
-        with in_one_line() as summary:
-            summary += fit(
-                model,
-                batches(self.examples, self.collator, recipe.batch, seed=seed, endless=True),
-                steps,
-                recipe.learning_rate,
-                warmup=round(recipe.warmup * steps / recipe.steps),
-                schedule=recipe.schedule,
-                seed=seed,
-                objective=objective,
-                extra_parameters=extra,
-                extra_learning_rate=extra_learning_rate,
-                label="fine-tuning",
-            )
-
-
-@contextmanager
-def in_one_line() -> Iterator[list[dict[str, float]]]:
-    """A cell fine-tunes dozens of models: one line of the log for each, from its loss curve."""
-    detailed, curve = logging.getLogger("headroom.train"), list[dict[str, float]]()
-    before = detailed.level
-    detailed.setLevel(logging.WARNING)
-    try:
-        yield curve
-    finally:
-        detailed.setLevel(before)
-    first, last = curve[0], curve[-1]
-    logger.info("fine-tuned for %d steps, loss %.3f to %.3f", last["step"], first["loss"], last["loss"])
+        return self.scratch
 
 
 class Budget:

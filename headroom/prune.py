@@ -16,7 +16,7 @@ from headroom import attention
 from headroom.api import Method, Plan, Track
 from headroom.batches import Collator, make_collator
 from headroom.comparison import Subject, comparison
-from headroom.context import HarnessContext
+from headroom.context import HarnessContext, refusal
 from headroom.data import load_splits
 from headroom.errors import UserError
 from headroom.model_spec import ModelSpec
@@ -163,8 +163,7 @@ def plan_of(request: Request, method: Method, subject: Subject, examples: Any, c
     ctx = HarnessContext(
         subject.model, method.removes(), examples, collator, method.params, request.seed, weights_folder=folder
     )
-    refused = method.supports(ctx.info)
-    if refused:
+    if refused := refusal(method, ctx.info):
         raise UserError(f"--method {request.method}: {refused}")
     file = short(file_of(request.method, None, "--method"))
     answer = ask(method, ctx, [request.target], file, seconds=3600)

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -46,13 +46,15 @@ def fit(
     on_step: Callable[[int, float], None] | None = None,
     precision: Literal["no", "bf16"] = "no",
     label: str = "training",
+    shown: bool = True,
 ) -> list[dict[str, float]]:
     """Train in place for ``steps`` steps and return the loss curve: about a hundred {"step", "loss"}, losses averaged.
 
     ``objective(batch)`` is the loss to lower, the mean task loss of the batch unless given. ``extra_parameters``
     (gates) train with their own learning rate, without decay, and are not clipped. Weights with ``requires_grad`` off
     stay as they are. The model comes back in eval mode on its own device. Bit-for-bit the same for the same arguments
-    and thread count. Raises ``TrainingError`` naming the step when a loss is not finite.
+    and thread count. ``shown`` gives a progress bar, or lines in the log. Raises ``TrainingError`` naming the step when
+    a loss is not finite.
     """
     from accelerate import Accelerator
 
@@ -65,7 +67,7 @@ def fit(
     pace = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share(step, steps, warmup, schedule))
     loss_of = objective or (lambda batch: per_example_loss(model, batch, label_smoothing).mean())
     losses: list[float] = []
-    with reproducible(seed), progress(label, steps) as advance:
+    with reproducible(seed), progress(label, steps) if shown else nullcontext(_unseen) as advance:
         for step, batch in _numbered(batches, steps):
             with accelerator.autocast():
                 loss = loss_of({key: value.to(accelerator.device) for key, value in batch.items()})
@@ -150,6 +152,10 @@ def progress(label: str, steps: int) -> Iterator[Callable[[int, float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=steps)
         yield lambda step, loss: bar.update(task, completed=step, description=f"{label}, loss {loss:.3f}")
+
+
+def _unseen(step: int, loss: float) -> None:
+    pass
 
 
 def _report(label: str, step: int, steps: int, loss: float) -> None:

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from headroom.checks.state import State
-from headroom.checks.subject import Subject, reach
+from headroom.checks.subject import Subject
+from headroom.context import refusal
 
 ALLOWED = ("headroom.api",)
 OPENERS = ("open", "exec", "eval", "__import__", "compile")
@@ -48,7 +49,7 @@ def check_an_unsupported_model_gets_a_sentence(subject: Subject) -> None:
 
     for family, info in infos().items():
         try:
-            said = reach(subject.method, info)
+            said = refusal(subject.method, info)
         except Exception as error:
             raise AssertionError(f"supports raised {type(error).__name__}: {error} for {family}.") from error
         assert not said or is_sentence(said), f"for {family} it says {said!r}; wanted a sentence with its full stop."

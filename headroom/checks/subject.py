@@ -17,7 +17,7 @@ from headroom.attention import anatomy
 from headroom.checks.state import State
 from headroom.checks.toy_bench import ToyBench, toy_bench
 from headroom.checks.traps import trapped
-from headroom.context import HarnessContext, resolved
+from headroom.context import HarnessContext, refusal
 from headroom.registry import short
 from headroom.stages.plans import Answer, ask
 
@@ -50,7 +50,7 @@ class Subject:
     @cached_property
     def out_of_reach(self) -> str:
         """One sentence when the method cannot do this model; empty when it can."""
-        return reach(self.method, info_of(self.bench))
+        return refusal(self.method, info_of(self.bench))
 
     @property
     def targets(self) -> tuple[float, ...]:
@@ -95,13 +95,6 @@ class Subject:
     def at_targets(self) -> list[Plan]:
         """The plans of the series that answer to targets, by target."""
         return sorted((plan for plan in self.plans if not plan.label and not plan.natural), key=lambda p: p.target)
-
-
-def reach(method: Method, info: ModelInfo) -> str:
-    """Why a method cannot do a model, as the pipeline finds out; empty when it can."""
-    missing = [grain for grain in resolved(method.removes(), info) if grain not in info.grains]
-    said = method.supports(info)
-    return said or (f"{info.family} models have no unit of grain {missing[0]}." if missing else "")
 
 
 @lru_cache(maxsize=32)

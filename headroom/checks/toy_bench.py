@@ -110,23 +110,13 @@ class ToyBench(Bench):
 
 
 class ToyContext(HarnessContext):
-    """The pipeline's context, but that ``draw`` changes the seed and keeps the calibration examples.
-
-    The library's loader takes a number from torch's global generator for every pass over the examples. That is not the
-    method's doing, so it is put back.
-    """
+    """The pipeline's context, but that ``draw`` changes the seed and keeps the calibration examples."""
 
     draw: int | None = None
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         seed = self.seed if self.draw is None else self.seed - self.draw
-        found = batches(self._examples, self._collator, batch_size, seed=seed, examples=examples)
-        while True:
-            with torch.random.fork_rng(devices=[]):
-                batch = next(found, None)
-            if batch is None:
-                return
-            yield batch
+        return batches(self._examples, self._collator, batch_size, seed=seed, examples=examples)
 
 
 def toy_bench(family: str) -> ToyBench:

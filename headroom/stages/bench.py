@@ -104,7 +104,8 @@ class Bench:
         ``teach`` fine-tunes the removed model before it is scored. Masked and removed are compared before that.
         """
         units = self.without_empty_stacks(set(units))
-        model = self.removed(units, weights)
+        model = self.dense(weights)
+        attention.remove(model, units)
         found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
         found["counts"] = asdict(attention.count(model, self.batch))
         found["logit_difference"] = logit_difference(self.dense(weights), model, units, self.batch)

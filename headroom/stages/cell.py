@@ -9,7 +9,7 @@ from typing import Any
 from headroom import engine
 from headroom.api import Method, ModelInfo, Track
 from headroom.attention import anatomy
-from headroom.context import HarnessContext, of_kinds, resolved
+from headroom.context import HarnessContext, of_kinds, refusal, resolved
 from headroom.journal import Journal
 from headroom.lessons import Lessons
 from headroom.params import Params, Recover
@@ -65,16 +65,14 @@ class Cell:
     @property
     def out_of_reach(self) -> str:
         """One sentence when the method cannot do this model; empty when it can."""
-        missing = [grain for grain in resolved(self.method.removes(), self.info) if grain not in self.info.grains]
-        lacking = f"{self.info.family} models have no unit of grain {missing[0]}." if missing else ""
+        if refused := refusal(self.method, self.info):
+            return refused
         kinds = self.params.run.kinds
-        units = of_kinds(anatomy(self.bench.prepared.model).units(resolved(self.method.removes(), self.info)), kinds)
-        if not missing and not units:
+        if not of_kinds(anatomy(self.bench.prepared.model).units(resolved(self.method.removes(), self.info)), kinds):
             return f"{self.model_name} has no such unit at {', '.join(kinds or ())} (params.yaml: run.kinds)."
-        untaught = f"params.yaml: recover has no steps for {self.model_name}, so nothing can be trained on it."
         if self.method.track is Track.TRAINED and self.recover is None:
-            return untaught
-        return self.method.supports(self.info) or lacking
+            return f"params.yaml: recover has no steps for {self.model_name}, so nothing can be trained on it."
+        return ""
 
     def context(self, seed: int, say: Any) -> HarnessContext:
         """A private copy of the model for the method, seeded."""

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,18 @@ def teacher(cell: Cell, steps: int, seed: int) -> Callable[[Any], None]:
     """The recovery: what is left of the update steps, on the removed model."""
     lessons = cell.lessons
     assert lessons
-    return lambda model: lessons.fine_tune(model, steps, seed)
+    return lambda model: lessons.teach(model, steps, seed)
 
 
 def dense_plan(cell: Cell) -> dict[str, Any]:
     """Point zero: nothing removed, all update steps left."""
     return written(Plan(0.0), 0, cell.recover.steps if cell.recover else 0)
+
+
+@lru_cache(maxsize=4)  # every point of a cell is compared with it
+def dense_answer(cell: Cell, setting: Setting) -> dict[str, Any]:
+    """The measured dense model of a setting."""
+    return answer(cell, dense_plan(cell), setting)
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ class Measured:
 def measure(cell: Cell, plan: dict[str, Any], setting: Setting, seed: int, units: int) -> Measured:
     """One plan as a point. A model that cannot be scored gives a failed point and its reason."""
     names = {name: plan[name] for name in ("target", "label", "natural")} | {"seed": seed, "setting": setting}
-    dense = answer(cell, dense_plan(cell), setting)
+    dense = dense_answer(cell, setting)
     try:
         found = answer(cell, plan, setting, seed)
     except RUN_ENDS:
@@ -183,7 +190,7 @@ def scored(cell: Cell, task: str, found: dict[str, Any], dense: dict[str, Any]) 
 
 def task_facts(cell: Cell) -> dict[str, TaskFacts]:
     """What a reader needs to judge the scores of each task."""
-    signatures = answer(cell, dense_plan(cell))["signatures"]
+    signatures = dense_answer(cell, "as is")["signatures"]
     return {
         task.name: TaskFacts(
             version=task.version,

@@ -7,31 +7,11 @@ from textwrap import dedent
 
 import pytest
 import torch
+from written_method import FILE, IN_ORDER
 
 from headroom.checks import of_files
 from headroom.checks.verdicts import check_method
 from headroom.registry import method_class
-
-FILE = '''"""Removes units in some order, for a test."""
-
-from headroom.api import Grain, Method, Plan, Track
-
-
-class Tested(Method):
-    name = "tested"
-    title = "Tested"
-    paper = "none"
-    scores = False
-    {declares}
-
-    def removes(self):
-        return (Grain.HEAD,)
-
-    def plans(self, ctx, targets):
-        {body}
-'''
-IN_ORDER = "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target))"
-
 
 CLEAN = {"error": "", "changed": [], "seconds": 0.0}  # importing takes a process of its own: tested apart
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import FILE, IN_ORDER
+from written_method import FILE, IN_ORDER
 
 from headroom.checks.importing import findings
 

@@ -80,6 +80,12 @@ def test_endless_batches_start_over_in_a_new_order():
     assert len(set(map(tuple, epochs))) > 1
 
 
+def test_reading_batches_takes_nothing_from_the_global_generator():
+    before = torch.get_rng_state()
+    list(batches(PAIRS, TranslationCollator(tokenizer()), 1, seed=3))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_tokenizer_trained_twice_is_the_same_and_reads_back_exactly():
     for kind in ("word", "bpe", "wordpiece"):
         first, again = tokenizer(kind), tokenizer(kind)
