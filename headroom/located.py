@@ -1,15 +1,27 @@
-"""Turn what pydantic found wrong in a YAML file into a sentence: file, key, value, what is allowed, near match."""
+"""YAML files, read and checked: what pydantic finds wrong as a sentence, with file, key, value and what is allowed."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from headroom.errors import UserError, suggest
 
 S = TypeVar("S", bound=BaseModel)
+P = TypeVar("P", str, Path)
+
+
+def inside(path: P) -> P:
+    """Refuses a path that could lead out of the folder that it is relative to, on any system."""
+    text = str(path)
+    if text.startswith(("/", "~")) or ".." in PurePosixPath(text).parts or "\\" in text or ":" in text:
+        raise ValueError("a path is relative and stays inside the project or the data folder, without '..'")
+    return path
+
+
+InsidePath = Annotated[P, AfterValidator(inside)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from headroom.located import validated
-from headroom.tasks import InsidePath, Revision, Strict
+from headroom.located import InsidePath, validated
+from headroom.tasks import Revision, Strict
 
 
 class ModelSource(Strict):
     """Where the model comes from: built from a config, a local folder, or the Hub. Exactly one."""
 
     config: dict[str, Any] | None = Field(default=None, description="family (m2m_100, llama, ...) and its config keys")
-    folder: InsidePath | None = Field(default=None, description="under HEADROOM_DATA, or else under the project")
+    folder: InsidePath[str] | None = Field(default=None, description="under HEADROOM_DATA, or else under the project")
     hub: str | None = None
     revision: Revision | None = None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from headroom.errors import UserError, suggest
-from headroom.located import read_yaml, validated
+from headroom.located import InsidePath, read_yaml, validated
 from headroom.model_spec import ModelSpec
 
 
@@ -95,9 +95,9 @@ class Params(Section):
     """A whole profile."""
 
     profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
-    results: Path
-    work: Path
-    site: Path
+    results: InsidePath[Path]
+    work: InsidePath[Path]
+    site: InsidePath[Path]
     data: Path | None = Field(None, description="folder of local data; the environment's HEADROOM_DATA comes first")
     run: Run
     speed: Speed
@@ -106,13 +106,6 @@ class Params(Section):
     recover: dict[str, Recover] = Field(
         default_factory=dict, description="by model; a model that is not named is measured as is only"
     )
-
-    @field_validator("results", "work", "site")
-    @classmethod
-    def inside(cls, path: Path) -> Path:
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError("the folder must lie inside the project")
-        return path
 
     @field_validator("methods")
     @classmethod

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from headroom.api import Grain
 from headroom.errors import UserError, suggest
-from headroom.located import read_yaml, validated
+from headroom.located import InsidePath, read_yaml, validated
 from headroom.params import Section, Target, Work
 
 Purpose = Literal["classification", "translation", "image-classification", "language", "stack"]
@@ -84,19 +84,12 @@ class ShapesParams(Section):
     """The whole profile."""
 
     profile: Literal["shapes"]
-    results: Path
-    work: Path
+    results: InsidePath[Path]
+    work: InsidePath[Path]
     run: Run = Run()
     speed: Pairs = Pairs()
     shapes: dict[str, Shape]
     published: tuple[Claim, ...] = ()
-
-    @field_validator("results", "work")
-    @classmethod
-    def inside(cls, path: Path) -> Path:
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError("the folder must lie inside the project")
-        return path
 
     @model_validator(mode="after")
     def _claims_name_shapes(self) -> ShapesParams:

@@ -76,7 +76,7 @@ def test_params_in_order_are_said_to_be(world, headroom):
             "There is no task 'toy-clasification'. Did you mean 'toy-classification'?",
         ),
         ("steps: 60", "stepz: 60", "stepz: unknown key. Did you mean 'steps'?"),
-        ("work: work/test", "work: ../elsewhere", "the folder must lie inside the project"),
+        ("work: work/test", "work: ../elsewhere", "stays inside the project"),
         ("profile: test", "profile: [", "not readable as YAML"),
         ("bert-toy:", "Bert/../toy:", "a name is made of lower-case letters"),
     ],
