@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from headroom.api import Site
 from headroom.attention.anatomy import Anatomy, anatomy
@@ -16,6 +17,12 @@ from headroom.attention.taps import refuse_head_mask
 from headroom.attention.weights import total
 
 FLOAT32 = 4  # bytes
+_ATEN = torch.ops.aten
+FORMULAS = flop_registry  # floating-point operations of one call of an operation
+# torch counts the attention kernels of accelerators but not the CPU's, which does the same work
+FORMULAS.setdefault(
+    _ATEN._scaled_dot_product_flash_attention_for_cpu, FORMULAS[_ATEN._scaled_dot_product_flash_attention]
+)
 
 
 @dataclass(frozen=True)
@@ -82,24 +89,15 @@ def _cache_width(plan: Anatomy, site: Site) -> int:
     return len(place.groups) * place.head_size if place and place.groups else 0
 
 
-def _sdpa_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    """Scores and weighted values, each one multiply and one add per element; masks are not subtracted."""
-    batch, heads, tokens, width = query
-    return 2 * batch * heads * tokens * key[2] * (width + value[3])
-
-
 @torch.no_grad()
 def multiply_accumulates(model: nn.Module, example: dict[str, Tensor]) -> int:
     """Multiply-accumulates of the matrix products in one forward pass.
 
-    torch counts attention kernels of accelerators but not the CPU's, whose closed form is added here, so the figure
-    does not depend on the device. Causal masks are not subtracted, which is what the kernels' own formulas do too.
+    With the CPU's attention counted like an accelerator's, the figure does not depend on the device. Causal masks are
+    not subtracted, which is what the kernels' own formulas do too.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
     # torch's counter stumbles over parameters that ask for gradients and are handed on as they are
-    with frozen(model), FlopCounterMode(display=False, custom_mapping=on_cpu) as counter:
+    with frozen(model), FlopCounterMode(display=False) as counter:
         model(**{name: value for name, value in example.items() if name != "labels" or _needs_labels(model, example)})
     return counter.get_total_flops() // 2
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
+
+from headroom.attention.counting import FORMULAS
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,6 @@ def cost(call: Callable[[], Any], model: nn.Module) -> Cost:
     return Cost(counter.flops // 2, counter.read, counter.most)
 
 
-def _sdpa_flops(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
-    """Scores and weighted values of the CPU's attention kernel, which torch counts on accelerators only."""
-    batch, heads, tokens, width = query.shape
-    return 2 * batch * heads * tokens * key.shape[2] * (width + value.shape[3])
-
-
 class Counter(TorchDispatchMode):
     """Sees every operation below the composite ones."""
 
@@ -51,12 +46,10 @@ class Counter(TorchDispatchMode):
         self.flops = self.read = self.most = self._alive = 0
         self._weights = {_memory(parameter) for parameter in model.parameters()}
         self._seen = self._weights | {_memory(buffer) for buffer in model.buffers()}
-        on_cpu = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _sdpa_flops}
-        self._formulas = flop_registry | on_cpu
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        formula = self._formulas.get(func._overloadpacket)
+        formula = FORMULAS.get(func._overloadpacket)
         if formula is None:
             with self:
                 whole = func.decompose(*args, **kwargs)
