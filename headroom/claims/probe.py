@@ -19,7 +19,6 @@ from headroom.api import Grain, Site, Unit
 from headroom.batches import batches, per_example_loss
 from headroom.claims.claim import NotTestable
 from headroom.claims.estimate import Estimate
-from headroom.claims.pairs import retained
 from headroom.context import HarnessContext, resolved
 from headroom.data import read_split
 from headroom.errors import UserError
@@ -29,6 +28,7 @@ from headroom.records import TaskFacts
 from headroom.registry import file_of, load_method
 from headroom.stages.cell import Cell
 from headroom.stages.plans import ask
+from headroom.tables.resamples import retained
 
 PASSES = 12_000  # examples that the ablation of every single head may take: twenty seconds on one core
 LANGUAGE_PASSES = 2_000  # the same for texts as long as the model allows
