@@ -13,7 +13,8 @@ from headroom.claims.estimate import Estimate
 from headroom.claims.pairs import mean_draws
 from headroom.records import CellRecord, Point, Setting, SpeedPoint
 from headroom.tables.curves import Curve, curve
-from headroom.tables.load import DENSE, Records, part
+from headroom.tables.load import Records, part
+from headroom.tables.skill import no_skill
 
 if TYPE_CHECKING:
     from headroom.claims.probe import Probe
@@ -44,16 +45,8 @@ class Evidence:
         return [cell for cell in found if cell]
 
     def no_skill(self, task: str) -> str:
-        """Why nothing can be retained: the dense model's interval reaches chance. Empty when it is clear of it."""
-        dense = self.records.cells.get((self.model, DENSE))
-        scores = (
-            [point.tasks[task] for point in dense.points if not point.target and task in point.tasks] if dense else []
-        )
-        if not dense or not scores:
-            return "" if self.cells else "The model has no record."
-        facts, score = dense.tasks[task], scores[0]
-        clear = score.low > facts.chance if facts.better == "higher" else score.high < facts.chance
-        return "" if clear else f"The dense model is not clear of chance on {task}, so there is no quality to retain."
+        """Why nothing can be retained on a task; empty when the dense model is clear of chance."""
+        return no_skill(self.records, self.model, task) if self.cells else "The model has no record."
 
     @property
     def family(self) -> str:
