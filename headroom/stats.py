@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ TOLERANCE = 1e-9
 
 Array = np.ndarray
 Interval = tuple[float, float]
+Figure = Any  # value, low, high: three numbers, or three arrays of one shape
 
 
 class NoSkill(UserError):
@@ -163,16 +164,25 @@ def removable(shares: Sequence[float], retained_low: Sequence[float], loss: floa
     return float(reached)
 
 
+def independent_difference(one: Figure, other: Figure) -> tuple[Any, Any, Any]:
+    """Difference of two independent (value, low, high): the half-widths that face each other add as squares.
+
+    Arrays work as numbers do, by broadcasting.
+    """
+    (value, low, high), (value2, low2, high2) = one, other
+    gap = value - value2
+    return gap, gap - np.hypot(value - low, high2 - value2), gap + np.hypot(high - value, value2 - low2)
+
+
 def ranks(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> list[tuple[int, int]]:
     """Best and worst rank of each row that independent intervals allow; the highest value is best.
 
     Two rows differ when their distance exceeds the root of the summed squares of the half-widths that face each other.
     Rows that do not differ share ranks: they are ties.
     """
-    value, low, high = (np.asarray(column, dtype=float) for column in (values, lows, highs))
-    distance = value[:, None] - value[None, :]
-    needed = np.hypot((value - low)[:, None], (high - value)[None, :])
-    return _places(distance > needed + TOLERANCE)
+    figures = np.array([values, lows, highs], dtype=float)
+    _, least, _ = independent_difference(figures[:, :, None], figures[:, None, :])
+    return _places(least > TOLERANCE)
 
 
 def paired_ranks(draws: Array) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headroom.stats import over_seeds, percentiles
+from headroom.stats import independent_difference, over_seeds, percentiles
 
 Array = np.ndarray
 
@@ -38,11 +38,10 @@ class Estimate:
 
     def __sub__(self, other: Estimate) -> Estimate:
         """Paired where both have draws; otherwise as if independent, which is too wide for the same examples."""
-        value = self.value - other.value
         if self.draws is not None and other.draws is not None:
-            return Estimate.of(value, self.draws - other.draws)
-        below, above = np.hypot(self.below, other.above), np.hypot(self.above, other.below)
-        return Estimate(value, value - float(below), value + float(above))
+            return Estimate.of(self.value - other.value, self.draws - other.draws)
+        value, low, high = independent_difference(self.ends, other.ends)
+        return Estimate(value, float(low), float(high))
 
     def __mul__(self, factor: float) -> Estimate:
         """Times a positive number."""
@@ -56,12 +55,18 @@ class Estimate:
         return self.draws
 
     @property
+    def ends(self) -> tuple[float, float, float]:
+        """Value, low and high; the value itself where nothing was sampled."""
+        low, high = (self.value if end is None else end for end in (self.low, self.high))
+        return self.value, low, high
+
+    @property
     def below(self) -> float:
-        return 0.0 if self.low is None else self.value - self.low
+        return self.value - self.ends[1]
 
     @property
     def above(self) -> float:
-        return 0.0 if self.high is None else self.high - self.value
+        return self.ends[2] - self.value
 
 
 def bootstrap(weights: Array, figure: Callable[[Array], float]) -> Estimate:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headroom.records import CellRecord
-from headroom.stats import area, over_seeds, paired_ranks, percentiles, ranks
+from headroom.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
 from headroom.tables.against_random import against_random
 from headroom.tables.curves import AXES, Curve, curve, kv_of_dense, series
 from headroom.tables.load import DENSE, Records, main_machine
@@ -16,6 +16,7 @@ from headroom.tables.measures import at, removable_step
 from headroom.tables.paired import area_draws
 from headroom.tables.pairs import pair_rows
 from headroom.tables.rows import LeaderboardRow, PairRow, Row
+from headroom.tables.skill import no_skill
 from headroom.tables.speeds import speed_columns, work_of
 from headroom.tables.validate import checked
 
@@ -60,7 +61,7 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     got = sum(point.target > 0 for point in series(record, task))
     wanted = 0 if method == DENSE else points_of_its_own(record) if record.natural else seeds * len(asked)
     values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
-    values["reason"] = _why_not_ranked(record, got, wanted) or _no_skill(records, model, task)
+    values["reason"] = _why_not_ranked(record, got, wanted) or no_skill(records, model, task)
     if values["reason"]:
         return values
     values |= {"ranked": True, "seeds": seeds} | _quality(own) | against_random(records, model, task, record, own)
@@ -113,17 +114,6 @@ def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
         return ""
     reasons = [point.reason for point in record.points if point.status != "ok" and point.reason]
     return f"{got} of {wanted} points were scored." + (f" {reasons[0]}" if reasons else "")
-
-
-def _no_skill(records: Records, model: str, task: str) -> str:
-    """Why nothing can be retained: the dense model's interval reaches chance. Empty when it is clear of it."""
-    dense = records.cells.get((model, DENSE))
-    points = [point for point in dense.points if point.target == 0 and task in point.tasks] if dense else []
-    if not dense or not points:
-        return ""
-    score, facts = points[0].tasks[task], dense.tasks[task]
-    clear = score.low > facts.chance if facts.better == "higher" else score.high < facts.chance
-    return "" if clear else f"The dense model is not clear of chance on {task}, so there is no quality to retain."
 
 
 def _quality(own: Curve) -> dict[str, Any]:
@@ -187,9 +177,8 @@ def _compare(members: list[dict[str, Any]], draws: np.ndarray | None) -> None:
         if draws is not None:
             row["behind_low"], row["behind_high"] = percentiles(draws[place - 1] - draws[place], gap)
             continue
-        below = np.hypot(better["area"] - better["area_low"], row["area_high"] - row["area"])
-        above = np.hypot(better["area_high"] - better["area"], row["area"] - row["area_low"])
-        row["behind_low"], row["behind_high"] = gap - float(below), gap + float(above)
+        one, other = ((each["area"], each["area_low"], each["area_high"]) for each in (better, row))
+        _, row["behind_low"], row["behind_high"] = independent_difference(one, other)
 
 
 def _place(members: list[dict[str, Any]], draws: np.ndarray | None, chosen: list[int], name: str) -> None:

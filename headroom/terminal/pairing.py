@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from headroom.site.book import Book
 from headroom.site.numbers import DASH, fixed, percent
 from headroom.site.panels import Panel
 from headroom.site.series import Series
+from headroom.stats import independent_difference
 from headroom.terminal.choosing import book, chosen, known
 from headroom.terminal.showing import kept_at
 
@@ -86,9 +86,8 @@ def difference(a: Any, b: Any) -> tuple[float, float, float] | None:
     """Area of A minus area of B with an interval from both; None unless both are ranked."""
     if not a.ranked or not b.ranked:
         return None
-    value = a.area - b.area
-    low = value - math.hypot(a.area - a.area_low, b.area_high - b.area)
-    return value, low, value + math.hypot(a.area_high - a.area, b.area - b.area_low)
+    one, other = ((row.area, row.area_low, row.area_high) for row in (a, b))
+    return independent_difference(one, other)
 
 
 def crossings(one: Series, other: Series) -> list[float]:
