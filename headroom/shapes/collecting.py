@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from pathlib import Path
-
 from headroom.records import SpeedRecord, read, write
 from headroom.shapes.claims import PublishedRow, published_rows
 from headroom.shapes.params import ShapesParams
 from headroom.tables.load import load
 from headroom.tables.throughput import throughput_rows
-from headroom.tables.write import text, write_table
+from headroom.tables.write import write_table
 
 
 def collect(params: ShapesParams) -> None:
@@ -24,12 +20,4 @@ def collect(params: ShapesParams) -> None:
     wanted = {(name, str(grain)) for name, shape in params.shapes.items() for grain in shape.grains}
     rows = [row for row in throughput_rows(records) if (row.model, row.method) in wanted]
     write_table(params.results, "throughput", rows)
-    write_published(params.results / "published.csv", published_rows(params, records))
-
-
-def write_published(path: Path, rows: Iterable[PublishedRow]) -> None:
-    columns = list(PublishedRow.model_fields)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([text(PublishedRow, name, getattr(row, name)) for name in columns] for row in rows)
+    write_table(params.results, "published", list(published_rows(params, records)), PublishedRow)

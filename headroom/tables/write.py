@@ -16,9 +16,12 @@ PARQUET = ("leaderboard", "quality", "throughput", "floors")
 KINDS = {float: "Float64", int: "Int64", bool: "boolean", str: "string"}
 
 
-def write_table(folder: Path, name: str, rows: Sequence[Row]) -> None:
-    """``name.csv``, and ``name.parquet`` of the tables, with the header of the schema even when there are no rows."""
-    kind = TABLES[name]
+def write_table(folder: Path, name: str, rows: Sequence[Row], kind: type[Row] | None = None) -> None:
+    """``name.csv``, and ``name.parquet`` of some, with the header of the schema even when there are no rows.
+
+    ``kind`` is the schema of a table that ``TABLES`` does not know.
+    """
+    kind = kind or TABLES[name]
     columns = list(kind.model_fields)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
