@@ -47,9 +47,9 @@ def measured(cell: Cell) -> tuple[CellRecord, list[Measured]]:
 
 def fill(cell: Cell, record: CellRecord) -> list[Measured]:
     """Tasks, costs and points of a cell within reach."""
+    every = {seed: plans(cell, seed) for seed in cell.seeds}  # before any scoring, whose memory is not the method's
     record.tasks, found = task_facts(cell), list[Measured]()
-    for seed in cell.seeds:
-        asked = plans(cell, seed)
+    for seed, asked in every.items():
         record.costs.append(Cost(**asked["cost"]))
         units = asked["units"]
         for plan in asked["plans"]:
