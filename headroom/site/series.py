@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
+from headroom.errors import UserError
 from headroom.site.book import Book, own_name
 from headroom.site.names import slug
 from headroom.site.styles import look
 from headroom.tables.quality import FLOOR
 
+Place = float | str  # a target, or the name of a point of the method's own
 AXES = {
     "units": "units removed, %",
     "attention": "attention parameters removed, %",
@@ -78,23 +80,31 @@ def _series(book: Book, model: str, task: str, setting: str, row: Any, steps: li
         for r in book.quality.get((model, row.method), ())
         if r.task == task and r.setting == setting and r.status == "ok"
     ]
-    points: dict[Any, list[Any]] = defaultdict(list)
+    points: dict[Place, list[Any]] = defaultdict(list)
     for point in quality:
         if not point.label:
-            points[own_name(point) or point.target].append(point)
-    # A step of the method's own has no target in the curve table, only the mean of what its points removed.
-    named = {round(fmean(p.target for p in found), 6): name for name, found in points.items() if isinstance(name, str)}
+            points[_place(point)].append(point)
     fast = measured(book, model, row.method)
     stops = []
     for step in steps:
-        place = named.get(round(step.target, 6), step.target)
-        stops.append(_stop(step, place, points.get(place, []), row.group, fast))
+        if step.target and _place(step) not in points:
+            raise UserError(
+                f"{book.folder / 'curves.csv'}: {row.method} on {model} has a step at {_place(step)} that quality.csv "
+                "does not hold: tables of different runs, or of an older Headroom. Run `dvc repro collect`, or "
+                "`headroom stage collect`, to make them again."
+            )
+        stops.append(_stop(step, _place(step), points.get(_place(step), []), row.group, fast))
     outside = [p for p in quality if p.label and not p.label.startswith(FLOOR) and p.retained is not None]
     natural = tuple(_alone(p) for p in outside)
     return Series(row.method, book.titles[row.method], row.stochastic, tuple(stops), natural)
 
 
-def _stop(step: Any, place: Any, points: list[Any], group: str, fast: dict[Any, float]) -> Stop:
+def _place(thing: Any) -> Place:
+    """Where a quality or curve row stands in its series. A natural point that removed nothing stands at dense."""
+    return (own_name(thing) if thing.target else "") or thing.target
+
+
+def _stop(step: Any, place: Place, points: list[Any], group: str, fast: dict[Place, float]) -> Stop:
     shares: dict[str, float | None] = {}
     for axis, column in COLUMNS.items():
         values = [value for point in points if (value := getattr(point, column)) is not None]
@@ -120,10 +130,10 @@ def work_words(row: Any) -> str:
     return f"{row.work}, batch {row.batch}" + (f", length {row.length}" if row.length else "") + f", {row.dtype}"
 
 
-def measured(book: Book, model: str, method: str, machine: str = "") -> dict[Any, float]:
+def measured(book: Book, model: str, method: str, machine: str = "") -> dict[Place, float]:
     """Median measured speed-up by target on the model's main workload; of the main machine where none is named."""
     main, work = book.main(model)
-    found: dict[Any, list[float]] = defaultdict(list)
+    found: dict[Place, list[float]] = defaultdict(list)
     for row in book.speeds.get((model, method), ()):
         fits = row.status == "ok" and row.machine == (machine or main) and not row.label
         if fits and row.speedup is not None and work_words(row) == work:

@@ -21,6 +21,7 @@ class Step:
     """One target, averaged over seeds."""
 
     place: str  # target, or the name of a point of the method's own
+    natural: str  # that name; empty at the targets
     target: float
     attention: float
     parameters: float
@@ -78,7 +79,7 @@ def curve(record: CellRecord, task: str, dense_kv: float = 0.0) -> Curve:
     for point in series(record, task):
         if point.target > 0:
             by_place.setdefault(place(point), []).append(point)
-    start = Step("0.0", 0.0, 0.0, 0.0, dense_kv, 1.0, 1.0, 1.0, 1.0, 1.0, {})
+    start = Step("0.0", "", 0.0, 0.0, 0.0, dense_kv, 1.0, 1.0, 1.0, 1.0, 1.0, {})
     steps = [_step(name, points, task) for name, points in by_place.items()]
     return Curve(group_of(record.grains), (start, *sorted(steps, key=lambda step: step.target)))
 
@@ -90,6 +91,7 @@ def _step(name: str, points: list[Point], task: str) -> Step:
     mean, low, high = over_seeds([score.retained for score in scores.values()], lows, highs)
     return Step(
         name,
+        points[0].natural,
         fmean(point.target for point in points),
         fmean(point.attention_parameters_removed for point in points),
         fmean(point.parameters_removed for point in points),
@@ -130,6 +132,7 @@ def curve_rows(records: Records) -> Iterator[CurveRow]:
                     "setting": records.setting,
                     "axis": AXES[found.group],
                     "target": step.target,
+                    "natural": step.natural,
                     "share": step.share(found.group),
                     "retained": step.retained,
                     "low": step.low,
