@@ -133,8 +133,9 @@ def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
 
 
 def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
-    """The dense model without initialised weights."""
+    """The dense model with weights that take no memory; its buffers are real, for no file holds those of integers."""
     import transformers
+    from accelerate import init_empty_weights
     from transformers.initialization import no_init_weights
 
     model_class = getattr(transformers, plan["class"], None)
@@ -147,7 +148,7 @@ def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from error
     config._attn_implementation = plan["attention"]
-    with no_init_weights():
+    with no_init_weights(), init_empty_weights(include_buffers=False):
         return model_class(config)
 
 

@@ -113,5 +113,5 @@ def total(parameters: Iterable[Tensor]) -> int:
 
 
 def index_of(heads: list[int] | tuple[int, ...], device: torch.device) -> Tensor:
-    """Positions as an index tensor."""
-    return torch.tensor(heads, dtype=torch.long, device=device)
+    """Positions as an index tensor, a real one also where the weights are on the meta device."""
+    return torch.tensor(heads, dtype=torch.long, device="cpu" if device.type == "meta" else device)

@@ -89,6 +89,21 @@ def test_a_saved_model_comes_back_equal_in_a_fresh_process(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("family", ["t5", "gemma2", "roberta"])
+def test_units_are_removed_before_any_weight_is_in_memory(family, tmp_path, monkeypatch):
+    save_removed(cut(family), tmp_path)
+    seen = []
+
+    def watched(model, units, policy):
+        remove(model, units, policy)
+        seen.append(({p.device.type for p in model.parameters()}, {b.device.type for b in model.buffers()}))
+
+    monkeypatch.setattr("headroom.attention.saving.remove", watched)
+    again = load_removed(tmp_path)
+    assert seen == [({"meta"}, {"cpu"})], "integer buffers are in no file, so they have to be real"
+    assert {p.device.type for p in again.parameters()} == {"cpu"}
+
+
 def test_folders_hold_json_and_safetensors_only_and_the_dense_config(tmp_path):
     save_removed(cut("marian"), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
