@@ -162,6 +162,7 @@ class SpeedPoint(Strict):
         description="examples (encode, images) or tokens (prefill, decode, generate) a second, removed, wall"
     )
     noisy: bool = Field(description="the interval is wider than 10 % of the median")
+    samples: list[float] = Field(default_factory=list, description="ratio of every pair, in the order of timing")
     compiled_speedup: float | None = Field(None, description="median pair ratio with torch.compile on both sides")
     compiled_note: str = Field("", description="why there is no compiled speed-up where one was asked for")
     dense_memory_mb: float | None = Field(None, description="peak memory of the dense model at the work, fresh process")

@@ -35,6 +35,7 @@ class Paired:
     removed_ms: float
     wall_ratio: float
     removed_wall_ms: float
+    samples: tuple[float, ...] = ()  # the ratio of each pair, in the order of timing
 
     @property
     def noisy(self) -> bool:
@@ -113,6 +114,7 @@ def verdict(dense: np.ndarray, removed: np.ndarray, dense_wall: np.ndarray, remo
         removed_ms=1000 * float(np.median(removed)),
         wall_ratio=float(np.median(dense_wall / removed_wall)),
         removed_wall_ms=1000 * float(np.median(removed_wall)),
+        samples=tuple(dense / removed),
     )
 
 

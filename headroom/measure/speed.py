@@ -145,6 +145,7 @@ def timings(pair: Paired, side: Side) -> dict[str, Any]:
         "removed_ms": pair.removed_ms,
         "per_second": 1000 * side.task.items / pair.removed_wall_ms,
         "noisy": pair.noisy,
+        "samples": [round(float(ratio), 4) for ratio in pair.samples],
     }
 
 

@@ -57,12 +57,12 @@ def lists(atlas: Atlas, own: Map) -> list[tuple[float, str]]:
 
 
 def strip(row: Any, end: float) -> Markup:
-    """A timing as a strip: the samples where the record holds them, the interval, the median, the ideal."""
+    """A timing as a strip: a dot for every pair, the interval, the median, the ideal."""
 
     def at(value: float) -> str:
         return f"{200 * (min(max(value, START), end) - START) / (end - START):.1f}"
 
-    samples = getattr(row, "samples", None) or ()
+    samples = map(float, row.samples.split())
     dots = Markup("").join(Markup('<circle cx="{}" cy="7" r="1.4"/>').format(at(one)) for one in samples)
     ideal = Markup('<path class="tick" d="M{0} 1v12"/>').format(at(row.ideal)) if row.ideal else ""
     return Markup(

@@ -92,6 +92,7 @@ class ThroughputRow(Row):
     removed_ms: float | None = column("the same for the removed model", None, "ms", 4)
     per_second: float | None = column("examples or tokens a second, removed model, wall clock", None, "1/s", 3)
     noisy: bool | None = column("the interval is wider than 10 % of the median")
+    samples: str = column("ratio of every pair, in the order of timing, separated by spaces", "")
     dense_macs: int | None = column("multiply-accumulates of one call of the dense model")
     macs: int | None = column("the same for the removed model")
     dense_bytes_moved: int | None = column("bytes of weights and cache that one dense call moves", None, "bytes")
@@ -152,7 +153,7 @@ class CurveRow(Row):
 
 
 class LeaderboardFields(Row):
-    """One (model, task, method, setting). Ranked only when every point that was asked for is there."""
+    """One (model, task, method, setting). Ranked only when every point asked for is there and makes a curve."""
 
     model: str = column("name of the model", ...)
     task: str = column("task scored", ...)

@@ -35,7 +35,8 @@ def throughput_rows(records: Records) -> Iterator[ThroughputRow]:
 
 def _timed(point: SpeedPoint) -> dict[str, Any]:
     values = {name: getattr(point, name) for name in COPIED}
-    return values | {"status": "ok", "realised": realised(point), "claimed": claimed(point)}
+    samples = " ".join(f"{ratio:.4f}" for ratio in point.samples)
+    return values | {"status": "ok", "samples": samples, "realised": realised(point), "claimed": claimed(point)}
 
 
 def realised(point: SpeedPoint) -> float | None:

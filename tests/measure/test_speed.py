@@ -65,6 +65,7 @@ def test_work_runs_and_its_ideal_follows_the_removal(family, kind):
     assert (less.work, less.batch, less.length, less.dtype, less.pairs) == (kind, 2, 8, "float32", 15)
     assert same.ideal == 1.0 < less.ideal < 3
     assert (same.speedup, same.wall_speedup, same.noisy) == (1.0, 1.0, False)
+    assert same.samples == [1.0] * same.pairs
     assert same.per_second == {"encode": 2, "images": 2, "prefill": 16, "decode": 2 * DECODED, "generate": 16}[kind]
 
 

@@ -87,6 +87,12 @@ def test_cell_pages_hold_both_groups_and_the_reasons_of_what_is_missing(site):
     assert "RuntimeError: the loss is NaN at calibration batch 3." in words(tree(site, "cell/vit-digits/digits.html"))
 
 
+def test_the_page_of_a_record_draws_every_pair_that_was_timed(site):
+    timed = next(page for page in sorted(site.glob("run/**/*.html")) if 'class="strip"' in page.read_text())
+    first = timed.read_text().split('class="strip"')[1].split("</svg>")[0]
+    assert first.count('r="1.4"') == 15
+
+
 def test_without_scripts_every_panel_table_and_map_is_on_a_page(site):
     cell = tree(site, "cell/bert-pydocs/package.html")
     assert len(find(cell, "svg.chart")) == 3  # two groups and the speeds

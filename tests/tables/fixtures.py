@@ -292,6 +292,7 @@ def speed(profile: str, record: CellRecord, noisy: bool = False) -> SpeedRecord:
                     ideal=ideal,
                     per_second=batch / 41.2e-3 * ratio,
                     noisy=noisy,
+                    samples=[round(ratio + 1.5 * width * (pair / 7 - 1), 4) for pair in range(15)],
                 )
             )
     return SpeedRecord(
