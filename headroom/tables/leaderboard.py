@@ -23,6 +23,8 @@ from headroom.tables.validate import checked
 SHARES = (0.25, 0.5, 0.75)
 LOSSES = (0.01, 0.05)
 HALF = 0.5
+FLOOR_OF_ITS_OWN = "floor"  # what methods call the natural point that removes all they can
+LEAST_OWN = 3  # points of a method's own that make a curve between dense and floor
 
 
 def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> list[Row]:
@@ -61,7 +63,11 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     got = sum(point.target > 0 for point in series(record, task))
     wanted = 0 if method == DENSE else points_of_its_own(record) if record.natural else seeds * len(asked)
     values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
-    values["reason"] = _why_not_ranked(record, got, wanted) or no_skill(records, model, task)
+    values["reason"] = (
+        _why_not_ranked(record, got, wanted)
+        or no_skill(records, model, task)
+        or (_no_curve(own) if record.natural else "")
+    )
     if values["reason"]:
         return values
     values |= {"ranked": True, "seeds": seeds} | _quality(own) | against_random(records, model, task, record, own)
@@ -114,6 +120,19 @@ def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
         return ""
     reasons = [point.reason for point in record.points if point.status != "ok" and point.reason]
     return f"{got} of {wanted} points were scored." + (f" {reasons[0]}" if reasons else "")
+
+
+def _no_curve(own: Curve) -> str:
+    """Why points of a method's own have no area; empty when they have.
+
+    A sweep that removed nothing, or everything, would be ranked as the straight line from dense to floor. Where a
+    method reaches only some of the units its floor lies below 1, and is an end too.
+    """
+    ends = {0.0, 1.0, *(round(step.target, 6) for step in own.steps if step.natural == FLOOR_OF_ITS_OWN)}
+    between = {round(step.target, 6) for step in own.steps} - ends
+    if len(between) < LEAST_OWN:
+        return f"Its own points stand at {len(between)} shares between dense and floor; a curve needs {LEAST_OWN}."
+    return "" if own.seeds() else "No seed of it has a point at every step of its curve."
 
 
 def _quality(own: Curve) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class CurveRow(Row):
 
 
 class LeaderboardFields(Row):
-    """One (model, task, method, setting). Ranked only when every point asked for is there and makes a curve."""
+    """One (model, task, method, setting). Ranked when all points asked for are there, and those of its own make a curve."""
 
     model: str = column("name of the model", ...)
     task: str = column("task scored", ...)

@@ -73,6 +73,52 @@ def test_points_of_a_methods_own_are_complete_by_themselves_and_averaged_by_name
     assert len(steps) == 4 and {step["seeds"] for step in steps[1:]} == {"3"}
 
 
+@pytest.mark.parametrize(
+    ("shares", "ranked"),
+    [
+        ((0.25, 0.5, 0.75, 1.0), "true"),
+        ((1.0,), "false"),  # it removed nothing until the floor: the area would be that of a straight line
+        ((0.0, 0.0, 0.0, 1.0), "false"),
+        ((0.5, 0.5, 0.5, 1.0), "false"),  # three points, and one share
+        ((0.25, 0.5, 1.0), "false"),
+        ((0.125, 0.25, 0.5), "false"),  # the method reaches half of the units: its last point is its floor
+    ],
+)
+def test_points_of_a_methods_own_make_a_curve_only_at_three_shares_between_dense_and_floor(small, shares, ranked):
+    record = cell("quick", "bert-pydocs", "magnitude-heads")
+    scored = {point.target: point for point in record.points}
+    names = [f"lambda={place}" for place in range(len(shares) - 1)] + ["floor"]
+    points = [scored[share].model_copy(update={"natural": name}) for share, name in zip(shares, names, strict=True)]
+    swept = record.model_copy(update={"natural": True, "points": points})
+    folder, run = small("bert-pydocs", ["dense", "random-heads", "magnitude-heads"], **{"magnitude-heads": swept})
+    run()
+    found = next(row for row in read_csv(folder / "leaderboard.csv") if row["method"] == "magnitude-heads")
+    asked = str(sum(share > 0 for share in shares))
+    assert (found["ranked"], found["points_ok"], found["points_asked"]) == (ranked, asked, asked)
+    assert bool(found["rank"]) == bool(found["area"]) == (ranked == "true")
+    assert ("a curve needs 3" in found["reason"]) == (ranked == "false")
+
+
+def test_a_sweep_that_no_seed_completes_has_no_area(small):
+    record = cell("quick", "bert-pydocs", "michel-greedy")
+    lost = {(0.25, 0), (0.5, 1), (0.75, 2)}  # what removed nothing with one seed or another
+    points = [
+        point.model_copy(
+            update={
+                "natural": f"lambda={point.target}",
+                "target": 0.0 if (point.target, point.seed) in lost else point.target,
+            }
+        )
+        for point in record.points
+        if point.target > 0
+    ]
+    swept = record.model_copy(update={"natural": True, "points": points})
+    folder, run = small("bert-pydocs", ["dense", "random-heads", "michel-greedy"], **{"michel-greedy": swept})
+    run()
+    found = next(row for row in read_csv(folder / "leaderboard.csv") if row["method"] == "michel-greedy")
+    assert (found["ranked"], found["area"]) == ("false", "") and "No seed" in found["reason"]
+
+
 def test_a_failure_in_one_setting_leaves_the_other_ranked(small):
     record = cell("quick", "bert-pydocs", "michel-greedy")
     again = recovered(record, 0.1)
