@@ -153,7 +153,7 @@ class CurveRow(Row):
 
 
 class LeaderboardFields(Row):
-    """One (model, task, method, setting). Ranked when all points asked for are there, and those of its own make a curve."""
+    """One (model, task, method, setting). Ranked when its points are all there and, where they are its own, a curve."""
 
     model: str = column("name of the model", ...)
     task: str = column("task scored", ...)
