@@ -10,6 +10,7 @@ class Dense(Method):
     title = "Dense"
     paper = "none"
     calibrated = False
+    scores = False
 
     def removes(self) -> tuple[Grain, ...]:
         return (Grain.HEAD,)

@@ -37,6 +37,10 @@ class GromovWindow(Method):
     def removes(self) -> tuple[Grain, ...]:
         return (Grain.BLOCK,)
 
+    def expected_failures(self) -> dict[str, str]:
+        why = "One token hardly moves in a block that other tokens cannot do without: an image has many of those."
+        return {"check_the_dead_go_before_the_vital": why} if self.params.token == "last" else {}
+
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         stacks = stacks_of(ctx)
         apart = self.apart(ctx, [[unit.site for unit in units] for units in stacks])

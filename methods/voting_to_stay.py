@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -75,11 +75,6 @@ class VotingToStay(Method):
     paper = "arXiv:2305.14380"
     natural = True
     sees_duplicates = True
-    expected_failures: ClassVar[dict[str, str]] = {
-        "check_the_dead_go_before_the_vital": "Groups are made of likeness: where all of a group are dead, one stays.",
-        "check_one_of_two_equals_goes_before_the_vital": "k-means from one drawn start may part two heads that dropout "
-        "made differ a little.",
-    }
 
     @dataclass(frozen=True)
     class Params:
@@ -107,6 +102,14 @@ class VotingToStay(Method):
         if self.params.modules == "code" and not any(site.stack == "decoder" for site in model.sites):
             return f"{model.family} models have no decoder, and the released code groups heads of decoders only."
         return None
+
+    def expected_failures(self) -> dict[str, str]:
+        return {
+            "check_the_dead_go_before_the_vital": "Groups are made of likeness: where all of a group are dead, one "
+            "stays.",
+            "check_one_of_two_equals_goes_before_the_vital": "k-means from one drawn start may part two heads that "
+            "dropout made differ a little.",
+        }
 
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         sites = {site: units for site, units in ctx.units.sites.items() if self.is_grouped(site)}

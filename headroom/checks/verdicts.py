@@ -54,7 +54,7 @@ def run(method: str, name: str, check: object) -> Result:
 
 def settled(method: Method, name: str, results: Iterable[Result]) -> list[Result]:
     """The results with ``expected_failures`` applied. An expectation that no model met is a failure of its own."""
-    expected, found = method.expected_failures, []
+    expected, found = method.expected_failures(), []
     met: set[str] = set()
     for result in results:
         if result.verdict == "fails" and result.check in expected:
