@@ -27,7 +27,14 @@ PREPARE = (
 )
 SPEED = ("headroom/attention", "headroom/measure", "headroom/stages/speed.py", "headroom/stats.py")
 COLLECT = ("headroom/records.py", "headroom/stats.py", "headroom/tables")
-CLAIMS = (*MEASURED, "headroom/claims", "headroom/records.py", "headroom/stages/claims.py", "headroom/stats.py")
+CLAIMS = (
+    *MEASURED,
+    "headroom/claims",
+    "headroom/records.py",
+    "headroom/stages/claims.py",
+    "headroom/stats.py",
+    "headroom/tables",
+)
 SITE = ("headroom/site",)
 
 
