@@ -53,10 +53,17 @@ def speed_columns(
         for point in (record.points if record else ())
         if (point.work, point.batch, point.length, point.dtype) == work
         and not point.label
-        and abs(point.target - step.target) < 1e-9
+        and _times(point, step)
     ]
     if points and step.target > 0:
         for column in ("speedup", "speedup_low", "speedup_high", "ideal"):
             known = [value for point in points if (value := getattr(point, column)) is not None]
             values[f"{column}_{name}"] = median(known) if known else None
     return values
+
+
+def _times(point: SpeedPoint, step: Step) -> bool:
+    """A point of the method's own is joined by its name: its target is what one seed removed, the step's is a mean."""
+    if point.natural or step.natural:
+        return point.natural == step.natural
+    return abs(point.target - step.target) < 1e-9
