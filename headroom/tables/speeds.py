@@ -51,9 +51,7 @@ def speed_columns(
     points = [
         point
         for point in (record.points if record else ())
-        if (point.work, point.batch, point.length, point.dtype) == work
-        and not point.label
-        and _times(point, step)
+        if (point.work, point.batch, point.length, point.dtype) == work and not point.label and _times(point, step)
     ]
     if points and step.target > 0:
         for column in ("speedup", "speedup_low", "speedup_high", "ideal"):

@@ -19,7 +19,7 @@ def sweep() -> CellRecord:
     points = [
         point.model_copy(update={"natural": f"lambda={point.target}", "target": point.target + 0.05 * (point.seed - 1)})
         for point in record.points
-        if point.target > 0
+        if 0 < point.target < 0.9
     ]
     return record.model_copy(update={"natural": True, "points": points})
 
