@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.console import Console
 
 from headroom.errors import UserError
 from headroom.shapes.commands import app as shapes
+from headroom.starting import set_threads
 from headroom.terminal.commands import add_commands
 
 app = typer.Typer(
@@ -198,7 +198,15 @@ def stage_prepare(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
 
 
 @stage.command("quality")
-def stage_quality(method: str, model: str, params: ParamsFile = ROOT_PARAMS, strict: bool = False) -> None:
+def stage_quality(
+    method: str,
+    model: str,
+    params: ParamsFile = ROOT_PARAMS,
+    strict: bool = False,
+    jobs: Annotated[
+        int, typer.Option(min=1, envvar="HEADROOM_JOBS", help="processes for the points, each with the run's threads")
+    ] = 1,
+) -> None:
     """Compute the plans of a cell and score each on every task of the model."""
     from headroom.params import load
 
@@ -206,7 +214,7 @@ def stage_quality(method: str, model: str, params: ParamsFile = ROOT_PARAMS, str
     set_threads(profile.run.threads)
     from headroom.stages.quality import run
 
-    record = run(profile, str(params), method, model)
+    record = run(profile, str(params), method, model, jobs)
     if record.status == "failed":
         err.print(f"[bold]{method} on {model} failed:[/] {record.reason}", soft_wrap=True)
         raise typer.Exit(1 if strict else 0)
@@ -250,19 +258,6 @@ def stage_site(params: ParamsFile = ROOT_PARAMS) -> None:
     from headroom.site.publishing import build_own
 
     build_own(load(params))
-
-
-def set_threads(threads: int) -> None:
-    """Before torch's first operation, since trainings differ between thread counts."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-    # a thread that waits for one whose core is taken sleeps: with one other job on two cores 4.5 s instead of 20
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from headroom.starting import import_libraries
-
-    import_libraries()
-    import torch
-
-    torch.set_num_threads(threads)
 
 
 def main() -> None:

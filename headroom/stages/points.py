@@ -98,18 +98,28 @@ def settings(cell: Cell, plan: dict[str, Any]) -> list[Setting]:
 
 def answer(cell: Cell, plan: dict[str, Any], setting: Setting = "as is", seed: int = 0) -> dict[str, Any]:
     """The measured model of a plan; two plans with the same units and weights share the measurement."""
-    steps = 0 if setting == "as is" or plan["label"] else plan["left"]
-    determined_by = cell.base | {"drop": plan["drop"]}
-    if plan["weights"]:
-        determined_by["trained"] = Path(plan["weights"]).name
-    if steps:
-        determined_by |= {"steps": steps, "seed": seed, "recipe": cell.recover.model_dump() if cell.recover else None}
+    steps = steps_left(plan, setting)
 
     def measure() -> dict[str, Any]:
         units = [Unit.parse(text) for text in plan["drop"]]
         return cell.bench.answer(units, plan["weights"], teacher(cell, steps, seed) if steps else None)
 
-    return cell.journal.remember("answers", determined_by, measure)
+    return cell.journal.remember("answers", determined_by(cell, plan, setting, seed), measure)
+
+
+def determined_by(cell: Cell, plan: dict[str, Any], setting: Setting, seed: int) -> dict[str, Any]:
+    """All that the measurement of a plan depends on."""
+    everything = cell.base | {"drop": plan["drop"]}
+    if plan["weights"]:
+        everything["trained"] = Path(plan["weights"]).name
+    if steps := steps_left(plan, setting):
+        everything |= {"steps": steps, "seed": seed, "recipe": cell.recover.model_dump() if cell.recover else None}
+    return everything
+
+
+def steps_left(plan: dict[str, Any], setting: Setting) -> int:
+    """Update steps that the removed model still gets; floors are not recovered."""
+    return 0 if setting == "as is" or plan["label"] else plan["left"]
 
 
 def teacher(cell: Cell, steps: int, seed: int) -> Callable[[Any], None]:

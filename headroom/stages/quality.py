@@ -16,14 +16,17 @@ from headroom.provenance import provenance
 from headroom.records import CellRecord, Cost, Setting, place, write
 from headroom.registry import display_title, short, summary
 from headroom.stages.cell import Cell
+from headroom.stages.jobs import measure_ahead
 from headroom.stages.points import Measured, failed, measure, plans, settings, task_facts
 
 logger = logging.getLogger(__name__)
 
 
-def run(params: Params, where: str, method: str, model: str) -> CellRecord:
-    """Measure a cell and write its record and its per-example scores."""
+def run(params: Params, where: str, method: str, model: str, jobs: int = 1) -> CellRecord:
+    """Measure a cell, in several processes where asked for, and write its record and its per-example scores."""
     cell = Cell(params, where, method, model)
+    if jobs > 1 and not cell.out_of_reach:
+        measure_ahead(cell, jobs)
     record, found = measured(cell)
     write(params.quality_record(model, method), record)
     save_scores(found, params.scores(model, method))
