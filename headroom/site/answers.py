@@ -35,7 +35,7 @@ def answer(model: str, task: str, rows: Sequence[Any]) -> Answer:
 
 def _verdict(best: Any, ranked: Sequence[Any]) -> str:
     interval = f"{fixed(best.area)} (95 % interval {fixed(best.area_low)} to {fixed(best.area_high)})"
-    tied = [row.title for row in ranked if row.rank_all == 1 and row is not best]
+    tied = [f"“{row.title}”" for row in ranked if row.rank_all == 1 and row is not best]
     if len(ranked) == 1:
         return f"is the only ranked method, with an area of {interval}."
     if not tied:

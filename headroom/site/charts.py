@@ -14,12 +14,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from headroom.site.series import Series, Stop, front
 from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
 
 SIZE = (5.6, 3.5)
-BOX = (0.1, 0.16, 0.885, 0.79)  # left, bottom, width and height of the axes
+BOX = (0.1, 0.18, 0.885, 0.77)  # left, bottom, width and height of the axes
 LOWEST = -0.12  # a curve further below chance is drawn on this edge; the table under the chart has the numbers
 HIGHEST = 1.04
 
@@ -80,7 +81,7 @@ class ParetoChart:
         room = max(0.04 * (high - low), 0.02)
         least = min((kept for _, kept, _ in points), default=0.0)
         quality_axis(axes, (low - room, high + room), LOWEST if least < 0 else 0.0, "measured speed, times dense")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}\N{MULTIPLICATION SIGN}")
+        axes.xaxis.set_major_formatter(Ratio())
         best = front([(1.0, 1.0, ""), *((speed, kept, one.method) for speed, kept, one in points)])
         xs, ys = [x for x, _, _ in best], [clipped([y])[0] for _, y, _ in best]
         axes.plot(
@@ -90,6 +91,16 @@ class ParetoChart:
             if marks := timed(one):
                 marker(axes, f"{self.name}--{one.key}", one.method, marks)
         return figure
+
+
+class Ratio(ScalarFormatter):
+    """Ratios to dense on an axis, all with as many digits as their steps need: 1.0×, 1.2×."""
+
+    def __init__(self) -> None:
+        super().__init__(useOffset=False)
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return f"{super().__call__(value, pos)}\N{MULTIPLICATION SIGN}"
 
 
 def timed(one: Series) -> list[tuple[float, float]]:
@@ -103,9 +114,10 @@ def paper(size: tuple[float, float] = SIZE, box: tuple[float, float, float, floa
     axes = figure.add_axes(box)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0, pad=5)
+    axes.tick_params(axis="x", pad=8)  # a mark on the lower edge needs the room
     axes.grid(axis="y", color=LINE, linewidth=0.6, clip_on=False)
     axes.set_axisbelow(True)
-    axes.xaxis.labelpad = 6
+    axes.xaxis.labelpad = 8
     return figure, axes
 
 

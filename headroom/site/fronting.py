@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from headroom.site.book import Book
@@ -42,6 +43,17 @@ def overall(cells: list[CellView]) -> dict[tuple[str, str, str], Any]:
         for row in panel.rows:
             found.setdefault((panel.model, panel.task, row.method), row)
     return found
+
+
+def whole(book: Book, cells: list[CellView]) -> list[tuple[str, list[str]]]:
+    """Methods by the kind of units that they are ranked among, in the words of the panels; best mean area first."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for panel in (panel for cell in cells for panel in cell.panels):
+        for row in panel.rows:
+            found.setdefault(panel.title, {}).setdefault(row.method, []).append(row.area if row.ranked else 0.0)
+    kinds = {method: title for title, methods in found.items() for method in methods}
+    ranked = {title: [m for m in book.ranked_methods() if kinds.get(m) == title] for title in found}
+    return [(title, sorted(names, key=lambda m: -fmean(found[title][m]))) for title, names in ranked.items() if names]
 
 
 def board(book: Book, panel: Panel) -> dict[str, Any]:

@@ -93,10 +93,13 @@ class Atlas:
         return min(range(len(self.targets)), key=lambda step: abs(self.targets[step] - 0.5), default=0)
 
     def overlap(self, one: Map, other: Map, step: int) -> tuple[float, float] | None:
-        """(found, expected by chance) share of the smaller set of removed places that the other one removes too."""
+        """(found, expected by chance) share of the smaller set of removed places that the other one removes too.
+
+        None where a method removes nothing yet, or where the two never remove a place in common, as heads and MLPs.
+        """
         a, b = one.removed(step), other.removed(step)
         total = len(one.within(self.anatomy) | other.within(self.anatomy))
-        if not a or not b:
+        if not a or not b or not one.gone.keys() & other.gone.keys():
             return None
         return len(a & b) / min(len(a), len(b)), max(len(a), len(b)) / total
 

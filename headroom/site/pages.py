@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from headroom.site import citing, comparing, fronting, running
+from headroom.site import citing, claiming, comparing, fronting, running
 from headroom.site.book import Book
 from headroom.site.changes import history
 from headroom.site.downloads import Download
@@ -24,6 +24,7 @@ from headroom.site.reference import beside, drawable, published_of, read_publish
 from headroom.site.speeds import SpeedView
 from headroom.site.templating import environment
 from headroom.site.verdicts import against, standing
+from headroom.tables.leaderboard import LEAST_OWN
 
 
 @dataclass
@@ -76,37 +77,13 @@ class Site:
             cells=self.cells,
             shown=shown,
             overall=fronting.overall(self.cells),
+            whole=fronting.whole(self.book, self.cells),
             boards=[fronting.board(self.book, panel) for cell in self.cells for panel in cell.panels],
             options=fronting.options(self.book, self.cells),
         )
         for cell in self.cells:
             for panel in cell.panels:
                 self._fragment(cell, panel)
-
-    def _options(self) -> dict[str, list[tuple[str, str]]]:
-        panels = [panel for cell in self.cells for panel in cell.panels]
-        rows = [row for panel in panels for row in panel.rows]
-        every = [("", "all")]
-
-        def same(values: Any) -> list[tuple[str, str]]:
-            return [(value, value) for value in dict.fromkeys(values)]
-
-        machines = dict.fromkeys(
-            row.machine for found in self.book.speeds.values() for row in found if row.status == "ok"
-        )
-        words = {"units": "units removed", "attention": "attention parameters", "parameters": "all parameters"}
-        words |= {"macs": "multiply-accumulates", "speed": "measured speed"}
-        return {
-            "model": same(cell.model for cell in self.cells),
-            "task": same(cell.task for cell in self.cells),
-            "setting": same(panel.setting for panel in panels),
-            "units": list(dict.fromkeys((panel.group, panel.title.lower()) for panel in panels)),
-            "grain": every
-            + [(g, g.replace("_", " ").replace("+", " and ")) for g in sorted({r.grains for r in rows if r.grains})],
-            "track": every + same(sorted({row.track for row in rows if row.track})),
-            "machine": [(name, self.book.machine(name)) for name in machines],
-            "x": [("", "as ranked"), *words.items()],
-        }
 
     def _fragment(self, cell: CellView, panel: Panel) -> None:
         """A panel as a script: what the front page fetches when a reader chooses it, from disk as from a server."""
@@ -198,7 +175,13 @@ class Site:
         ]
         tally = Counter(row.get("verdict", "") for row in book.claims).most_common()
         self.page(
-            "claims.html", "claims.html", "claims", ("table",), claims=book.claims, checks=book.checks, tally=tally
+            "claims.html",
+            "claims.html",
+            "claims",
+            ("table",),
+            papers=claiming.papers(book.claims),
+            checks=book.checks,
+            tally=tally,
         )
         self.page(
             "data.html",
@@ -215,6 +198,7 @@ class Site:
             "words",
             (),
             difference=max(differences, default=0.0),
+            least_own=LEAST_OWN,
             machines=list(book.records.machines.values()),
             untested=[floor for floor in book.floors if floor.tested is False],
         )

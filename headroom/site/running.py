@@ -10,14 +10,14 @@ from headroom.records import CellRecord
 from headroom.site.book import Book
 from headroom.site.maps import Atlas, Map, short
 
-START = 0.5  # left end of the timing strips
+WIDTH, HEIGHT = 240, 16  # of a timing strip
 
 
 def values(book: Book, record: CellRecord, atlas: Atlas | None) -> dict[str, Any]:
     """The values of the template."""
     own = next((one for one in atlas.maps if one.method == record.method), None) if atlas else None
     timings = [row for row in book.speeds.get((record.model, record.method), ()) if row.status == "ok" and row.speedup]
-    end = max([2.0, *(row.speedup_high for row in timings), *(row.ideal or 1.0 for row in timings)])
+    span = ends(timings)
     seeds = [point.seed for point in record.points if point.plan]
     return {
         "record": record,
@@ -29,8 +29,8 @@ def values(book: Book, record: CellRecord, atlas: Atlas | None) -> dict[str, Any
         "kept_lists": lists(atlas, own) if atlas and own else [],
         "kept_seed": min(seeds, default=0),
         "timings": timings,
-        "strip_end": end,
-        "strip": lambda row: strip(row, end),
+        "strip_ends": span,
+        "strip": lambda row: strip(row, span),
     }
 
 
@@ -56,18 +56,31 @@ def lists(atlas: Atlas, own: Map) -> list[tuple[float, str]]:
     return found
 
 
-def strip(row: Any, end: float) -> Markup:
-    """A timing as a strip: a dot for every pair, the interval, the median, the ideal."""
+def ends(timings: list[Any]) -> tuple[float, float]:
+    """The ends of all strips of a page, so that they can be compared: all that is drawn, and a little room."""
+    drawn = [1.0]
+    for row in timings:
+        drawn += [*map(float, row.samples.split()), row.speedup_low, row.speedup_high, row.ideal or 1.0]
+    room = max(0.04 * (max(drawn) - min(drawn)), 0.01)
+    return min(drawn) - room, max(drawn) + room
+
+
+def strip(row: Any, span: tuple[float, float]) -> Markup:
+    """A timing as a strip: a dot for every pair in the order of timing, the interval, the median, the ideal."""
+    start, end = span
 
     def at(value: float) -> str:
-        return f"{200 * (min(max(value, START), end) - START) / (end - START):.1f}"
+        return f"{WIDTH * (value - start) / (end - start):.1f}"
 
-    samples = map(float, row.samples.split())
-    dots = Markup("").join(Markup('<circle cx="{}" cy="7" r="1.4"/>').format(at(one)) for one in samples)
-    ideal = Markup('<path class="tick" d="M{0} 1v12"/>').format(at(row.ideal)) if row.ideal else ""
+    samples = [float(one) for one in row.samples.split()]
+    spots = (
+        (at(one), f"{3 + (HEIGHT - 6) * place / max(len(samples) - 1, 1):.1f}") for place, one in enumerate(samples)
+    )
+    dots = Markup("").join(Markup('<circle cx="{}" cy="{}" r="1.4"/>').format(*spot) for spot in spots)
+    ideal = Markup('<path class="tick" d="M{0} 1v14"/>').format(at(row.ideal)) if row.ideal else ""
     return Markup(
-        '<svg class="strip" viewBox="0 0 200 14" aria-hidden="true"><path class="one" d="M{one} 0v14"/>{dots}'
-        '<path class="span" d="M{low} 7H{high}"/><circle class="mid" cx="{middle}" cy="7" r="3"/>{ideal}</svg>'
+        '<svg class="strip" viewBox="0 0 240 16" aria-hidden="true"><path class="one" d="M{one} 0v16"/>'
+        '<path class="span" d="M{low} 8H{high}"/>{dots}<path class="mid" d="M{middle} 1v14"/>{ideal}</svg>'
     ).format(
         one=at(1.0), dots=dots, low=at(row.speedup_low), high=at(row.speedup_high), middle=at(row.speedup), ideal=ideal
     )

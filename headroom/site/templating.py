@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from headroom.site.book import Book, own_name, setting_of
+from headroom.site.claiming import figures
 from headroom.site.drawing import Drawn
 from headroom.site.maps import STEPS, Atlas, mlp_of, short
 from headroom.site.names import cell_page, method_page, panel_name, run_page, slug
@@ -44,15 +45,6 @@ COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
     ("random", "Random", "against the random draws of the same model"),
     ("coverage", "Points", "points scored of those asked for"),
 ]
-PAPERS = {
-    "M": "Michel, Levy and Neubig 2019",
-    "V": "Voita et al. 2019",
-    "G": "Ni, Mao et al. 2023 (grouped heads)",
-    "L": "He et al. 2024 (LLM-Drop)",
-    "F": "Zhang et al. 2024 (FinerCut)",
-    "P": "Sun et al. 2024 (painters)",
-    "N": "Lin et al. 2024 (nose)",
-}
 VERDICTS = {"holds": "yes", "ok": "yes", "pass": "yes", "does not hold": "no", "fail": "no", "failed": "no"}
 MACROS = ("parts", "board", "maps")  # in the order in which they use each other
 
@@ -68,7 +60,7 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -
     )
     found.filters.update(FILTERS, drawn=Markup)
     found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=NAV, columns=COLUMNS, steps=STEPS)
-    found.globals.update(papers=PAPERS, verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
+    found.globals.update(verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
     shared = (
         packed_speeds,
         packed_ideal,
@@ -83,6 +75,7 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -
         packed,
         tracks,
         at_target,
+        figures,
     )
     for function in (*shared, mlp_of, kept_words, own_name, setting_of, work_words, heat, multiples):
         found.globals[function.__name__] = function

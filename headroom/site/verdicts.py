@@ -27,10 +27,9 @@ def standing(rows: list[tuple[Any, Any, str]]) -> str:
     level = sum(word == "within" for _, _, word in ranked)
     said = [f"Ranked on {len(ranked)} of {len(rows)} rows."]
     said += [f"First or tied for it on {_list(first)}." if first else "Nowhere first."]
-    if any(word for _, _, word in ranked):
-        said += [
-            f"Within the range of random draws on {level}." if level else "Never within the range of random draws."
-        ]
+    above, level = (sum(word == one for _, _, word in ranked) for one in ("above", "within"))
+    said += [f"Above every random draw on {above}."] if above else []
+    said += [f"Within the range of the random draws on {level}."] if level else []
     said += [f"Below the worst random draw on {_list(lost)}."] if lost else []
     return " ".join(said)
 

@@ -15,9 +15,10 @@ import pytest
 from lxml import html as parser
 
 from headroom.errors import UserError
-from headroom.site import build
+from headroom.site import build, claiming, running
 from headroom.site.answers import answer
 from headroom.tables import collect, read_table
+from headroom.tables.leaderboard import LEAST_OWN
 
 PAGES = ["index", "compare", "speed", "claims", "data", "methodology", "contribute", "changes"]
 EVIL = """</script><script>alert(1)</script><img src=x onerror="alert(1)">'"&$x_2${{7*7}}]]>"""
@@ -91,6 +92,63 @@ def test_the_page_of_a_record_draws_every_pair_that_was_timed(site):
     timed = next(page for page in sorted(site.glob("run/**/*.html")) if 'class="strip"' in page.read_text())
     first = timed.read_text().split('class="strip"')[1].split("</svg>")[0]
     assert first.count('r="1.4"') == 15
+    places = [float(place) for place in re.findall(r'cx="([0-9.-]+)"', first)]
+    assert all(0 <= place <= running.WIDTH for place in places) and max(places) - min(places) > 10, "apart, and on it"
+
+
+def test_one_click_from_the_front_are_the_heads_kept_the_command_and_the_word_on_random(site):
+    front = tree(site)
+    row = next(part for part in find(front, ".matrix", "tr") if "Michel et al., greedy" in words(part))
+    link = next(part.get("href") for part in find(row, "td", "a") if "mt-constructed" in part.get("href"))
+    run = tree(site, link)
+    shown = [words(part) for part in find(run, "*[@id='kept']", ".count")]
+    assert "75.0 % asked, 60 gone" in shown, "a map of what is kept with three quarters asked"
+    lists = {words(part[0]): words(part[1]) for part in find(run, "*[@id='kept']", "tbody", "tr")}
+    listed = [one for where in lists["75.0"].split("; ") for one in where.partition(": ")[2].split(", ")]
+    assert len(listed) == 20, "the other quarter of the 80 units, by number"
+    assert words(run.get_element_by_id("command")).startswith("headroom quality")
+    answers = words(find(front, "section.answers")[0])
+    assert "random draws" in answers or "random choice" in answers
+
+
+def test_the_claims_stand_once_each_with_every_result_and_every_reason(site):
+    claims = find(tree(site, "claims.html"), "article.claim")
+    assert [words(find(one, "b")[0]) for one in claims] == ["M1", "L2", "V5"]
+    assert "holds 0.040 0.010 to 0.090" in words(claims[0])
+    assert "does not hold 0.410 0.300 to 0.520 Shallow layers went first." in words(claims[1])
+    assert "Not testable on any model here: Nothing was trained from scratch." in words(claims[2])
+
+
+def test_a_claim_on_several_models_is_said_once_and_a_shared_reason_too():
+    row = {
+        "id": "M2",
+        "source": "arXiv:1",
+        "prediction": "It holds. Figure: a share.",
+        "task": "",
+        "low": "",
+        "high": "",
+    }
+    gone = row | {"verdict": claiming.UNTESTED, "reason": "No cross-attention.", "figure": ""}
+    rows = [row | {"model": "a", "verdict": "holds", "reason": "", "figure": "12.3456"}]
+    rows += [gone | {"model": name} for name in ("b", "c")]
+    (paper,) = claiming.papers(rows)
+    (claim,) = paper.claims
+    assert (claim.says, claim.figure, len(claim.tested)) == ("It holds.", "a share.", 1)
+    assert claim.untested == [("No cross-attention.", ["b", "c"])] and not claim.nowhere
+    assert claiming.figures(rows[0]) == ["12.3", "", ""] and claiming.figures({"figure": "<b>"}) == ["<b>", "", ""]
+
+
+def test_units_of_another_kind_have_a_first_place_of_their_own(site):
+    rows = [words(part) for part in find(tree(site), ".matrix", "tr")[1:]]
+    heads = [place for place, row in enumerate(rows) if row in ("Attention units", "Other units")]
+    assert [rows[place] for place in heads] == ["Attention units", "Other units"]
+    assert any("Layer similarity, MLP" in row for row in rows[heads[1] :]) and "Random" in " ".join(rows[: heads[1]])
+
+
+def test_the_page_on_method_states_the_rules_that_the_tables_follow(site):
+    said = words(tree(site, "methodology.html"))
+    assert f"at least {LEAST_OWN} of its own shares lie strictly between dense and floor" in said
+    assert "one seed at least has a point at every step" in said and "interval reaches chance nothing is ranked" in said
 
 
 def test_without_scripts_every_panel_table_and_map_is_on_a_page(site):

@@ -1,0 +1,92 @@
+"""What the papers said, one entry for each prediction: where it was tested, what came out, and where it cannot be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headroom.site.numbers import MINUS
+
+Row = dict[str, str]  # of claims.csv, as text: other parts of Headroom write it
+UNTESTED = "not testable here"
+PAPERS = {  # by the first letter of a prediction's id
+    "M": "Michel, Levy and Neubig 2019",
+    "V": "Voita et al. 2019",
+    "G": "Ni, Mao et al. 2023, grouped heads",
+    "L": "He et al. 2024, LLM-Drop",
+    "F": "Zhang et al. 2024, FinerCut",
+    "P": "Sun et al. 2024, painters",
+    "N": "Lin et al. 2024, vision transformers",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One prediction and its rows."""
+
+    name: str
+    source: str
+    says: str
+    figure: str  # what its figure counts
+    tested: list[Row]
+    untested: list[tuple[str, list[str]]]  # a reason, and the models and tasks that it holds for
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether one reason keeps it from being tested at all."""
+        return not self.tested and len(self.untested) == 1
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The predictions of one paper."""
+
+    name: str
+    source: str
+    claims: list[Claim]
+
+    @property
+    def tally(self) -> str:
+        """How many rows came out how, in words."""
+        found = Counter(row.get("verdict", "") for claim in self.claims for row in claim.tested)
+        said = [f"{verdict} {count}\N{MULTIPLICATION SIGN}" for verdict, count in found.most_common()]
+        return ", ".join(said) or UNTESTED
+
+
+def papers(rows: Sequence[Row]) -> list[Paper]:
+    """The rows by paper and prediction, in their own order."""
+    claims: dict[str, list[Row]] = {}
+    for row in rows:
+        claims.setdefault(row.get("id", ""), []).append(row)
+    found: dict[str, list[Claim]] = {}
+    for name, own in claims.items():
+        claim = _claim(name, own)
+        found.setdefault(PAPERS.get(name[:1], claim.source), []).append(claim)
+    return [Paper(name, own[0].source.partition(",")[0], own) for name, own in found.items()]
+
+
+def _claim(name: str, rows: list[Row]) -> Claim:
+    says, _, figure = rows[0].get("prediction", "").partition(" Figure: ")
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("verdict") == UNTESTED:
+            reasons.setdefault(row.get("reason", ""), []).append(place(row))
+    tested = [row for row in rows if row.get("verdict") != UNTESTED]
+    return Claim(name, rows[0].get("source", ""), says, figure, tested, list(reasons.items()))
+
+
+def place(row: Row) -> str:
+    """Model and task of a row."""
+    return ", ".join(filter(None, (row.get("model", ""), row.get("task", ""))))
+
+
+def figures(row: Row) -> list[str]:
+    """Figure and ends of its interval with as many digits as their size bears; what is no number stays as it is."""
+    given = [row.get(name, "") for name in ("figure", "low", "high")]
+    try:
+        largest = max((abs(float(one)) for one in given if one), default=0.0)
+        digits = sum(largest < limit for limit in (1, 10, 100))
+        return [f"{float(one):.{digits}f}".replace("-", MINUS) if one else "" for one in given]
+    except ValueError:
+        return given
