@@ -13,8 +13,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from headroom.site.series import Series, Stop, front
 from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
@@ -81,9 +82,9 @@ class ParetoChart:
         room = max(0.04 * (high - low), 0.02)
         least = min((kept for _, kept, _ in points), default=0.0)
         quality_axis(axes, (low - room, high + room), LOWEST if least < 0 else 0.0, "measured speed, times dense")
-        axes.xaxis.set_major_formatter(Ratio())
+        ratios(axes.xaxis)
         best = front([(1.0, 1.0, ""), *((speed, kept, one.method) for speed, kept, one in points)])
-        xs, ys = [x for x, _, _ in best], [clipped([y])[0] for _, y, _ in best]
+        xs, ys = [x for x, _, _ in best], clipped(axes, [y for _, y, _ in best])
         axes.plot(
             xs, ys, color=INK, linewidth=0.9, drawstyle="steps-pre", clip_on=False, gid=f"{self.name}--front--front"
         )
@@ -101,6 +102,12 @@ class Ratio(ScalarFormatter):
 
     def __call__(self, value: float, pos: int | None = None) -> str:
         return f"{super().__call__(value, pos)}\N{MULTIPLICATION SIGN}"
+
+
+def ratios(axis: Axis) -> None:
+    """Few round ratios on an axis: a phone has no room for more."""
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(Ratio())
 
 
 def timed(one: Series) -> list[tuple[float, float]]:
@@ -134,15 +141,15 @@ def quality_axis(axes: Axes, span: tuple[float, float], lowest: float, label: st
     axes.plot(span, [1, 1], color=INK, linewidth=0.9, clip_on=False, gid="rule-dense")
 
 
-def clipped(values: Iterable[float]) -> np.ndarray:
+def clipped(axes: Axes, values: Iterable[float]) -> np.ndarray:
     """Heights that stay on the paper: what is further down is drawn on the lower edge."""
-    return np.clip(np.fromiter(values, float), LOWEST, HIGHEST)
+    return np.clip(np.fromiter(values, float), *axes.get_ylim())
 
 
 def marker(axes: Axes, name: str, method: str, points: Sequence[tuple[float, float]], hollow: bool = False) -> None:
     """Marks without a line, filled or hollow."""
     mark = look(method).marker or "o"
-    shares, kept = [share for share, _ in points], clipped(value for _, value in points)
+    shares, kept = [share for share, _ in points], clipped(axes, (value for _, value in points))
     face = "none" if hollow else look(method).value
     common: dict[str, Any] = {"color": look(method).value, "marker": mark, "linewidth": 0, "clip_on": False}
     kind = f"hollow.{mark}" if hollow else f"marks.{mark}"
@@ -157,11 +164,11 @@ def _band(axes: Axes, chart: str, one: Series, axis: str) -> None:
     """A random method: the range of its draws, and the middle draw."""
     stops, colour = _known(one, axis), look(one.method).value
     shares = [share for share, _ in stops]
-    least, most = clipped(stop.least for _, stop in stops), clipped(stop.most for _, stop in stops)
+    least, most = (clipped(axes, (getattr(stop, end) for _, stop in stops)) for end in ("least", "most"))
     name = f"{chart}--{one.key}"
     area = axes.fill_between(shares, least, most, color=colour, alpha=0.2, linewidth=0, clip_on=False)
     area.set(gid=f"{name}--band", zorder=1.9)
-    middle = clipped(stop.middle for _, stop in stops)
+    middle = clipped(axes, (stop.middle for _, stop in stops))
     axes.plot(
         shares, middle, color=colour, linewidth=1.2, dashes=PATTERNS["dot"], clip_on=False, gid=f"{name}--line..dot"
     )
@@ -171,10 +178,10 @@ def _line(axes: Axes, chart: str, one: Series, axis: str) -> None:
     """Any other method: an interval at every point, a line, and a hollow mark where it ends at the floor."""
     style_ = look(one.method)
     stops, name = _known(one, axis), f"{chart}--{one.key}"
-    shares, kept = [share for share, _ in stops], clipped(stop.retained for _, stop in stops)
+    shares, kept = [share for share, _ in stops], clipped(axes, (stop.retained for _, stop in stops))
     # One path with gaps, not one path for each interval: a third of the bytes.
     gaps = np.full(len(stops), math.nan)
-    ends = [clipped(getattr(stop, end) for _, stop in stops) for end in ("low", "high")]
+    ends = [clipped(axes, (getattr(stop, end) for _, stop in stops)) for end in ("low", "high")]
     bars = np.stack([*ends, gaps], axis=1).ravel()
     common: dict[str, Any] = {"color": style_.value, "clip_on": False}
     axes.plot(

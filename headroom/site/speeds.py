@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from headroom.site.book import Book
-from headroom.site.charts import Ratio, paper
+from headroom.site.charts import paper, ratios
 from headroom.site.names import slug
 from headroom.site.series import work_words
 from headroom.site.styles import FAINT, INK, look
@@ -147,7 +147,7 @@ class IdealChart:
         ends = [1.0, *(row.ideal for row in self.rows), *(row.speedup for row in self.rows)]
         low, high = min(ends) * 0.97, max(ends) * 1.03
         axes.set(xlim=(low, high), ylim=(low, high), xlabel="ideal, from work and bytes, times dense")
-        axes.xaxis.set_major_formatter(Ratio())
+        ratios(axes.xaxis)
         axes.plot([low, high], [low, high], color=INK, linewidth=0.9, gid="rule-ideal")
         axes.plot([low, high], [1, 1], color=FAINT, linewidth=0.9, linestyle=":", gid="rule-one")
         for method in dict.fromkeys(row.method for row in self.rows):
@@ -190,7 +190,7 @@ class SizeChart:
 
 def _speed_paper() -> tuple[Figure, Any]:
     figure, axes = paper()
-    axes.yaxis.set_major_formatter(Ratio())
+    ratios(axes.yaxis)
     return figure, axes
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import fixtures
+import numpy as np
 
 import headroom.site
 from headroom.site import build
+from headroom.site.book import read_book
+from headroom.site.charts import CurveChart, paper, ratios
 from headroom.site.names import slug
+from headroom.site.panels import cell_view
 from headroom.site.series import front
 from headroom.site.styles import COLOURS, FAINT, INK, LINE, LOOKS, look
 from headroom.tables import collect
@@ -118,3 +123,27 @@ def test_two_names_never_share_a_slug():
     names = ["a-b", "a--b", "A-b", "a b", 'a"b', "../a-b", "a/b", ""]
     assert len({slug(name) for name in names}) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]+", slug(name)) for name in names)
+
+
+def test_nothing_is_drawn_below_the_axes_however_wide_an_interval_is(site, results):
+    book = read_book("quick", results)
+    panel = next(p for model, task in book.cells for p in cell_view(book, model, task).panels if p.series)
+    one = next(series for series in panel.series.values() if not series.stochastic)
+    wide = replace(one, stops=[replace(stop, low=-3.0, high=4.0) for stop in one.stops])
+    figure = CurveChart("wide", "", panel.axis, "", (wide,)).draw()
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+    assert low == 0 <= np.nanmin(heights) and np.nanmax(heights) <= high
+
+
+def test_ratios_on_an_axis_have_as_many_digits_as_their_neighbours():
+    _, axes = paper()
+    axes.set_xlim(0.97, 2.3)
+    ratios(axes.xaxis)
+    said = [label.get_text() for label in axes.get_xticklabels()]
+    assert (
+        3 <= len(said) <= 8
+        and len({len(one) for one in said}) == 1
+        and all(one.endswith("\N{MULTIPLICATION SIGN}") for one in said)
+    )
