@@ -67,7 +67,7 @@ def metric(value: float | None, unit: str) -> str:
 
 def tiny(value: float | None) -> str:
     """A number that is near zero, or should be: 2.4e-06."""
-    return DASH if value is None else f"{value:.1e}".replace("-", MINUS)
+    return DASH if value is None else f"{value:.1e}".replace("-", MINUS) if value else "0"
 
 
 def plain(value: float) -> str:

@@ -176,6 +176,23 @@ def test_this_view_as_csv_holds_the_rows_that_are_shown(go):
     assert len(lines) == 1 + len(rows(found)) and lines[0].startswith("Rank,Method,Quality kept")
 
 
+@pytest.mark.parametrize(("kind", "tables"), [("cell", 5), ("speed", 1), ("compare", 1)])
+def test_every_table_that_sorts_can_be_taken_away(go, kind, tables):
+    found = go(KINDS[kind])
+    found.execute_script(
+        "window.saved = []; const make = URL.createObjectURL;"
+        "URL.createObjectURL = blob => { blob.text().then(text => window.saved.push(text)); return make(blob) };"
+        "for (const one of document.querySelectorAll('p.take > button'))"
+        "  if (one.textContent === 'This table as CSV') one.click()"
+    )
+    until(found, f"window.saved.length === {tables}")
+    shown = found.execute_script(
+        "return [...document.querySelectorAll('.board, .sortable')].map(one => one.tBodies[0].rows.length)"
+    )
+    saved = [len(text.strip().splitlines()) - 1 for text in found.execute_script("return window.saved")]
+    assert sorted(saved) == sorted(shown)
+
+
 def test_the_slider_shows_what_is_kept_at_each_target(go):
     found = go(KINDS["cell"])
     kept = "[...document.querySelectorAll('.atlas .count small')].map(said => parseInt(said.textContent))"
