@@ -11,6 +11,7 @@ from headroom.site.numbers import MINUS
 Row = dict[str, str]  # of claims.csv, as text: other parts of Headroom write it
 UNTESTED = "not testable here"
 PAPERS = {  # by the first letter of a prediction's id
+    "B": "Budhraja et al. 2020",
     "M": "Michel, Levy and Neubig 2019",
     "V": "Voita et al. 2019",
     "G": "Ni, Mao et al. 2023, grouped heads",
