@@ -15,6 +15,7 @@ from rich.console import Console
 
 from headroom.errors import UserError
 from headroom.shapes.commands import app as shapes
+from headroom.stages.commands import app as stage
 from headroom.starting import set_threads
 from headroom.terminal.commands import add_commands
 
@@ -24,7 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="How much of a transformer's attention can go, which part, by which method, and what does that buy?",
 )
-stage = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a time; see dvc.yaml.")
 app.add_typer(stage, name="stage")
 add_commands(app)
 stage.add_typer(shapes, name="shapes")
@@ -174,90 +174,6 @@ def prune(
         image_std=image_std,
     )
     out.print(shrink(request))
-
-
-@stage.command("machine")
-def stage_machine(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Check the params and note what runs here."""
-    from headroom.measure.machine import note
-    from headroom.preflight import preflight
-
-    profile = preflight(params)
-    note(profile.results, profile.run.threads)
-
-
-@stage.command("prepare")
-def stage_prepare(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
-    """Fetch or train a dense model and write its data splits."""
-    from headroom.params import load
-    from headroom.prepare import prepare
-
-    profile = load(params)
-    set_threads(profile.run.threads)
-    prepare(model, profile.spec(model), profile.model_folder(model), profile.data, profile.run.threads)
-
-
-@stage.command("quality")
-def stage_quality(
-    method: str,
-    model: str,
-    params: ParamsFile = ROOT_PARAMS,
-    strict: bool = False,
-    jobs: Annotated[
-        int, typer.Option(min=1, envvar="HEADROOM_JOBS", help="processes for the points, each with the run's threads")
-    ] = 1,
-) -> None:
-    """Compute the plans of a cell and score each on every task of the model."""
-    from headroom.params import load
-
-    profile = load(params)
-    set_threads(profile.run.threads)
-    from headroom.stages.quality import run
-
-    record = run(profile, str(params), method, model, jobs)
-    if record.status == "failed":
-        err.print(f"[bold]{method} on {model} failed:[/] {record.reason}", soft_wrap=True)
-        raise typer.Exit(1 if strict else 0)
-
-
-@stage.command("speed")
-def stage_speed(method: str, model: str, params: ParamsFile = ROOT_PARAMS) -> None:
-    """Time the removed models of a cell against the dense one."""
-    from headroom.params import load
-    from headroom.stages.speed import run
-
-    profile = load(params)
-    run(profile, str(params), method, model, ready=lambda: set_threads(profile.run.threads))
-
-
-@stage.command("collect")
-def stage_collect(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Join the records of the listed cells into tables."""
-    from headroom.params import load
-    from headroom.stages.collect import run
-
-    run(load(params))
-
-
-@stage.command("claims")
-def stage_claims(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Test the papers' predictions on the records and models of a profile."""
-    from headroom.params import load
-
-    profile = load(params)
-    set_threads(profile.run.threads)
-    from headroom.stages.claims import run
-
-    run(profile, str(params))
-
-
-@stage.command("site")
-def stage_site(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Render the tables as static pages."""
-    from headroom.params import load
-    from headroom.site.publishing import build_own
-
-    build_own(load(params))
 
 
 def main() -> None:

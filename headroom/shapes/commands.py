@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from headroom.starting import set_threads
+
 app = typer.Typer(no_args_is_help=True, help="Real shapes with random weights; see profiles/shapes.")
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
@@ -27,13 +29,9 @@ def machine(params: ParamsFile = PARAMS) -> None:
 def time_shape(shape: str, params: ParamsFile = PARAMS) -> None:
     """Time one shape: every grain and target against the dense model."""
     from headroom.shapes.params import load
-    from headroom.starting import import_libraries
 
     profile = load(params)
-    import_libraries()
-    import torch
-
-    torch.set_num_threads(profile.run.threads)
+    set_threads(profile.run.threads)
     from headroom.shapes.timing import run
 
     run(profile, str(params), shape)
