@@ -49,10 +49,13 @@
   }
   function verdict(found, names) {
     if (!found) return "Their areas are not on the same axis, so they are not compared.";
-    const words = `${signed(found.value)} (95 % interval ${signed(found.low)} to ${signed(found.high)}, ${found.how})`;
-    if (found.low > 0) return `${names[0]} keeps more: area ${words}.`;
-    if (found.high < 0) return `${names[1]} keeps more: area ${words}.`;
-    return `Not told apart: area ${words}.`;
+    const words = sign => {
+      const [value, low, high] = [found.value, ...(sign > 0 ? [found.low, found.high] : [found.high, found.low])].map(x => signed(sign * x));
+      return `${value} of area (95 % interval ${low} to ${high}, ${found.how})`;
+    };
+    if (found.low > 0) return `${names[0]} keeps more: ${words(1).replaceAll("+", "")}.`;
+    if (found.high < 0) return `${names[1]} keeps more: ${words(-1).replaceAll("+", "")}.`;
+    return `Not told apart: A minus B is ${words(1)}.`;
   }
   const lost = (code, sign) => !!code && (code[0] === "=" ? code.includes(sign) : STEPS.indexOf(code) <= STEPS.indexOf(sign));
 
@@ -128,10 +131,17 @@
     const found = cells.map(cell => card(cell, a, b, setting, at)).filter(Boolean);
     const key = (name, words) => { const box = make("i"); box.style.cssText = name; return make("span", {}, box, words); };
     const second = methods[a].c === methods[b].c ? "var(--ink)" : `var(--c${methods[b].c})`;
-    const legend = make("p", { className: "whichmap" }, key(`border-color:var(--c${methods[a].c});box-shadow:inset 0 0 0 2px var(--c${methods[a].c})`, `only ${methods[a].n} keeps it`),
+    const sign = (side, look) => {
+      const item = make("li");
+      item.innerHTML = `<svg class="k s c${look.c}" viewBox="0 0 26 12" aria-hidden="true"><path class="line ${look.d}" d="M0 6h26"/><use href="#mk-${look.k}" x="13" y="6"/></svg>`;
+      item.append(`${side}: ${look.n}`);
+      return item;
+    };
+    const lines = make("ul", { className: "legend" }, sign("A", methods[a]), sign("B", methods[b]));
+    const legend = make("p", { className: "whichmap" }, make("span", { textContent: "Units:" }), key(`border-color:var(--c${methods[a].c});box-shadow:inset 0 0 0 2px var(--c${methods[a].c})`, `only ${methods[a].n} keeps it`),
       key(`border-color:${second};box-shadow:inset 0 0 0 2px ${second}`, `only ${methods[b].n} keeps it`),
       key("background:var(--line);border-color:var(--line)", "both keep it"), key("border-color:var(--line)", "neither does"));
-    place.replaceChildren(...(found.length ? [legend, make("div", { className: "pairs" }, ...found)] : [make("p", { textContent: "No model has curves of both in this setting." })]));
+    place.replaceChildren(...(found.length ? [lines, legend, make("div", { className: "pairs" }, ...found)] : [make("p", { textContent: "No model has curves of both in this setting." })]));
   }
   document.getElementById("controls").hidden = false;
   select.setting.closest("label").hidden = !cells.some(cell => cell.curves.recovered);

@@ -34,9 +34,10 @@
     for (const row of all(".overlap tbody tr")) {
       for (const cell of all("td[data-with]", row)) {
         if (cell.dataset.with === row.dataset.m) continue;
+        const ever = cells.get(cell.dataset.with), meet = cells.get(row.dataset.m).some((steps, i) => steps && ever[i]);
         const a = gone.get(row.dataset.m), b = gone.get(cell.dataset.with), both = count(a.map((lost, i) => lost && b[i]));
-        const small = Math.min(count(a), count(b)), share = small ? both / small : null;
-        cell.textContent = share === null ? "\u2013" : share.toFixed(3).replace(/.$/, "");
+        const small = Math.min(count(a), count(b)), share = small && meet ? both / small : null;
+        cell.textContent = share === null ? "\u2013" : share.toFixed(2);
         cell.style.setProperty("--v", share ?? 0);
         cell.title = share === null ? "" : "expected by chance " + (Math.max(count(a), count(b)) / count(a.map((_, i) => within.get(row.dataset.m)[i] || within.get(cell.dataset.with)[i]))).toFixed(2);
       }

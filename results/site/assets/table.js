@@ -39,10 +39,18 @@ Headroom.table = (() => {
       head.append(button);
       button.onclick = () => choose({ sort: head.dataset.sort + (head.ariaSort === "descending" ? ".up" : ".down") });
     }
+    if (!document.getElementById("csv")) for (const table of all(".board, .sortable", from)) offer(table);
     for (const button of all("[data-copy]", from)) {
       button.hidden = false;
       button.onclick = () => copy(button);
     }
+  }
+  function offer(table) {
+    const line = document.createElement("p"), button = document.createElement("button");
+    line.className = "take";
+    Object.assign(button, { type: "button", className: "plain", textContent: "This table as CSV", onclick: () => take(table, table.dataset.name) });
+    line.append(button);
+    (table.matches(".board") ? table : table.closest(".scroll")).after(line);
   }
   async function copy(button) {
     const source = document.getElementById(button.dataset.copy);
