@@ -57,6 +57,10 @@ class Curve:
         """Retained quality of every step for one seed."""
         return [step.draws.get(seed, step.retained) for step in self.steps]
 
+    def until(self, target: float) -> Curve:
+        """The steps up to a target: areas compare only where curves end at the same one."""
+        return Curve(self.group, tuple(step for step in self.steps if step.target <= target + 1e-9))
+
     def seeds(self) -> list[int]:
         """Seeds that have every step."""
         sets = [set(step.draws) for step in self.steps[1:]]

@@ -39,7 +39,7 @@ def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> li
             asked = targets_asked(records, model)
             methods = [method for name, method in records.pairs() if name == model]
             cells = [_row(records, model, method, task, asked, machine) for method in methods]
-            rows += _ranked(records, model, task, cells, pairs)
+            rows += _ranked(records, model, task, cells, last(asked), pairs)
     return rows
 
 
@@ -51,6 +51,11 @@ def targets_asked(records: Records, model: str) -> set[float]:
     return {point.target for point in points if not point.label and point.target > 0}
 
 
+def last(asked: set[float]) -> float:
+    """Where every curve ends. Points of a method's own may go on: they are shown, and count for no area."""
+    return max(asked, default=1.0)
+
+
 def _row(records: Records, model: str, method: str, task: str, asked: set[float], machine: str) -> dict[str, Any]:
     record = records.cells.get((model, method))
     values: dict[str, Any] = {"model": model, "method": method, "task": task, "machine": machine}
@@ -59,6 +64,7 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
         reason = "No record was found; run `dvc repro` to make it."
         return values | _known_elsewhere(records, method) | {"status": "missing", "reason": reason}
     own = curve(record, task, kv_of_dense(records, model))
+    compared = own.until(last(asked))
     seeds = max(len({point.seed for point in record.points if not point.label}), 1)
     got = sum(point.target > 0 for point in series(record, task))
     wanted = 0 if method == DENSE else points_of_its_own(record) if record.natural else seeds * len(asked)
@@ -66,11 +72,12 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     values["reason"] = (
         _why_not_ranked(record, got, wanted)
         or no_skill(records, model, task)
-        or (_no_curve(own) if record.natural else "")
+        or (_no_curve(compared) if record.natural else "")
     )
     if values["reason"]:
         return values
-    values |= {"ranked": True, "seeds": seeds} | _quality(own) | against_random(records, model, task, record, own)
+    values |= {"ranked": True, "seeds": seeds} | _quality(compared)
+    values |= against_random(records, model, task, record, compared)
     values["work"] = work_of(records, machine, model)
     for name, step in [(f"{loss:.0%}"[:-1], removable_step(own, loss)) for loss in LOSSES]:
         values[f"removable_{name}"] = step.share(own.group)
@@ -157,7 +164,7 @@ def _quality(own: Curve) -> dict[str, Any]:
 
 
 def _ranked(
-    records: Records, model: str, task: str, rows: list[dict[str, Any]], pairs: list[PairRow] | None
+    records: Records, model: str, task: str, rows: list[dict[str, Any]], end: float, pairs: list[PairRow] | None
 ) -> list[Row]:
     """Give the complete rows their places, per track as the protocol asks and over all tracks beside it."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -166,7 +173,7 @@ def _ranked(
             groups.setdefault((row["setting"], row["group"]), []).append(row)
     for members in groups.values():
         members.sort(key=lambda row: -row["area"])
-        curves = [(row["method"], curve(records.cells[model, row["method"]], task)) for row in members]
+        curves = [(row["method"], curve(records.cells[model, row["method"]], task).until(end)) for row in members]
         draws = area_draws(records, model, task, curves)
         _compare(members, draws)
         if pairs is not None:

@@ -99,6 +99,25 @@ def test_points_of_a_methods_own_make_a_curve_only_at_three_shares_between_dense
     assert ("a curve needs 3" in found["reason"]) == (ranked == "false")
 
 
+def test_points_beyond_the_last_target_of_the_others_count_for_no_area(small):
+    """Where targets up to three quarters are recovered, a sweep that goes on would have the area of its tail on top."""
+    records = {name: cell("quick", "bert-pydocs", name) for name in ("dense", "random-heads", "magnitude-heads")}
+    for name in ("dense", "random-heads"):
+        kept = [point for point in records[name].points if point.target <= 0.75]
+        records[name] = records[name].model_copy(update={"points": kept})
+    shares = (0.25, 0.375, 0.5, 0.75, 0.875, 1.0)
+    own = {point.target: point for point in records["magnitude-heads"].points if point.target in shares}
+    sweep = [own[share].model_copy(update={"natural": f"lambda={share}"}) for share in shares]
+    areas = []
+    for points in (sweep, sweep[:4]):
+        records["magnitude-heads"] = records["magnitude-heads"].model_copy(update={"natural": True, "points": points})
+        folder, run = small("bert-pydocs", list(records), **records)
+        run()
+        rows = read_csv(folder / "leaderboard.csv")
+        areas.append(next(row["area"] for row in rows if row["method"] == "magnitude-heads"))
+    assert areas[0] == areas[1] != ""
+
+
 def test_a_sweep_that_no_seed_completes_has_no_area(small):
     record = cell("quick", "bert-pydocs", "michel-greedy")
     lost = {(0.25, 0), (0.5, 1), (0.75, 2)}  # what removed nothing with one seed or another
