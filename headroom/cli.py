@@ -73,10 +73,14 @@ def check_methods(
 ) -> None:
     """The checks that every method has to pass, on toy models. The word `methods` may be left out."""
     set_threads(1)
-    logging.getLogger("headroom").setLevel(logging.WARNING)  # trainings of ten steps are no news
     from headroom.checks.report import report
 
-    failed = report(methods or [], everything, family or [], figures, csv, params, out.print)
+    news = logging.getLogger("headroom")
+    news.setLevel(logging.WARNING)  # trainings of ten steps are none
+    try:
+        failed = report(methods or [], everything, family or [], figures, csv, params, out.print)
+    finally:
+        news.setLevel(logging.NOTSET)
     raise typer.Exit(1 if failed else 0)
 
 
