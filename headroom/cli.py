@@ -14,6 +14,7 @@ import typer.core
 from rich.console import Console
 
 from headroom.errors import UserError
+from headroom.options import ROOT_PARAMS, ParamsFile
 from headroom.shapes.commands import app as shapes
 from headroom.stages.commands import app as stage
 from headroom.starting import set_threads
@@ -29,8 +30,6 @@ app.add_typer(stage, name="stage")
 add_commands(app)
 stage.add_typer(shapes, name="shapes")
 
-ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
-ROOT_PARAMS = Path("params.yaml")
 
 KEPT = "every finished point is kept."
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from headroom.options import ParamsFile
 from headroom.starting import set_threads
 
 app = typer.Typer(no_args_is_help=True, help="Real shapes with random weights; see profiles/shapes.")
 
-ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
 PARAMS = Path("profiles/shapes/params.yaml")
 
 

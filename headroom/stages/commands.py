@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from headroom.options import ROOT_PARAMS, ParamsFile
 from headroom.starting import set_threads
 
 app = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a time; see dvc.yaml.")
-
-ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
-ROOT_PARAMS = Path("params.yaml")
 
 
 @app.command("machine")

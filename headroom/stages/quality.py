@@ -25,9 +25,7 @@ logger = logging.getLogger(__name__)
 def run(params: Params, where: str, method: str, model: str, jobs: int = 1) -> CellRecord:
     """Measure a cell, in several processes where asked for, and write its record and its per-example scores."""
     cell = Cell(params, where, method, model)
-    if jobs > 1 and not cell.out_of_reach:
-        measure_ahead(cell, jobs)
-    record, found = measured(cell)
+    record, found = measured(cell, jobs)
     write(params.quality_record(model, method), record)
     save_scores(found, params.scores(model, method))
     points, fresh = len(record.points), cell.journal.made
@@ -35,31 +33,36 @@ def run(params: Params, where: str, method: str, model: str, jobs: int = 1) -> C
     return record
 
 
-def measured(cell: Cell) -> tuple[CellRecord, list[Measured]]:
+def measured(cell: Cell, jobs: int = 1) -> tuple[CellRecord, list[Measured]]:
     """The record of a cell, with failed points beside the good ones, and what was measured for it."""
     record, found = empty(cell), list[Measured]()
     if cell.out_of_reach:
         record.status, record.reason = "unsupported", cell.out_of_reach
         return record, found
     try:
-        found = fill(cell, record)
+        found = fill(cell, record, jobs)
     except stats.NoSkill as error:  # nothing to retain: the cell says so, the other models go on
         record.status, record.reason = "failed", f"{cell.model_name}: {error}."
     return record, found
 
 
-def fill(cell: Cell, record: CellRecord) -> list[Measured]:
+def fill(cell: Cell, record: CellRecord, jobs: int) -> list[Measured]:
     """Tasks, costs and points of a cell within reach."""
     every = {seed: plans(cell, seed) for seed in cell.seeds}  # before any scoring, whose memory is not the method's
-    record.tasks, found = task_facts(cell), list[Measured]()
+    questions = [
+        (plan, setting, seed)
+        for seed, asked in every.items()
+        for plan in asked["plans"]
+        for setting in settings(cell, plan)
+    ]
+    measure_ahead(cell, questions, jobs)
+    record.tasks = task_facts(cell)
+    record.costs = [Cost(**asked["cost"]) for asked in every.values()]
+    found = [measure(cell, *question, every[question[-1]]["units"]) for question in questions]
     for seed, asked in every.items():
-        record.costs.append(Cost(**asked["cost"]))
-        units = asked["units"]
-        for plan in asked["plans"]:
-            found += [measure(cell, plan, setting, seed, units) for setting in settings(cell, plan)]
-        names = [{"target": max(target, 0), "seed": seed, "setting": home(cell)} for target, _ in asked["missing"]]
-        reasons = [why for _, why in asked["missing"]]
-        found += [Measured(failed(why, units, **name)) for name, why in zip(names, reasons, strict=True)]
+        for target, why in asked["missing"]:
+            names = {"target": max(target, 0), "seed": seed, "setting": home(cell)}
+            found.append(Measured(failed(why, asked["units"], **names)))
     found.sort(key=lambda one: (one.point.setting, one.point.seed, one.point.label, one.point.target))
     record.points = [one.point for one in found]
     troubles = [point.reason for point in record.points if point.status != "ok"]

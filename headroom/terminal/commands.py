@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from headroom.errors import UserError
+from headroom.options import ROOT_PARAMS, ParamsFile
 
-ParamsFile = Annotated[Path, typer.Option("--params", help="the profile's params.yaml")]
 Model = Annotated[str | None, typer.Option(help="only this model")]
 Task = Annotated[str | None, typer.Option(help="only this task")]
 Setting = Annotated[str | None, typer.Option(help="only `as is` or `recovered`")]
-ROOT_PARAMS = Path("params.yaml")
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -36,6 +36,13 @@ def test_several_processes_give_the_record_of_one(ready):
         assert "11 of 11" in words and "2 measured now" in words
 
 
+def test_a_method_that_raises_is_asked_once_however_many_processes_measure(world):
+    world.method("tested", "yield Plan(0.25, ctx.units.first(ctx.units.all, 0.25))\nraise ValueError('no more')")
+    world.run("stage", "machine")
+    done = world.run("stage", "quality", "tested", "bert-toy", "--jobs", "2")
+    assert done.stderr.count("Traceback") == 1, done.stderr
+
+
 @pytest.mark.parametrize(("error", "ends"), [(ValueError("no logits"), False), (MemoryError(), True)])
 def test_a_broken_model_is_left_to_the_run_and_a_full_machine_ends_it(monkeypatch, error, ends):
     def fail(*question):
