@@ -86,6 +86,7 @@ class ShapesParams(Section):
     profile: Literal["shapes"]
     results: InsidePath[Path]
     work: InsidePath[Path]
+    site: InsidePath[Path] = Path("results/shapes/site")
     run: Run = Run()
     speed: Pairs = Pairs()
     shapes: dict[str, Shape]

@@ -22,6 +22,7 @@ def render(params_file: Path) -> str:
         up="/".join([".."] * (len(params_file.parts) - 1)),
         results=params.results.as_posix(),
         work=params.work.as_posix(),
+        site=params.site.as_posix(),
         shapes=list(params.shapes),
         engine=engine,
     )

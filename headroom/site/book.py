@@ -78,10 +78,10 @@ def read_book(profile: str, results: Path) -> Book:
         methods=methods,
         models=models,
         titles=titles,
-        board=_by(tables["leaderboard"], "model", "task"),
-        quality=_by(tables["quality"], "model", "method"),
-        curves=_by(tables["curves"], "model", "task"),
-        speeds=_by(tables["throughput"], "model", "method"),
+        board=by(tables["leaderboard"], "model", "task"),
+        quality=by(tables["quality"], "model", "method"),
+        curves=by(tables["curves"], "model", "task"),
+        speeds=by(tables["throughput"], "model", "method"),
         floors=tables["floors"],
         claims=optional(folder / "claims.csv"),
         checks=optional(folder / "checks.csv"),
@@ -107,7 +107,8 @@ def own_name(thing: Any) -> str:
     return str(getattr(thing, "natural", "") or "")
 
 
-def _by(rows: list[Any], first: str, second: str) -> dict[Pair, list[Any]]:
+def by(rows: list[Any], first: str, second: str) -> dict[Pair, list[Any]]:
+    """Rows by two of their columns."""
     found: dict[Pair, list[Any]] = defaultdict(list)
     for row in rows:
         found[getattr(row, first), getattr(row, second)].append(row)

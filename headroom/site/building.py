@@ -37,11 +37,16 @@ def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | 
     shown: list[Chart] = [*_curves(cells), *_paretos(cells), *speed_charts(views), *published.values()]
     drawn = draw_all(shown, out / "figures")
     drawn |= draw_all(_frames(cells), None)
+    dress(out)
+    site = Site(book, cells, views, drawn, out, dict(siblings or {}), copy_data(book.folder, out))
+    site.write()
+
+
+def dress(out: Path) -> None:
+    """Scripts and style sheet."""
     shutil.copytree(STATIC, out / "assets")
     with (out / "assets" / "site.css").open("a", encoding="utf-8", newline="\n") as file:
         file.write(step_rules())
-    site = Site(book, cells, views, drawn, out, dict(siblings or {}), copy_data(book.folder, out))
-    site.write()
 
 
 def step_rules() -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from headroom.project import root
 from headroom.site.book import Book
+from headroom.tables.rows import Row
 from headroom.tables.write import dictionary
 
 
-def columns() -> dict[str, list[tuple[str, str, str, str, str]]]:
+def columns(tables: Mapping[str, type[Row]]) -> dict[str, list[tuple[str, str, str, str, str]]]:
     """(table, column, type, unit, meaning) by table."""
     found = defaultdict(list)
-    for entry in dictionary():
+    for entry in dictionary(tables):
         found[entry[0]].append(entry)
     return dict(found)
 
@@ -21,6 +23,7 @@ def bibtex(book: Book) -> str:
     """A BibTeX entry from CITATION.cff and the date of the newest record."""
     facts = citation()
     dates = [record.provenance.date for record in book.records.cells.values()]
+    dates += [record.provenance.date for record in book.records.speeds.values()]
     year = max(dates, default="")[:4]
     lines = [
         "@software{headroom,",

@@ -7,10 +7,11 @@ import hashlib
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.tables.rows import TABLES
+from headroom.tables.rows import TABLES, Row
 from headroom.tables.write import base_type
 
 EXTRA = ("checks",)
@@ -27,27 +28,27 @@ class Download:
     sha256: str
 
 
-def copy_data(folder: Path, out: Path) -> list[Download]:
+def copy_data(folder: Path, out: Path, tables: Mapping[str, type[Row]] = TABLES) -> list[Download]:
     """Copy the tables that are there into ``out/data`` and write each as JSON too; sorted by name."""
     target = out / "data"
     target.mkdir(parents=True, exist_ok=True)
-    for name in (*TABLES, *EXTRA):
+    for name in (*tables, *EXTRA):
         for kind in ("csv", "parquet"):
             if (source := folder / f"{name}.{kind}").is_file():
                 shutil.copyfile(source, target / source.name)
         if (target / f"{name}.csv").is_file():
-            _as_json(target / f"{name}.csv")
+            _as_json(target / f"{name}.csv", tables.get(name))
     for name in OTHERS:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
     return [_described(path, out) for path in sorted(target.iterdir())]
 
 
-def _as_json(table: Path) -> None:
+def _as_json(table: Path, schema: type[Row] | None) -> None:
     """``{"columns": [...], "rows": [[...]]}``: the words of the CSV, numbers as numbers, unknown as null."""
     with table.open(encoding="utf-8", newline="") as file:
         columns, *rows = list(csv.reader(file))
-    kinds = [_kind(table.stem, column) for column in columns]
+    kinds = [_kind(schema, column) for column in columns]
     content = {
         "columns": columns,
         "rows": [[_value(cell, kind) for cell, kind in zip(row, kinds, strict=True)] for row in rows],
@@ -56,9 +57,8 @@ def _as_json(table: Path) -> None:
     table.with_suffix(".json").write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _kind(table: str, column: str) -> type:
+def _kind(schema: type[Row] | None, column: str) -> type:
     """A number only where the schema says so: a hash may be made of digits alone."""
-    schema = TABLES.get(table)
     if schema and column in schema.model_fields:
         return base_type(schema, column)
     return float if column in NUMBERS else str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +23,10 @@ from headroom.site.panels import CellView, Panel
 from headroom.site.prose import docstring, paragraphs
 from headroom.site.reference import beside, drawable, published_of, read_published
 from headroom.site.speeds import SpeedView
-from headroom.site.templating import environment
+from headroom.site.templating import NAV, Nav, environment
 from headroom.site.verdicts import against, standing
 from headroom.tables.leaderboard import LEAST_OWN
+from headroom.tables.rows import TABLES, Row
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Site:
     out: Path
     siblings: dict[str, str]
     downloads: list[Download]
+    nav: Nav = NAV
+    tables: Mapping[str, type[Row]] = field(default_factory=lambda: TABLES)
     atlases: dict[str, Atlas | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +50,7 @@ class Site:
     @cached_property
     def environment(self) -> Environment:
         """The templates."""
-        return environment(self.book, self.drawn, self.siblings)
+        return environment(self.book, self.drawn, self.siblings, self.nav)
 
     def write(self) -> None:
         """Write every page."""
@@ -56,7 +60,9 @@ class Site:
         self._runs()
         self._compare()
         self._speed()
-        self._words()
+        self._claims()
+        self.words()
+        self._changes()
 
     def page(self, path: str, template: str, kind: str, scripts: tuple[str, ...] = (), **values: Any) -> None:
         """Render one page."""
@@ -168,41 +174,38 @@ class Site:
         published = [row for row in read_published() if row.speedup and row.speedup != 1]
         self.page("speed.html", "speed.html", "speed", ("table", "chart"), views=self.views, published=published)
 
-    def _words(self) -> None:
+    def _claims(self) -> None:
+        claims, checks = self.book.claims, self.book.checks
+        tally = Counter(row.get("verdict", "") for row in claims).most_common()
+        papers = claiming.papers(claims)
+        self.page("claims.html", "claims.html", "claims", ("table",), papers=papers, checks=checks, tally=tally)
+
+    def words(self) -> None:
+        """What every site says of its data, of how they were measured, and of how to add to them."""
         book = self.book
-        differences = [
-            r.logit_difference for rows in book.quality.values() for r in rows if r.logit_difference is not None
-        ]
-        tally = Counter(row.get("verdict", "") for row in book.claims).most_common()
-        self.page(
-            "claims.html",
-            "claims.html",
-            "claims",
-            ("table",),
-            papers=claiming.papers(book.claims),
-            checks=book.checks,
-            tally=tally,
-        )
         self.page(
             "data.html",
             "data.html",
             "data",
             ("table",),
             downloads=self.downloads,
-            dictionary=citing.columns(),
+            dictionary=citing.columns(self.tables),
             bibtex=citing.bibtex(book),
         )
+        rows = [row for rows in book.quality.values() for row in rows]
         self.page(
             "methodology.html",
             "methodology.html",
             "words",
             (),
-            difference=max(differences, default=0.0),
+            difference=max((row.logit_difference for row in rows if row.logit_difference is not None), default=None),
             least_own=LEAST_OWN,
             machines=list(book.records.machines.values()),
             untested=[floor for floor in book.floors if floor.tested is False],
         )
         self.page("contribute.html", "contribute.html", "words")
-        changes = history(book.folder)
+
+    def _changes(self) -> None:
+        changes = history(self.book.folder)
         self.page("changes.html", "changes.html", "changes", (), changes=changes)
         self.page("feed.xml", "feed.xml", "feed", (), changes=changes)

@@ -8,51 +8,97 @@ the profiles whose pages lie beside it. ``publish`` puts all of them into one fo
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from headroom.errors import UserError
-from headroom.params import Params, load
+from headroom.located import read_yaml
+from headroom.params import Params
+from headroom.params import load as load_params
 from headroom.project import root
-from headroom.site.building import build
+from headroom.shapes.params import ShapesParams
+from headroom.shapes.params import load as load_shapes
+from headroom.site import building, shapes
 from headroom.sync import profiles
 
 FRONT = "index.html"
 
 
-def every_profile() -> list[Params]:
+@dataclass(frozen=True)
+class Profile:
+    """A profile of either kind, as far as its pages go."""
+
+    params: Params | ShapesParams
+
+    @property
+    def name(self) -> str:
+        return self.params.profile
+
+    @property
+    def site(self) -> Path:
+        """Where its pages lie, from the project's root."""
+        return self.params.site
+
+    @property
+    def ready(self) -> bool:
+        """Whether its tables are there."""
+        table = "published.csv" if isinstance(self.params, ShapesParams) else "leaderboard.csv"
+        return (root() / self.params.results / table).is_file()
+
+    def build(self, out: Path, siblings: Mapping[str, str]) -> None:
+        """Write its pages into ``out``."""
+        results = root() / self.params.results
+        if isinstance(self.params, ShapesParams):
+            shapes.build(self.params, results, out, siblings)
+        else:
+            building.build(self.name, results, out, siblings)
+
+
+def profile(path: Path) -> Profile:
+    """The profile of a params.yaml. Raises ``UserError`` with file and key when something in it is wrong."""
+    of_shapes = "shapes" in read_yaml(path)
+    return Profile(load_shapes(path) if of_shapes else load_params(path))
+
+
+def every_profile() -> list[Profile]:
     """The profiles of the project, the default one first. One whose params are wrong is not offered."""
     found = []
     for path in profiles():
         try:
-            found.append(load(root() / path))
+            found.append(profile(root() / path))
         except UserError:
             continue
     return found
 
 
-def build_own(params: Params) -> None:
-    """Build a profile where its params say, with a switch to the others that are built already."""
-    build(params.profile, params.results, params.site, neighbours(params))
+def build_own(path: Path) -> Path:
+    """Build the profile of a params.yaml where that says, with a switch to the others that are built already.
+
+    Returns the front page.
+    """
+    own = profile(path)
+    own.build(own.site, neighbours(own))
+    return own.site / FRONT
 
 
-def neighbours(params: Params) -> dict[str, str]:
-    """Front pages by profile, as ways from the site of ``params``; itself among them."""
-    found = {params.profile: FRONT}
+def neighbours(own: Profile) -> dict[str, str]:
+    """Front pages by profile, as ways from the site of ``own``; itself among them."""
+    found = {own.name: FRONT}
     for other in every_profile():
-        if other.profile != params.profile and (root() / other.site / FRONT).is_file():
-            found[other.profile] = Path(os.path.relpath(other.site / FRONT, params.site)).as_posix()
+        if other.name != own.name and (root() / other.site / FRONT).is_file():
+            found[other.name] = Path(os.path.relpath(other.site / FRONT, own.site)).as_posix()
     return found
 
 
 def publish(out: Path) -> list[str]:
     """Build every profile that has tables into one folder, the default one at its top. Returns their names."""
-    ready = [params for params in every_profile() if (root() / params.results / "leaderboard.csv").is_file()]
+    ready = [one for one in every_profile() if one.ready]
     if not ready:
         raise UserError("no profile has tables yet. Run `make repro` to make them.")
-    places = {params.profile: "" if place == 0 else params.profile for place, params in enumerate(ready)}
-    for params in ready:
-        own = places[params.profile]
+    places = {one.name: "" if place == 0 else one.name for place, one in enumerate(ready)}
+    for one in ready:
+        own = places[one.name]
         ways = {name: os.path.relpath(Path(place) / FRONT, own or ".") for name, place in places.items()}
-        ways = {name: Path(way).as_posix() for name, way in ways.items()}
-        build(params.profile, root() / params.results, out / own, ways)
+        one.build(out / own, {name: Path(way).as_posix() for name, way in ways.items()})
     return list(places)

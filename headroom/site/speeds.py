@@ -40,6 +40,7 @@ class Workload:
     machine: str
     words: str
     kind: str
+    dtype: str
     tokens: int  # in one call: batch times length, images count as one
     rows: list[Timed]
     dense_ms: float | None
@@ -76,6 +77,10 @@ class SpeedView:
         """The first part of the ids of its charts."""
         return f"speed-{slug(self.model)}"
 
+    def size_chart(self, kind: str) -> str:
+        """The name of the chart of one kind of work by size."""
+        return f"{self.name}-{slug(kind.replace(', ', '-'))}"
+
     @property
     def methods(self) -> list[str]:
         """Methods that were timed, in the order of the rows."""
@@ -88,12 +93,13 @@ class SpeedView:
 
     @property
     def sizes(self) -> dict[str, list[Workload]]:
-        """Kinds of work that were timed at more than one size on the first machine, smallest first."""
+        """Kinds of work that the first machine timed at more than one size in one number format, smallest first."""
         kinds: dict[str, list[Workload]] = defaultdict(list)
         for work in self.workloads:
             if work.machine == self.machines[0]:
-                kinds[work.kind].append(work)
-        return {kind: sorted(works, key=lambda w: w.tokens) for kind, works in kinds.items() if len(works) > 1}
+                kinds[f"{work.kind}, {work.dtype}"].append(work)
+        several = {kind: works for kind, works in kinds.items() if len({work.tokens for work in works}) > 1}
+        return {kind: sorted(works, key=lambda w: w.tokens) for kind, works in several.items()}
 
 
 def speed_views(book: Book) -> list[SpeedView]:
@@ -124,7 +130,7 @@ def _workload(machine: str, words: str, rows: list[Any]) -> Workload:
     tokens = (first.batch or 1) * max(first.length or 1, 1)
     timed = [_timed(*key, group) for key, group in groups.items()]
     dense = [row.dense_ms for row in rows if row.dense_ms is not None]
-    return Workload(machine, words, first.work, tokens, timed, median(dense) if dense else None)
+    return Workload(machine, words, first.work, first.dtype, tokens, timed, median(dense) if dense else None)
 
 
 def _timed(method: str, target: float, rows: list[Any]) -> Timed:
@@ -212,5 +218,5 @@ def charts(views: Sequence[SpeedView]) -> list[Any]:
         for kind, works in view.sizes.items():
             target = min({row.target for work in works for row in work.rows}, key=lambda one: abs(one - 0.5))
             title = f"{view.model}: speed-up by size of the call, {kind}, {target:.0%} of the units gone"
-            found.append(SizeChart(f"{view.name}-{kind}", title, tuple(works), target))
+            found.append(SizeChart(view.size_chart(kind), title, tuple(works), target))
     return found

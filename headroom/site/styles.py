@@ -87,13 +87,21 @@ LOOKS = {  # those that often share a chart first, so that they differ in colour
     "dense": Look(7, "", "solid"),
 }
 
+GRAINS = {  # on the page of real shapes, which knows no methods
+    "head": Look(0, "o", "solid"),
+    "kv_group": Look(5, "D", "solid"),
+    "attention": Look(1, "s", "solid"),
+    "mlp": Look(2, "^", "solid"),
+    "block": Look(6, "X", "solid"),
+}
+
 _SPARE = [Look(*parts) for parts in product(range(7), MARKERS, DASHES)]
 
 
 def look(method: str) -> Look:
     """The look of a method, whatever else is on the page."""
-    if method in LOOKS:
-        return LOOKS[method]
+    if known := LOOKS.get(method) or GRAINS.get(method):
+        return known
     digest = hashlib.sha256(method.encode()).digest()
     return _SPARE[int.from_bytes(digest[:4], "big") % len(_SPARE)]
 

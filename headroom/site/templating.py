@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,7 +21,9 @@ from headroom.site.speeds import SpeedView
 from headroom.site.styles import SHAPES, look
 from headroom.site.verdicts import against
 
-NAV = [
+Nav = Sequence[tuple[str, str]]  # (path, words)
+
+NAV = (
     ("index.html", "Leaderboard"),
     ("compare.html", "Compare"),
     ("speed.html", "Speed"),
@@ -29,7 +32,7 @@ NAV = [
     ("methodology.html", "How it is measured"),
     ("contribute.html", "Contribute"),
     ("changes.html", "Changes"),
-]
+)
 COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
     ("rank", "Rank", "places that the intervals allow, over all tracks"),
     ("method", "Method", "its track and what it removes"),
@@ -46,11 +49,11 @@ COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
     ("coverage", "Points", "points scored of those asked for"),
 ]
 VERDICTS = {"holds": "yes", "ok": "yes", "pass": "yes", "does not hold": "no", "fail": "no", "failed": "no"}
-MACROS = ("parts", "board", "maps")  # in the order in which they use each other
+MACROS = ("parts", "board", "maps", "speeds")  # in the order in which they use each other
 
 
-def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -> Environment:
-    """Jinja's environment for the pages of one profile."""
+def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str], nav: Nav) -> Environment:
+    """Jinja's environment for the pages of one profile; ``nav`` are the pages in its head."""
     found = Environment(
         loader=PackageLoader("headroom.site", package_path=""),
         autoescape=True,
@@ -59,7 +62,7 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str]) -
         lstrip_blocks=True,
     )
     found.filters.update(FILTERS, drawn=Markup)
-    found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=NAV, columns=COLUMNS, steps=STEPS)
+    found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=nav, columns=COLUMNS, steps=STEPS)
     found.globals.update(verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
     shared = (
         packed_speeds,

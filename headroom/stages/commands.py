@@ -91,7 +91,6 @@ def claims(params: ParamsFile = ROOT_PARAMS) -> None:
 @app.command("site")
 def site(params: ParamsFile = ROOT_PARAMS) -> None:
     """Render the tables as static pages."""
-    from headroom.params import load
     from headroom.site.publishing import build_own
 
-    build_own(load(params))
+    build_own(params)

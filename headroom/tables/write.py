@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -67,11 +67,13 @@ def base_type(kind: type[Row], column: str) -> type:
     return options[0] if options[0] in KINDS else str
 
 
-def read_table(folder: Path, name: str) -> list[Any]:
+def read_table(folder: Path, name: str, kind: type[Row] | None = None) -> list[Any]:
     """The rows of a table, from its CSV and checked again. Raises ``UserError`` when `collect` has not run."""
-    kind, path = TABLES[name], folder / f"{name}.csv"
+    kind, path = kind or TABLES[name], folder / f"{name}.csv"
     if not path.is_file():
-        raise UserError(f"{path} does not exist. Run `dvc repro collect` to make it.")
+        raise UserError(
+            f"{path} does not exist. Run `dvc repro collect`, or that stage of the profile's own dvc.yaml, to make it."
+        )
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [checked(kind, {key: _known(kind, key, value) for key, value in row.items()}, path) for row in rows]
@@ -97,9 +99,9 @@ def write_dictionary(folder: Path) -> None:
     (folder / "dictionary.md").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
-def dictionary() -> Iterable[tuple[str, str, str, str, str]]:
+def dictionary(tables: Mapping[str, type[Row]] = TABLES) -> Iterable[tuple[str, str, str, str, str]]:
     """(table, column, type, unit, meaning) of every column of every table."""
-    for name, kind in TABLES.items():
+    for name, kind in tables.items():
         for column, field in kind.model_fields.items():
             type_ = {float: "number", int: "whole number", bool: "true/false", str: "text"}[base_type(kind, column)]
             yield name, column, type_, str(facts(kind, column)["unit"]), field.description or ""

@@ -80,13 +80,10 @@ def site(
     publish: Annotated[Path | None, typer.Option(help="build every profile that has tables into this folder")] = None,
 ) -> None:
     """Build the pages of a profile from its tables, or those of all profiles into one folder."""
-    from headroom.params import load
     from headroom.site import publishing
 
     if publish is not None:
         names = publishing.publish(publish)
         typer.echo(f"wrote {publish / publishing.FRONT} ({', '.join(names)})")
         return
-    profile = load(params)
-    publishing.build_own(profile)
-    typer.echo(f"wrote {profile.site / publishing.FRONT}")
+    typer.echo(f"wrote {publishing.build_own(params)}")

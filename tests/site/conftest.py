@@ -11,8 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))  # the records are
 
 import fixtures
 import made
+import made_shapes
 
-from headroom.site import build
+from headroom.site import build, shapes
 from headroom.tables import collect
 
 
@@ -30,8 +31,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def site(results: Path) -> Path:
-    """The built site."""
+    """The built site, with that of the real shapes inside it."""
     build("quick", results, results / "site")
+    shapes.build(made_shapes.write_shapes(results), results / "shapes", results / "site" / "shapes")
     return results / "site"
 
 

@@ -19,6 +19,7 @@ KINDS = {
     "methodology": "methodology.html",
     "contribute": "contribute.html",
     "changes": "changes.html",
+    "shapes": "shapes/index.html",
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import fixtures
+import made_shapes
 import pytest
 from lxml import html as parser
 
@@ -57,16 +59,27 @@ def test_published_profiles_lead_to_each_other_from_every_page(world):
 
 
 def test_a_profile_links_only_to_sites_that_are_built(world):
-    quick, real = publishing.every_profile()
-    publishing.build_own(quick)
+    publishing.build_own(Path("params.yaml"))
     assert switch(world / "results" / "site" / "index.html") == []
-    publishing.build_own(real)
+    publishing.build_own(Path("profiles/real/params.yaml"))
     assert switch(world / "results" / "real" / "site" / "index.html") == [("quick", "../../site/index.html")]
+
+
+def test_the_real_shapes_are_published_with_the_profiles(world):
+    folder = world / "profiles" / "shapes"
+    folder.mkdir()
+    shutil.copyfile(ROOT / "profiles" / "shapes" / "params.yaml", folder / "params.yaml")
+    made_shapes.write_shapes(world / "results")
+    assert publishing.publish(world / "out") == ["quick", "real", "shapes"]
+    assert switch(world / "out" / "shapes" / "data.html") == [
+        ("quick", "../index.html"),
+        ("real", "../real/index.html"),
+    ]
 
 
 def test_one_broken_profile_breaks_only_itself(world):
     (world / "profiles" / "real" / "params.yaml").write_text("profile: [", encoding="utf-8")
-    assert [params.profile for params in publishing.every_profile()] == ["quick"]
+    assert [one.name for one in publishing.every_profile()] == ["quick"]
 
 
 def test_publishing_before_anything_ran_says_what_to_do(world):
@@ -98,7 +111,7 @@ def test_changes_come_from_the_commits_that_moved_the_leaderboard(world):
     found = history(world / "results" / "quick")
     assert [change.subject for change in found] == ["A better <b>idea</b>", "First <results>"]
     assert found[0].moves[0].after == 0.9 and found[0].moves[0].before == float(area)
-    publishing.build_own(publishing.every_profile()[0])
+    publishing.build_own(Path("params.yaml"))
     page = (world / "results" / "site" / "changes.html").read_text(encoding="utf-8")
     feed = (world / "results" / "site" / "feed.xml").read_text(encoding="utf-8")
     assert "A better &lt;b&gt;idea&lt;/b&gt;" in page and "A better &lt;b&gt;idea&lt;/b&gt;" in feed
