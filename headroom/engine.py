@@ -15,6 +15,7 @@ MEASURED = (  # what the journal keeps depends on these
     "headroom/stages/cell.py",
     "headroom/stages/plans.py",
     "headroom/train.py",
+    "headroom/units.py",
 )
 QUALITY = (*MEASURED, "headroom/stages/points.py", "headroom/stages/quality.py", "headroom/stats.py")
 PREPARE = (

@@ -54,6 +54,9 @@ FAMILIES: tuple[Family, ...] = (
 _BY_CLASS = {name: family for family in FAMILIES for name in family.classes}
 
 
+CLASS_NAMES = tuple(_BY_CLASS)  # what a saved model may say it is
+
+
 def supported_class(model_class: type) -> str:
     """The name of the listed class that this one is or extends. Raises ``UnsupportedModel`` when there is none."""
     for ancestor in model_class.__mro__:

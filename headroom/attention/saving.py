@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from headroom.api import Unit
 from headroom.attention.anatomy import anatomy
-from headroom.attention.families import supported_class
+from headroom.attention.families import CLASS_NAMES, supported_class
 from headroom.attention.ragged import base_implementation
 from headroom.attention.removal import remove
-from headroom.errors import UserError
+from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -138,6 +138,9 @@ def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
     from accelerate import init_empty_weights
     from transformers.initialization import no_init_weights
 
+    if plan["class"] not in CLASS_NAMES:  # a name from a file becomes a call: only those that we know
+        near = suggest(str(plan["class"]), CLASS_NAMES)
+        raise UserError(f"{folder / PLAN} names the class {plan['class']!r}, which Headroom does not prune. {near}")
     model_class = getattr(transformers, plan["class"], None)
     if model_class is None:
         raise UserError(f"{folder / PLAN} names {plan['class']}, which this transformers does not have")

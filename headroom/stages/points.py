@@ -34,7 +34,7 @@ def plans(cell: Cell, seed: int) -> dict[str, Any]:
         "targets": cell.params.run.targets,
         "seed": seed,
         "kinds": cell.params.run.kinds,
-        "recover": cell.recover.model_dump() if cell.recover else None,
+        "recover": recipe(cell) if cell.method.track is Track.TRAINED else None,
     }
     path = cell.journal.path("plans", determined_by)
     stored = cell.journal.read(path)
@@ -113,8 +113,13 @@ def determined_by(cell: Cell, plan: dict[str, Any], setting: Setting, seed: int)
     if plan["weights"]:
         everything["trained"] = Path(plan["weights"]).name
     if steps := steps_left(plan, setting):
-        everything |= {"steps": steps, "seed": seed, "recipe": cell.recover.model_dump() if cell.recover else None}
+        everything |= {"steps": steps, "seed": seed, "recipe": recipe(cell)}
     return everything
+
+
+def recipe(cell: Cell) -> dict[str, Any] | None:
+    """How the fine-tuning goes. Which targets get it changes no number, so another target measures only itself."""
+    return cell.recover.model_dump(exclude={"targets"}) if cell.recover else None
 
 
 def steps_left(plan: dict[str, Any], setting: Setting) -> int:

@@ -134,6 +134,9 @@ def test_a_corrupted_weight_file_is_named(tmp_path):
     [
         ({"version": 99}, "version 99"),
         ({"class": "NoSuchModel"}, "NoSuchModel"),
+        ({"class": "BertForSequenceClasification"}, "Did you mean 'BertForSequenceClassification'"),
+        ({"class": "pipeline"}, "does not prune"),  # a name of the library, and no model
+        ({"class": ["BertModel"]}, "does not prune"),
         ({"removed": ["head:encoder.self.0.77"]}, r"head:encoder\.self\.0\.77"),
         ({"removed": ["nonsense"]}, PLAN),
         ({"removed": []}, WEIGHTS),

@@ -221,6 +221,16 @@ def test_targets_that_are_recovered_are_the_same_for_methods_that_train(world):
     assert [(p.setting, p.target) for p in measured(world).points] == [("recovered", 0.5)]
 
 
+def test_another_target_to_recover_measures_only_itself(world):
+    world.use("random-heads")
+    world.recover()
+    world.change("learning_rate: 0.002}", "learning_rate: 0.002, targets: [0.5]}")
+    measured(world, "random-heads")
+    world.change("targets: [0.5]}", "targets: [0.25, 0.5]}")
+    done = world.run("stage", "quality", "random-heads", "bert-toy")
+    assert "2 measured now" in done.stderr, "one target more for each of two draws, and no plan again"
+
+
 def test_the_recovered_dense_model_is_point_zero_of_its_setting(world):
     world.recover()
     dense = [point for point in measured(world, "dense").points if not point.label]
