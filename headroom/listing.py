@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from headroom.api import Method, Track
 from headroom.params import Params, load
 from headroom.registry import load_method, method_files, summary
 from headroom.tasks import load_task, tasks_folder
@@ -14,17 +15,32 @@ from headroom.tasks import load_task, tasks_folder
 def methods_table(params_file: Path) -> Table:
     """Every entry of the profile, then the files that no entry uses."""
     params = load(params_file)
-    table = made("Methods", "name", "track", "removes", "paper", "what it does")
-    used = set()
+    table = made("Methods", "name", "track", "removes", "needs", "paper", "what it does")
+    files, used = method_files(), set()
     for name, entry in params.methods.items():
         method = load_method(name, entry, f"{params_file}: methods.{name}")
         used.add(method.name)
-        removes = ", ".join(grain.value for grain in method.removes())
-        table.add_row(name, method.track.value, removes, method.paper, summary(method_files()[method.name]))
-    for name, file in method_files().items():
-        if name not in used:
-            table.add_row(name, "", "", "", f"{summary(file)} (not in {params_file})", style="dim")
+        table.add_row(name, *facts(method), summary(files[method.name]))
+    for name in (name for name in files if name not in used):
+        method = load_method(name, {}, f"methods/{files[name].name}")
+        table.add_row(name, *facts(method), f"{summary(files[name])} (not in {params_file})", style="dim")
     return table
+
+
+def facts(method: Method) -> tuple[str, str, str, str]:
+    """Track, grains, needs and paper, as the method declares them."""
+    return method.track.value, ", ".join(map(str, method.removes())), needs(method), method.paper
+
+
+def needs(method: Method) -> str:
+    """What a method asks for before it has a plan. What that cost, the harness counts: it stands in the tables."""
+    if method.track is Track.TRAINED:
+        return "update steps"
+    if method.stochastic or not method.calibrated:
+        return "no data"
+    passes = "forward and backward" if method.track is Track.GRADIENT else "forward"
+    examples = getattr(method.params, "examples", None)
+    return f"{examples} examples, {passes}" if examples else passes
 
 
 def models_table(params_file: Path) -> Table:

@@ -1,4 +1,4 @@
-"""Remove the heads whose weights are smallest: the L2 norm of a head's output columns (methods.md 5.6, magnitude-sp).
+"""Remove the heads whose output weights are smallest: the sum of the L2 norms of a head's output columns.
 
 ``scope="global"`` divides each site's scores by their L2 norm, so that sites of different scale can be compared, and
 sorts all heads together; ``scope="site"`` removes the same share of every site.

@@ -12,7 +12,7 @@ from headroom.tables.load import Records
 from headroom.tables.rows import SHARE, Row, column
 from headroom.tables.validate import checked
 
-MARGIN = 0.05  # design, protocol 8: no difference under 5 % is claimed
+MARGIN = 0.05  # no difference under 5 % is claimed
 
 Verdict = Literal["holds", "ours is higher", "ours is lower", "too noisy to tell", "not timed"]
 

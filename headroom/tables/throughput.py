@@ -10,7 +10,7 @@ from headroom.tables.load import DENSE, Records
 from headroom.tables.rows import ThroughputRow
 from headroom.tables.validate import checked
 
-LEAST_CLAIM = 0.05  # design, protocol 8: no difference under 5 % is claimed
+LEAST_CLAIM = 0.05  # no difference under 5 % is claimed
 COPIED = [name for name in SpeedPoint.model_fields if name != "plan_hash"]
 
 
