@@ -82,12 +82,12 @@ def place(row: Row) -> str:
     return ", ".join(filter(None, (row.get("model", ""), row.get("task", ""))))
 
 
-def figures(row: Row) -> list[str]:
-    """Figure and ends of its interval with as many digits as their size bears; what is no number stays as it is."""
+def figures(row: Row, digits: int | None = None) -> list[str]:
+    """Figure and ends of its interval with so many digits, or as their size bears; what is no number stays as it is."""
     given = [row.get(name, "") for name in ("figure", "low", "high")]
     try:
         largest = max((abs(float(one)) for one in given if one), default=0.0)
-        digits = sum(largest < limit for limit in (1, 10, 100))
+        digits = sum(largest < limit for limit in (1, 10, 100)) if digits is None else digits
         return [f"{float(one):.{digits}f}".replace("-", MINUS) if one else "" for one in given]
     except ValueError:
         return given

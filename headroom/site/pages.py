@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from headroom.site import citing, claiming, comparing, fronting, running
+from headroom.site import checking, citing, claiming, comparing, fronting, running
 from headroom.site.book import Book
 from headroom.site.changes import history
 from headroom.site.downloads import Download
@@ -120,6 +120,7 @@ class Site:
             )
 
     def _methods(self) -> None:
+        checks = {one.method: one for one in checking.checked(self.book.checks)}
         for method in self.book.methods:
             source = self.book.source(method)
             found = [
@@ -150,7 +151,7 @@ class Site:
                 chart=self.drawn.get(f"published-{slug(method)}"),
                 counts=(len(chosen), len(figures)),
                 marks=drawable(figures),
-                checks=[row for row in self.book.checks if row.get("method") == method],
+                checks=checks.get(method),
             )
 
     def _runs(self) -> None:
@@ -175,10 +176,17 @@ class Site:
         self.page("speed.html", "speed.html", "speed", ("table", "chart"), views=self.views, published=published)
 
     def _claims(self) -> None:
-        claims, checks = self.book.claims, self.book.checks
-        tally = Counter(row.get("verdict", "") for row in claims).most_common()
-        papers = claiming.papers(claims)
-        self.page("claims.html", "claims.html", "claims", ("table",), papers=papers, checks=checks, tally=tally)
+        checks = checking.checked(self.book.checks)
+        self.page(
+            "claims.html",
+            "claims.html",
+            "claims",
+            ("table",),
+            papers=claiming.papers(self.book.claims),
+            tally=Counter(row.get("verdict", "") for row in self.book.claims).most_common(),
+            checks=checks,
+            toys=checking.toys(checks),
+        )
 
     def words(self) -> None:
         """What every site says of its data, of how they were measured, and of how to add to them."""

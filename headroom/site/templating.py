@@ -48,7 +48,7 @@ COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
     ("random", "Random", "against the random draws of the same model"),
     ("coverage", "Points", "points scored of those asked for"),
 ]
-VERDICTS = {"holds": "yes", "ok": "yes", "pass": "yes", "does not hold": "no", "fail": "no", "failed": "no"}
+VERDICTS = {"holds": "yes", "passes": "yes", "does not hold": "no", "fails": "no"}
 MACROS = ("parts", "board", "maps", "speeds")  # in the order in which they use each other
 
 

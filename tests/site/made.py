@@ -21,8 +21,13 @@ L2,L2,Deep layers go first.,vit-digits,digits,does not hold,0.41,0.30,0.52,Shall
 V5,V5,Fine-tuned gates beat gates from scratch.,mt-constructed,,not testable here,,,,Nothing was trained from scratch.
 """
 CHECKS = """method,model,check,figure,low,high,verdict,reason
-michel-greedy,planted-bert,dead before vital,1.00,,,holds,
-magnitude-heads,planted-bert,dead before vital,0.25,,,does not hold,Weights of a dead head need not be small.
+michel-greedy,,check_paper_can_be_found,,,,passes,
+michel-greedy,bert,check_the_dead_go_before_the_vital,,,,passes,
+michel-greedy,vit,check_the_dead_go_before_the_vital,,,,passes,
+michel-greedy,bert,distance to the oracle,0.2382,0.1051,0.4413,passes,
+michel-greedy,bert,dead units among the first removed,1.0000,1.0000,1.0000,passes,
+magnitude-heads,bert,check_the_dead_go_before_the_vital,,,,expected failure,Weights of a dead head need not be small.
+magnitude-heads,bert,distance to the oracle,0.4382,0.2051,0.6413,passes,
 """
 
 PAIRS = """model,task,setting,group,method,other,difference,difference_low,difference_high

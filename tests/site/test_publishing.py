@@ -71,6 +71,8 @@ def test_the_real_shapes_are_published_with_the_profiles(world):
     shutil.copyfile(ROOT / "profiles" / "shapes" / "params.yaml", folder / "params.yaml")
     made_shapes.write_shapes(world / "results")
     assert publishing.publish(world / "out") == ["quick", "real", "shapes"]
+    speed = parser.fromstring((world / "out" / "real" / "speed.html").read_text(encoding="utf-8"))
+    assert speed.xpath("//p[@class='lead']/a/@href") == ["../shapes/index.html"]
     assert switch(world / "out" / "shapes" / "data.html") == [
         ("quick", "../index.html"),
         ("real", "../real/index.html"),
