@@ -81,6 +81,14 @@ class VoitaL0(Method):
             return f"{model.family} models have no encoder to gate."
         return None
 
+    def expected_failures(self) -> dict[str, str]:
+        if self.params.where == "all":
+            return {}
+        expected = {"check_the_dead_go_before_the_vital": "Heads of the decoder have no gates: its dead ones stay."}
+        if self.natural:
+            expected["check_natural_points_end_at_the_floor"] = "Its floor is that of the encoder."
+        return expected
+
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         gated = [unit for unit in ctx.units if self.is_gated(unit.site)]
         if self.params.points == "topk":
