@@ -185,6 +185,7 @@ class Method(ABC):
     Params: type = NoParams  # frozen dataclass of defaults; params.yaml overrides them
     stochastic: bool = False  # True: the seed is a random draw, not a calibration sample
     calibrated: bool = True  # False: the plan depends on neither seed nor data, so one run is enough
+    from_scratch: bool = False  # True: begins with fresh weights, so only models that were trained here are in reach
     natural: bool = False  # True: its points are its own (Plan.natural); it has none at the targets
     scores: bool = True  # False: goes by position or by chance, so it cannot tell a dead unit from a vital one
     sees_duplicates: bool = False  # True: claims to see that one of two equal units can go

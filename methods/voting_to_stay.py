@@ -94,6 +94,7 @@ class VotingToStay(Method):
     def __init__(self, params: Any = None) -> None:
         super().__init__(params)
         self.track = Track.FORWARD if self.params.training == "posthoc" else Track.TRAINED
+        self.from_scratch = self.params.training == "scratch"
 
     def removes(self) -> tuple[Grain, ...]:
         return (Grain.HEAD,)

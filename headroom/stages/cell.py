@@ -72,6 +72,8 @@ class Cell:
             return f"{self.model_name} has no such unit at {', '.join(kinds or ())} (params.yaml: run.kinds)."
         if self.method.track is Track.TRAINED and self.recover is None:
             return f"params.yaml: recover has no steps for {self.model_name}, so nothing can be trained on it."
+        if self.method.from_scratch and self.bench.prepared.spec.train is None:
+            return f"{self.model_name} came pretrained, so nothing can be trained from scratch in its place."
         return ""
 
     def context(self, seed: int, say: Any) -> HarnessContext:

@@ -189,6 +189,19 @@ def test_a_method_that_trains_is_out_of_reach_without_a_recovery(world):
     assert "recover has no steps for bert-toy" in measured(world).reason
 
 
+def test_a_method_that_starts_from_scratch_is_out_of_reach_of_a_pretrained_model(world):
+    world.use("ght-scratch", "{method: voting-to-stay, training: scratch, groups: [2]}")
+    world.recover()
+    facts = world.folder / "work/test/models/bert-toy/prepare.json"
+    known = json.loads(facts.read_text())
+    known["spec"] |= {"train": None, "source": {"folder": "elsewhere"}}
+    facts.unlink()  # the fixture's own may be shared
+    facts.write_text(json.dumps(known))
+    record = measured(world, "ght-scratch")
+    assert (record.status, record.points) == ("unsupported", [])
+    assert record.reason == "bert-toy came pretrained, so nothing can be trained from scratch in its place."
+
+
 def test_a_method_cannot_spend_more_steps_than_the_others(world):
     world.method(
         "tested",
