@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 Row = dict[str, str]  # of checks.csv, as text: other parts of Headroom write it
 CHECK = "check_"  # what begins so passes or fails; the others are figures
-DEAD, ORACLE = "dead units among the first removed", "distance to the oracle"
+COLUMNS = {  # of the table of all methods; distances over all plans of a method depend on which it has, so one share
+    "dead units among the first removed": "Dead units among the first removed",
+    "distance to the oracle at 0.5": "Distance to the oracle, half gone",
+}
 
 
 @dataclass(frozen=True)

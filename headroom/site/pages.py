@@ -186,6 +186,7 @@ class Site:
             tally=Counter(row.get("verdict", "") for row in self.book.claims).most_common(),
             checks=checks,
             toys=checking.toys(checks),
+            kinds=checking.COLUMNS,
         )
 
     def words(self) -> None:

@@ -24,10 +24,10 @@ CHECKS = """method,model,check,figure,low,high,verdict,reason
 michel-greedy,,check_paper_can_be_found,,,,passes,
 michel-greedy,bert,check_the_dead_go_before_the_vital,,,,passes,
 michel-greedy,vit,check_the_dead_go_before_the_vital,,,,passes,
-michel-greedy,bert,distance to the oracle,0.2382,0.1051,0.4413,passes,
+michel-greedy,bert,distance to the oracle at 0.5,0.2382,0.1051,0.4413,passes,
 michel-greedy,bert,dead units among the first removed,1.0000,1.0000,1.0000,passes,
 magnitude-heads,bert,check_the_dead_go_before_the_vital,,,,expected failure,Weights of a dead head need not be small.
-magnitude-heads,bert,distance to the oracle,0.4382,0.2051,0.6413,passes,
+magnitude-heads,bert,distance to the oracle at 0.5,0.4382,0.2051,0.6413,passes,
 """
 
 PAIRS = """model,task,setting,group,method,other,difference,difference_low,difference_high
