@@ -34,7 +34,7 @@ def plans(cell: Cell, seed: int) -> dict[str, Any]:
         "targets": cell.params.run.targets,
         "seed": seed,
         "kinds": cell.params.run.kinds,
-        "recover": recipe(cell) if cell.method.track is Track.TRAINED else None,
+        "recover": recipe(cell),  # also of methods that do not train: a plan knows the steps that are left for it
     }
     path = cell.journal.path("plans", determined_by)
     stored = cell.journal.read(path)

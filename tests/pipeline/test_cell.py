@@ -244,6 +244,15 @@ def test_another_target_to_recover_measures_only_itself(world):
     assert "2 measured now" in done.stderr, "one target more for each of two draws, and no plan again"
 
 
+def test_other_steps_to_recover_reach_the_methods_that_do_not_train_too(world):
+    world.use("random-heads")
+    world.recover()
+    measured(world, "random-heads")
+    world.change("steps: 10,", "steps: 4,")
+    updates = {point.updates for point in measured(world, "random-heads").points if point.setting == "recovered"}
+    assert updates == {4}, "the plans in the journal were made for ten steps"
+
+
 def test_the_recovered_dense_model_is_point_zero_of_its_setting(world):
     world.recover()
     dense = [point for point in measured(world, "dense").points if not point.label]
