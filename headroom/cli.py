@@ -30,7 +30,6 @@ app.add_typer(stage, name="stage")
 add_commands(app)
 stage.add_typer(shapes, name="shapes")
 
-
 KEPT = "every finished point is kept."
 
 out, err = Console(), Console(stderr=True)

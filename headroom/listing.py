@@ -21,9 +21,10 @@ def methods_table(params_file: Path) -> Table:
         method = load_method(name, entry, f"{params_file}: methods.{name}")
         used.add(method.name)
         table.add_row(name, *facts(method), summary(files[method.name]))
-    for name in (name for name in files if name not in used):
-        method = load_method(name, {}, f"methods/{files[name].name}")
-        table.add_row(name, *facts(method), f"{summary(files[name])} (not in {params_file})", style="dim")
+    for name, file in files.items():
+        if name not in used:
+            method = load_method(name, {}, f"methods/{file.name}")
+            table.add_row(name, *facts(method), f"{summary(file)} (not in {params_file})", style="dim")
     return table
 
 

@@ -13,11 +13,11 @@ from jinja2 import Environment, StrictUndefined
 
 from headroom import engine
 from headroom.errors import UserError
-from headroom.located import read_yaml
 from headroom.params import Params, load
 from headroom.project import root
 from headroom.registry import file_of, short
 from headroom.shapes import pipeline as shapes
+from headroom.shapes.params import describes
 from headroom.tasks import load_task
 
 TEMPLATE = Path(__file__).parent / "templates" / "dvc.yaml.j2"
@@ -31,7 +31,7 @@ def profiles() -> dict[Path, Path]:
 
 def render(params_file: Path) -> str:
     """The dvc.yaml that belongs to a params.yaml, both relative to the project root."""
-    if "shapes" in read_yaml(root() / params_file):  # no training and no quality: a pipeline of its own
+    if describes(root() / params_file):  # no training and no quality: a pipeline of its own
         return shapes.render(params_file)
     params = load(root() / params_file)
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)

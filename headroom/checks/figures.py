@@ -17,17 +17,11 @@ from headroom.checks.listing import FAMILIES, truth_checks_of
 from headroom.checks.of_truth import PlantedSubject, planted_bench
 from headroom.checks.subject import NotApplicable
 from headroom.checks.verdicts import Result
+from headroom.checks.words import DISTANCE, FIRST, FIRST_VITAL, at
 from headroom.oracle import Oracle, Saving, losses, oracle, saving
 from headroom.planted import dead_among_first, first_vital
 
 DRAWS, DRAWS_TRAINED = 5, 2
-FIRST = {  # by what of a dead head is zero: one that only looks dead from inside is harder to find
-    "all": "dead units among the first removed",
-    "out": "dead units among the first removed, output zero",
-    "value": "dead units among the first removed, values zero",
-}
-FIRST_VITAL = "units gone with the first vital one"
-DISTANCE = "distance to the oracle"
 SHARES = (0.25, 0.5, 0.75)
 
 Figures = dict[str, float | None]
@@ -83,10 +77,6 @@ def summed_up(name: str, family: str, draws: list[Figures]) -> Iterator[Result]:
             yield Result(name, family, figure, "passes", "", fmean(values), min(values), max(values))
         else:
             yield Result(name, family, figure, "not applicable", "Its plans say nothing about it.")
-
-
-def at(share: float) -> str:
-    return f"{DISTANCE} at {share:g}"
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from headroom.checks.figures import figures_of
 from headroom.checks.listing import FAMILIES
 from headroom.checks.subject import NO_PLANS
 from headroom.checks.verdicts import Result, check_method
+from headroom.checks.words import CHECK, in_words
 from headroom.errors import UserError, suggest
 from headroom.params import load
 from headroom.registry import file_of, load_method, method_files
@@ -125,13 +126,9 @@ def grouped(results: Sequence[Result], *by: str) -> dict[tuple[str, ...], list[R
     """The checks among the results, those alike in these fields together."""
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        if result.check.startswith("check_"):
+        if result.check.startswith(CHECK):
             groups.setdefault(tuple(getattr(result, name) for name in by), []).append(result)
     return groups
-
-
-def in_words(check: str) -> str:
-    return check.removeprefix("check_").replace("_", " ")
 
 
 def figures_table(results: Sequence[Result]) -> Table:

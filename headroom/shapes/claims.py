@@ -10,9 +10,8 @@ from headroom.records import SpeedPoint
 from headroom.shapes.params import Claim, ShapesParams
 from headroom.tables.load import Records
 from headroom.tables.rows import SHARE, Row, column
+from headroom.tables.throughput import LEAST_CLAIM
 from headroom.tables.validate import checked
-
-MARGIN = 0.05  # no difference under 5 % is claimed
 
 Verdict = Literal["holds", "ours is higher", "ours is lower", "too noisy to tell", "not timed"]
 
@@ -42,9 +41,9 @@ class PublishedRow(Row):
 
 def verdict(published: float, point: SpeedPoint) -> Verdict:
     """Whether a published speed-up and ours can be told apart; a wide interval would agree with anything."""
-    if published > point.speedup_high * (1 + MARGIN):
+    if published > point.speedup_high * (1 + LEAST_CLAIM):
         return "ours is lower"
-    if published < point.speedup_low * (1 - MARGIN):
+    if published < point.speedup_low * (1 - LEAST_CLAIM):
         return "ours is higher"
     return "too noisy to tell" if point.noisy else "holds"
 

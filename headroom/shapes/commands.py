@@ -43,11 +43,3 @@ def collect(params: ParamsFile = PARAMS) -> None:
     from headroom.shapes.params import load
 
     join(load(params))
-
-
-@app.command("site")
-def site(params: ParamsFile = PARAMS) -> None:
-    """Render the tables as static pages."""
-    from headroom.site.publishing import build_own
-
-    build_own(params)

@@ -115,6 +115,11 @@ class ShapesParams(Section):
         return list(dict.fromkeys(str(grain) for shape in self.shapes.values() for grain in shape.grains))
 
 
+def describes(path: Path) -> bool:
+    """Whether a params.yaml is of shapes, and not of methods and models."""
+    return "shapes" in read_yaml(path)
+
+
 def load(path: Path) -> ShapesParams:
     """The profile's params. Raises ``UserError`` naming file, key, what is allowed and the near match."""
     return validated(ShapesParams, read_yaml(path), str(path))

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headroom.checks.words import CHECK, FIRST, at, in_words
+
 Row = dict[str, str]  # of checks.csv, as text: other parts of Headroom write it
-CHECK = "check_"  # what begins so passes or fails; the others are figures
 COLUMNS = {  # of the table of all methods; distances over all plans of a method depend on which it has, so one share
-    "dead units among the first removed": "Dead units among the first removed",
-    "distance to the oracle at 0.5": "Distance to the oracle, half gone",
+    FIRST["all"]: "Dead units among the first removed",
+    at(0.5): "Distance to the oracle, half gone",
 }
 
 
@@ -60,7 +61,7 @@ def _checked(method: str, rows: list[Row]) -> Checked:
     for row in rows:
         check, model = row.get("check", ""), row.get("model", "")
         if check.startswith(CHECK):
-            key = (check.removeprefix(CHECK).replace("_", " "), row.get("verdict", ""), row.get("reason", ""))
+            key = (in_words(check), row.get("verdict", ""), row.get("reason", ""))
             groups.setdefault(key, []).extend([model] if model else [])
         elif row.get("figure"):
             figures.setdefault(check, {})[model] = row

@@ -52,6 +52,11 @@ class Site:
         """The templates."""
         return environment(self.book, self.drawn, self.siblings, self.nav)
 
+    @cached_property
+    def checks(self) -> list[checking.Checked]:
+        """What `headroom check` found, method by method."""
+        return checking.checked(self.book.checks)
+
     def write(self) -> None:
         """Write every page."""
         self._front()
@@ -120,7 +125,7 @@ class Site:
             )
 
     def _methods(self) -> None:
-        checks = {one.method: one for one in checking.checked(self.book.checks)}
+        checks = {one.method: one for one in self.checks}
         for method in self.book.methods:
             source = self.book.source(method)
             found = [
@@ -176,7 +181,6 @@ class Site:
         self.page("speed.html", "speed.html", "speed", ("table", "chart"), views=self.views, published=published)
 
     def _claims(self) -> None:
-        checks = checking.checked(self.book.checks)
         self.page(
             "claims.html",
             "claims.html",
@@ -184,8 +188,8 @@ class Site:
             ("table",),
             papers=claiming.papers(self.book.claims),
             tally=Counter(row.get("verdict", "") for row in self.book.claims).most_common(),
-            checks=checks,
-            toys=checking.toys(checks),
+            checks=self.checks,
+            toys=checking.toys(self.checks),
             kinds=checking.COLUMNS,
         )
 

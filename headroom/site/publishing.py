@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headroom.errors import UserError
-from headroom.located import read_yaml
 from headroom.params import Params
 from headroom.params import load as load_params
 from headroom.project import root
-from headroom.shapes.params import ShapesParams
+from headroom.shapes.params import ShapesParams, describes
 from headroom.shapes.params import load as load_shapes
 from headroom.site import building, shapes
 from headroom.sync import profiles
@@ -57,8 +56,7 @@ class Profile:
 
 def profile(path: Path) -> Profile:
     """The profile of a params.yaml. Raises ``UserError`` with file and key when something in it is wrong."""
-    of_shapes = "shapes" in read_yaml(path)
-    return Profile(load_shapes(path) if of_shapes else load_params(path))
+    return Profile(load_shapes(path) if describes(path) else load_params(path))
 
 
 def every_profile() -> list[Profile]:
