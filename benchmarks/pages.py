@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.figures import Figure
+from headroom.config.project import root
 from headroom.measure.clock import Stopwatch
 from headroom.measure.machine import machine
-from headroom.project import root
-from headroom.records import write
+from headroom.results import collect
+from headroom.results.records import write
 from headroom.site import build
-from headroom.tables import collect
 
 METHODS, MODELS = 40, 10
 PATTERN = Path("results/real/quality/vit-mnist")  # a cell of the committed real profile, written out under many names

@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figures import Figure
+from headroom.config.project import root
 from headroom.measure.clock import Stopwatch
-from headroom.project import root
 
 COPIED = ("headroom", "methods", "tasks", "params.yaml")
 STARTS = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headroom.shapes.build import dense
+from headroom.models.shapes import dense
 
 BERT = {"family": "bert", "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}
 BERT |= {"num_attention_heads": 12}

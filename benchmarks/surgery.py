@@ -13,7 +13,7 @@ from headroom.api import Grain
 from headroom.attention import gate, load_removed, remove, save_removed
 from headroom.measure.clock import ProcessClock
 from headroom.measure.paired import compare
-from headroom.shapes.build import plan, without
+from headroom.models.shapes import plan, without
 
 PAIRS = 9
 

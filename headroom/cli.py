@@ -14,11 +14,11 @@ import typer.core
 from rich.console import Console
 
 from headroom.errors import UserError
-from headroom.options import ROOT_PARAMS, ParamsFile
-from headroom.shapes.commands import app as shapes
-from headroom.stages.commands import app as stage
-from headroom.starting import set_threads
+from headroom.pipeline.starting import set_threads
 from headroom.terminal.commands import add_commands
+from headroom.terminal.options import ROOT_PARAMS, ParamsFile
+from headroom.terminal.shapes import app as shapes
+from headroom.terminal.stages import app as stage
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +38,7 @@ out, err = Console(), Console(stderr=True)
 @app.command("list")
 def list_everything(params: ParamsFile = ROOT_PARAMS) -> None:
     """The methods, models and tasks there are, and which of them a profile runs."""
-    from headroom.listing import methods_table, models_table, tasks_table
+    from headroom.terminal.listing import methods_table, models_table, tasks_table
 
     for table in (methods_table(params), models_table(params), tasks_table()):
         out.print(table)
@@ -85,7 +85,7 @@ def check_methods(
 @check.command("params")
 def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
     """Every key and value of a params.yaml, its methods, tasks and data, and that dvc.yaml belongs to it."""
-    from headroom.preflight import preflight
+    from headroom.pipeline.preflight import preflight
 
     preflight(params)
     out.print(f"{params}: in order.")
@@ -94,23 +94,11 @@ def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
 @app.command("new-method")
 def start_method(name: str, params: ParamsFile = ROOT_PARAMS) -> None:
     """Start a method: a file that passes every check, its line in params.yaml, its cells in dvc.yaml."""
-    from headroom.new_method import new_method
+    from headroom.checks.new_method import new_method
 
     for path in new_method(name, params):
         out.print(f"wrote {path}")
     out.print(f"Edit methods/{name.replace('-', '_')}.py, then: headroom check {name}")
-
-
-@app.command()
-def sync(check: Annotated[bool, typer.Option("--check", help="only say what is behind")] = False) -> None:
-    """Write every dvc.yaml from its params.yaml."""
-    from headroom.sync import behind
-    from headroom.sync import sync as write
-
-    if check and behind():
-        raise UserError(f"{', '.join(map(str, behind()))}: behind params.yaml. Run `headroom sync`.")
-    for path in [] if check else write():
-        out.print(f"wrote {path}")
 
 
 @app.command()
@@ -121,7 +109,7 @@ def status(
     ] = False,
 ) -> None:
     """What is done, running, failed or stale, cell by cell."""
-    from headroom.overview import overview
+    from headroom.terminal.overview import overview
 
     table, unfinished = overview(params)
     out.print(table)
@@ -134,8 +122,8 @@ def claims(
     model: Annotated[str | None, typer.Option(help="only this model, with the reasons")] = None,
 ) -> None:
     """What the papers predict, and whether it holds here: the table of the claims stage."""
-    from headroom.claims.showing import table
-    from headroom.params import load
+    from headroom.config.params import load
+    from headroom.terminal.claims import table
 
     out.print(table(load(params), model))
 
@@ -157,8 +145,8 @@ def prune(
     image_std: Annotated[float | None, typer.Option(help="of pixels; else as the model's files say")] = None,
 ) -> None:
     """Shrink a model of your own: a physically smaller model that loads again, measured beside the dense one."""
-    from headroom.prune import Request
-    from headroom.prune import prune as shrink
+    from headroom.pruning.prune import Request
+    from headroom.pruning.prune import prune as shrink
 
     request = Request(
         model=model,

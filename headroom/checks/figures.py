@@ -18,8 +18,8 @@ from headroom.checks.of_truth import PlantedSubject, planted_bench
 from headroom.checks.subject import NotApplicable
 from headroom.checks.verdicts import Result
 from headroom.checks.words import DISTANCE, FIRST, FIRST_VITAL, at
-from headroom.oracle import Oracle, Saving, losses, oracle, saving
 from headroom.planted import dead_among_first, first_vital
+from headroom.planted.oracle import Oracle, Saving, losses, oracle, saving
 
 DRAWS, DRAWS_TRAINED = 5, 2
 SHARES = (0.25, 0.5, 0.75)

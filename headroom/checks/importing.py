@@ -20,7 +20,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-HEAVY = ("transformers", "datasets", "lm_eval", "headroom.stages", "headroom.evaluate")
+HEAVY = ("transformers", "datasets", "lm_eval", "headroom.pipeline", "headroom.evaluate")
 
 
 @lru_cache(maxsize=8)
@@ -51,8 +51,8 @@ def state() -> dict[str, Any]:
 
 def look(file: Path, written: list[str]) -> dict[str, Any]:
     """Import one file by path, as the registry does."""
+    from headroom.config.registry import import_file
     from headroom.measure.clock import ProcessClock
-    from headroom.registry import import_file
 
     before, said, errors = state(), StringIO(), list[str]()
     written.clear()

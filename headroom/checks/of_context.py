@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from headroom.checks.state import State
 from headroom.checks.subject import Subject
-from headroom.context import refusal
+from headroom.pipeline.context import refusal
 
 ALLOWED = ("headroom.api",)
 OPENERS = ("open", "exec", "eval", "__import__", "compile")

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from headroom.checks.importing import findings
 from headroom.checks.subject import Subject
+from headroom.config.registry import checked_parameters, method_files
 from headroom.errors import UserError
-from headroom.registry import checked_parameters, method_files
 
 SECONDS = 2.0  # of process time, torch not counted; scikit-learn alone takes one
 PAPER = re.compile(r"arXiv:(\d\d)(0[1-9]|1[0-2])\.\d{4,5}(v\d+)?|doi:10\.\d{4,9}/\S+|none")

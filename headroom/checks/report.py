@@ -16,9 +16,9 @@ from headroom.checks.listing import FAMILIES
 from headroom.checks.subject import NO_PLANS
 from headroom.checks.verdicts import Result, check_method
 from headroom.checks.words import CHECK, in_words
+from headroom.config.params import load
+from headroom.config.registry import file_of, load_method, method_files
 from headroom.errors import UserError, suggest
-from headroom.params import load
-from headroom.registry import file_of, load_method, method_files
 
 COLUMNS = ("method", "model", "check", "figure", "low", "high", "verdict", "reason")
 STYLES = {"passes": "green", "fails": "bold red", "expected failure": "yellow", "not applicable": "dim"}

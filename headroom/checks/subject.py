@@ -17,9 +17,9 @@ from headroom.attention import anatomy
 from headroom.checks.state import State
 from headroom.checks.toy_bench import ToyBench, toy_bench
 from headroom.checks.traps import trapped
-from headroom.context import HarnessContext, refusal
-from headroom.registry import short
-from headroom.stages.plans import Answer, ask
+from headroom.config.registry import short
+from headroom.pipeline.context import HarnessContext, refusal
+from headroom.pipeline.plans import Answer, ask
 
 TARGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = 60.0

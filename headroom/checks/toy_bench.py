@@ -13,12 +13,12 @@ from torch import Tensor
 
 from headroom.api import Grain, Method, Track, Unit
 from headroom.attention import anatomy, toy, toy_batch
-from headroom.batches import Collator, batches
-from headroom.context import HarnessContext, resolved
-from headroom.lessons import Lessons
-from headroom.params import Recover
+from headroom.config.params import Recover
+from headroom.data.batches import Collator, batches
+from headroom.pipeline.bench import Bench
+from headroom.pipeline.context import HarnessContext, resolved
 from headroom.planted import with_own_answers
-from headroom.stages.bench import Bench
+from headroom.training.lessons import Lessons
 
 EXAMPLES = 24
 STEPS = 10  # of update: a method may ask for shares from a tenth upwards
@@ -44,7 +44,7 @@ class Stack(Collator):
 
 
 class ToyBench(Bench):
-    """A bench whose data are the model's own answers. It does what ``stages.bench`` does, with nothing on disk."""
+    """A bench whose data are the model's own answers. It does what ``pipeline.bench`` does, with nothing on disk."""
 
     def __init__(self, model: Any, batch: dict[str, Tensor], make: Callable[[], Any], steps: int = STEPS) -> None:
         self.model, self.make, self.steps = every_layer(model), make, steps

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from headroom.checks.toy_bench import Touched
 
-READERS = ("headroom.data.read_split", "headroom.stages.bench.read_split", "datasets.load_dataset")
+READERS = ("headroom.data.loading.read_split", "headroom.pipeline.bench.read_split", "datasets.load_dataset")
 SUFFIXES = (".parquet", ".arrow", ".jsonl", ".csv", ".tsv", ".npz", ".npy", ".txt")
 
 _watching: list[bool] = []  # an audit hook stays for the life of the process: this says when it has a say

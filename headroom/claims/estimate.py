@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headroom.stats import independent_difference, over_seeds, percentiles
+from headroom.results.stats import independent_difference, over_seeds, percentiles
 
 Array = np.ndarray
 

@@ -11,10 +11,10 @@ from headroom.api import Unit
 from headroom.claims.claim import NotTestable
 from headroom.claims.estimate import Estimate
 from headroom.claims.pairs import mean_draws
-from headroom.records import CellRecord, Point, Setting, SpeedPoint
-from headroom.tables.curves import Curve, curve
-from headroom.tables.load import Records, part
-from headroom.tables.skill import no_skill
+from headroom.results.curves import Curve, curve
+from headroom.results.load import Records, part
+from headroom.results.records import CellRecord, Point, Setting, SpeedPoint
+from headroom.results.skill import no_skill
 
 if TYPE_CHECKING:
     from headroom.claims.probe import Probe

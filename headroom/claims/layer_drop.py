@@ -12,7 +12,7 @@ from headroom.claims.claim import Finding, NotTestable, above, at_least, below, 
 from headroom.claims.estimate import Estimate, highest, lowest
 from headroom.claims.evidence import Evidence, first, layers, plans
 from headroom.claims.michel import POINT
-from headroom.records import CellRecord
+from headroom.results.records import CellRecord
 
 PAPER = "arXiv:2406.15786"
 EARLY = (0.125, 0.25)  # n = L/8 and L/4

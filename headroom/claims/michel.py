@@ -11,8 +11,8 @@ from headroom.api import Grain, Site, Unit
 from headroom.claims.claim import Finding, NotTestable, above, at_least, below, claim
 from headroom.claims.estimate import Estimate, highest, lowest
 from headroom.claims.evidence import Evidence, plans
-from headroom.records import CellRecord, SpeedPoint
-from headroom.tables.resamples import retained
+from headroom.results.records import CellRecord, SpeedPoint
+from headroom.results.resamples import retained
 
 PAPER = "arXiv:1905.10650"
 MIDDLE = (0.25, 0.375, 0.5)  # of the suite's targets those within the 20 to 50 % that the paper speaks of

@@ -9,8 +9,8 @@ from headroom.claims.estimate import bootstrap, highest
 from headroom.claims.evidence import Evidence
 from headroom.claims.layer_drop import TABLE_7, depth_of_first, difference, largest_step, one_shot, share_of_attention
 from headroom.claims.michel import MIDDLE, POINT, random_heads
-from headroom.stats import drawn
-from headroom.tables.load import part
+from headroom.results.load import part
+from headroom.results.stats import drawn
 
 FINERCUT, PAINTERS, NOSE, BUDHRAJA = "arXiv:2405.18218", "arXiv:2407.09298", "arXiv:2404.05657", "EMNLP 2020, main.260"
 RESAMPLES, SEED = 1000, 5

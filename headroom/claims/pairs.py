@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from headroom.records import CellRecord, Setting
-from headroom.tables.curves import Step
-from headroom.tables.resamples import Array, Counts, with_spread
+from headroom.results.curves import Step
+from headroom.results.records import CellRecord, Setting
+from headroom.results.resamples import Array, Counts, with_spread
 
 SEED = 11
 

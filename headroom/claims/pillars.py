@@ -9,8 +9,8 @@ from headroom.claims.claim import Finding, NotTestable, above, at_least, claim
 from headroom.claims.estimate import Estimate, highest
 from headroom.claims.evidence import Evidence, good
 from headroom.claims.michel import POINT
-from headroom.records import CellRecord, Point
-from headroom.stats import over_seeds
+from headroom.results.records import CellRecord, Point
+from headroom.results.stats import over_seeds
 
 PAPER = "arXiv:2305.14380"
 SEEDS = 3

@@ -16,19 +16,19 @@ from torch import Tensor
 
 from headroom import attention
 from headroom.api import Grain, Site, Unit
-from headroom.batches import batches, per_example_loss
 from headroom.claims.claim import NotTestable
 from headroom.claims.estimate import Estimate
-from headroom.context import HarnessContext, resolved
-from headroom.data import read_split
+from headroom.config.registry import file_of, load_method
+from headroom.data.batches import batches, per_example_loss
+from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation
-from headroom.provenance import file_hash
-from headroom.records import TaskFacts
-from headroom.registry import file_of, load_method
-from headroom.stages.cell import Cell
-from headroom.stages.plans import ask
-from headroom.tables.resamples import retained
+from headroom.pipeline.cell import Cell
+from headroom.pipeline.context import HarnessContext, resolved
+from headroom.pipeline.plans import ask
+from headroom.pipeline.provenance import file_hash
+from headroom.results.records import TaskFacts
+from headroom.results.resamples import retained
 
 PASSES = 12_000  # examples that the ablation of every single head may take: twenty seconds on one core
 LANGUAGE_PASSES = 2_000  # the same for texts as long as the model allows

@@ -17,8 +17,8 @@ from headroom.api import Site, Unit
 from headroom.claims.claim import NotTestable
 from headroom.claims.probe import Probe
 from headroom.claims.relations import NAMES, Pairs, Parse, parser
+from headroom.config.project import root
 from headroom.errors import UserError
-from headroom.project import root
 
 EXAMPLES = 256
 POSITIONAL, RARE = 0.9, 0.5  # Voita et al.: of the tokens; of the sentences (they find 66 % and 50 %)

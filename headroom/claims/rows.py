@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from headroom.claims.claim import Claim, NotTestable, claims
 from headroom.claims.evidence import Evidence
-from headroom.tables.load import Records
-from headroom.tables.rows import ClaimRow
+from headroom.results.load import Records
+from headroom.results.rows import ClaimRow
 
 
 def claim_rows(records: Records, evidence: Callable[[str], Evidence]) -> Iterator[ClaimRow]:

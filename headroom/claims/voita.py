@@ -12,8 +12,8 @@ from headroom.api import Unit
 from headroom.claims.claim import Finding, NotTestable, above, below, claim
 from headroom.claims.estimate import Estimate, bootstrap
 from headroom.claims.evidence import Evidence, good
-from headroom.records import CellRecord, Point
-from headroom.stats import drawn
+from headroom.results.records import CellRecord, Point
+from headroom.results.stats import drawn
 
 PAPER = "arXiv:1905.09418"
 RESAMPLES, SEED = 1000, 13

@@ -14,8 +14,8 @@ from headroom.evaluate.scores import NotFinite, Scores, Settings
 if TYPE_CHECKING:
     from torch import nn
 
-    from headroom.models import Prepared
-    from headroom.tasks import Task
+    from headroom.config.tasks import Task
+    from headroom.models.loading import Prepared
 
 __all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "logit_difference", "score"]
 
@@ -33,7 +33,7 @@ class Evaluation:
     """All tasks of one dense model. Make it once, then score the dense and every removed model with it."""
 
     def __init__(self, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]], reader: Any, settings: Settings) -> None:
-        """``tasks``: each with its examples, a ``datasets.Dataset`` or any rows with the columns of ``headroom.tasks``.
+        """``tasks``: each with its examples, a ``datasets.Dataset`` or any rows with a task's columns.
 
         ``reader`` is the model's tokenizer; for images, its ``ImageCollator``.
         """
@@ -49,9 +49,7 @@ class Evaluation:
     @classmethod
     def of(cls, prepared: Prepared, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]]) -> Evaluation:
         """The evaluation of a prepared model with the settings of its entry in ``params.yaml``."""
-        from headroom.batches import collator_for
-
-        reader = prepared.tokenizer if prepared.tokenizer is not None else collator_for(prepared)
+        reader = prepared.tokenizer if prepared.tokenizer is not None else prepared.collator
         return cls(tasks, reader, Settings.of(prepared.spec))
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
@@ -61,8 +59,8 @@ class Evaluation:
 
 def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], reader: Any, settings: Settings) -> Scores:
     """The scores of one model on one task; see ``Evaluation`` for more than one. An ``ImageSpec`` will do as reader."""
-    from headroom.batches import ImageCollator
-    from headroom.model_spec import ImageSpec
+    from headroom.config.model_spec import ImageSpec
+    from headroom.data.batches import ImageCollator
 
     if isinstance(reader, ImageSpec):
         config: Any = model.config
@@ -72,7 +70,7 @@ def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], read
 
 def evaluator(task: Task, rows: list[dict[str, Any]], reader: Any, settings: Settings) -> Evaluator:
     """The evaluator that a task names, for all but the language tasks."""
-    from headroom.batches import ClassificationCollator, TranslationCollator
+    from headroom.data.batches import ClassificationCollator, TranslationCollator
     from headroom.evaluate.classification import Classification
     from headroom.evaluate.images import ImageClassification
     from headroom.evaluate.translation import Translation

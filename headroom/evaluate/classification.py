@@ -13,7 +13,7 @@ from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found, leng
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from headroom.batches import Collator
+    from headroom.data.batches import Collator
 
 
 class Classification:

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import nn
 
-    from headroom.model_spec import ModelSpec
+    from headroom.config.model_spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Scores:
     """Sufficient statistics of one model on one task: the metric is ``aggregate(stats.sum(axis=0))``.
 
     ``stats`` has shape (examples, k), float64, in the order of the examples; ``aggregate`` is a key of
-    ``headroom.stats.AGGREGATES``.
+    ``headroom.results.stats.AGGREGATES``.
     """
 
     stats: np.ndarray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headroom.measure.work import task
 
 if TYPE_CHECKING:
-    from headroom.params import Work
+    from headroom.config.params import Work
 
 MOST = 4096  # a batch beyond which nobody asks
 

@@ -9,7 +9,7 @@ from headroom.measure.paired import compare
 from headroom.measure.work import task
 
 if TYPE_CHECKING:
-    from headroom.params import Work
+    from headroom.config.params import Work
 
 ONE_PASS = ("encode", "images", "prefill")  # a growing cache would be compiled again at every length
 

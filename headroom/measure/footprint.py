@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headroom.params import Work
+    from headroom.config.params import Work
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     import torch
 
-    from headroom.params import Work
+    from headroom.config.params import Work
 
     torch.set_num_threads(request["threads"])
     import transformers.modeling_utils  # noqa: F401  - belongs to the libraries, not to the model
@@ -110,7 +110,7 @@ def model_of(source: dict[str, Any]) -> Any:
         from headroom.attention import load_removed
 
         return load_removed(source["folder"], source["device"])
-    from headroom.shapes.build import built
+    from headroom.models.shapes import built
 
     return built(source)
 

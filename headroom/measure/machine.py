@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from headroom.records import Machine, read, write
+from headroom.results.records import Machine, read, write
 
 
 def machine(threads: int) -> Machine:

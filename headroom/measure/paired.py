@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from headroom.measure.clock import Clock
-from headroom.stats import median_interval
+from headroom.results.stats import median_interval
 
 WARM_UP = 3  # calls of each side before the first pair
 WALL_PAIRS = 3  # least number of pairs of the wall-clock series, which stops when it has taken as long as the other

@@ -17,11 +17,11 @@ from headroom.measure.compiling import compiled_ratio
 from headroom.measure.footprint import saved_peak_mb
 from headroom.measure.paired import Paired, compare
 from headroom.measure.work import Cached, Task, task
-from headroom.records import Machine, SpeedPoint
+from headroom.results.records import Machine, SpeedPoint
 
 if TYPE_CHECKING:
+    from headroom.config.params import Work
     from headroom.measure.counter import Cost
-    from headroom.params import Work
 
 MIDDLE = 0.5  # the target at which what takes a process or a compilation of its own is measured too
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from headroom.batches import IGNORED, _shifted
+from headroom.data.batches import IGNORED, _shifted
 
 SPREAD = 4.0  # standard deviation of the logits: sure of an answer, and not so sure that its gradient is lost
 

@@ -10,7 +10,7 @@ from typing import Any
 from headroom.api import Grain, Unit
 from headroom.attention import anatomy, toy, toy_batch
 from headroom.attention.toys import toy_class
-from headroom.context import resolved
+from headroom.pipeline.context import resolved
 from headroom.planted.answers import decide
 from headroom.planted.planting import PER_HEAD, Way, plant
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from headroom.records import SpeedPoint
+from headroom.results.load import Records
+from headroom.results.records import SpeedPoint
+from headroom.results.rows import SHARE, Row, column
+from headroom.results.throughput import LEAST_CLAIM
+from headroom.results.validate import checked
 from headroom.shapes.params import Claim, ShapesParams
-from headroom.tables.load import Records
-from headroom.tables.rows import SHARE, Row, column
-from headroom.tables.throughput import LEAST_CLAIM
-from headroom.tables.validate import checked
 
 Verdict = Literal["holds", "ours is higher", "ours is lower", "too noisy to tell", "not timed"]
 

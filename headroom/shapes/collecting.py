@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from headroom.records import SpeedRecord, read, write
+from headroom.results.load import load
+from headroom.results.records import SpeedRecord, read, write
+from headroom.results.throughput import throughput_rows
+from headroom.results.write import write_table
 from headroom.shapes.claims import PublishedRow, published_rows
 from headroom.shapes.params import ShapesParams
-from headroom.tables.load import load
-from headroom.tables.throughput import throughput_rows
-from headroom.tables.write import write_table
 
 
 def collect(params: ShapesParams) -> None:

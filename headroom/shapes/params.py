@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from headroom.api import Grain
+from headroom.config.located import InsidePath, read_yaml, validated
+from headroom.config.params import Section, Target, Work
 from headroom.errors import UserError, suggest
-from headroom.located import InsidePath, read_yaml, validated
-from headroom.params import Section, Target, Work
 
 Purpose = Literal["classification", "translation", "image-classification", "language", "stack"]
 Device = Literal["cpu", "cuda"]

@@ -14,9 +14,9 @@ from headroom.api import Grain
 from headroom.measure import speed_points
 from headroom.measure.footprint import peak_mb
 from headroom.measure.speed import Removed
-from headroom.provenance import provenance
-from headroom.records import Machine, SpeedPoint, SpeedRecord, read, write
-from headroom.shapes.build import dense, plan, without
+from headroom.models.shapes import dense, plan, without
+from headroom.pipeline.provenance import provenance
+from headroom.results.records import Machine, SpeedPoint, SpeedRecord, read, write
 from headroom.shapes.params import Device, Shape, ShapesParams, ShapeWork, Stack
 
 logger = logging.getLogger(__name__)

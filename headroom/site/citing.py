@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from headroom.project import root
+from headroom.config.project import root
+from headroom.results.rows import Row
+from headroom.results.write import dictionary
 from headroom.site.book import Book
-from headroom.tables.rows import Row
-from headroom.tables.write import dictionary
 
 
 def columns(tables: Mapping[str, type[Row]]) -> dict[str, list[tuple[str, str, str, str, str]]]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.tables.rows import TABLES, Row
-from headroom.tables.write import base_type
+from headroom.results.rows import TABLES, Row
+from headroom.results.write import base_type
 
 EXTRA = ("checks",)
 NUMBERS = ("figure", "low", "high")  # of the extra tables

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from headroom.records import CellRecord, Point
+from headroom.results.load import DENSE
+from headroom.results.records import CellRecord, Point
 from headroom.site.book import Book, own_name, setting_of
 from headroom.site.names import slug
-from headroom.tables.load import DENSE
 
 STEPS = "0123456789abcdefghijklmnopqrstuvwxyz"
 FINE = ("head", "kv_group")

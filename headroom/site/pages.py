@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment
 
+from headroom.results.leaderboard import LEAST_OWN
+from headroom.results.rows import TABLES, Row
 from headroom.site import checking, citing, claiming, comparing, fronting, running
 from headroom.site.book import Book
 from headroom.site.changes import history
@@ -25,8 +27,6 @@ from headroom.site.reference import beside, drawable, published_of, read_publish
 from headroom.site.speeds import SpeedView
 from headroom.site.templating import NAV, Nav, environment
 from headroom.site.verdicts import against, standing
-from headroom.tables.leaderboard import LEAST_OWN
-from headroom.tables.rows import TABLES, Row
 
 
 @dataclass

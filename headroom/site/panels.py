@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headroom.records import TaskFacts
+from headroom.results.load import DENSE
+from headroom.results.records import TaskFacts
 from headroom.site.answers import Answer, answer
 from headroom.site.book import SETTINGS, Book
 from headroom.site.names import panel_name, slug
 from headroom.site.series import Series, front, series_of
-from headroom.tables.load import DENSE
 
 GROUPS = {
     "attention": ("Attention units", "heads, KV groups, attention sublayers", "attention"),

@@ -7,7 +7,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from headroom.project import root
+from headroom.config.project import root
 
 
 def docstring(file: str) -> str:

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from headroom.config.params import Params
+from headroom.config.params import load as load_params
+from headroom.config.project import profiles, root
 from headroom.errors import UserError
-from headroom.params import Params
-from headroom.params import load as load_params
-from headroom.project import root
 from headroom.shapes.params import ShapesParams, describes
 from headroom.shapes.params import load as load_shapes
 from headroom.site import building, shapes
-from headroom.sync import profiles
 
 FRONT = "index.html"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from headroom.project import root
+from headroom.config.project import root
+from headroom.results.measures import at
 from headroom.site.charts import marker, paper, quality_axis
 from headroom.site.series import Series
 from headroom.site.styles import look
-from headroom.tables.measures import at
 
 FILE = "results/reference/published.csv"
 HIGHER = ("accuracy_pct", "accuracy", "top1_pct", "BLEU", "BLEU_tok", "BLEU_detok", "retention_pct")

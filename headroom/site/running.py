@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from headroom.records import CellRecord
+from headroom.results.records import CellRecord
 from headroom.site.book import Book
 from headroom.site.maps import Atlas, Map, short
 

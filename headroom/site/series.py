@@ -9,10 +9,10 @@ from statistics import fmean, median
 from typing import Any
 
 from headroom.errors import UserError
+from headroom.results.quality import FLOOR
 from headroom.site.book import Book, own_name
 from headroom.site.names import slug
 from headroom.site.styles import look
-from headroom.tables.quality import FLOOR
 
 Place = float | str  # a target, or the name of a point of the method's own
 AXES = {

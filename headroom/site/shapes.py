@@ -9,6 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from headroom.results import read_table
+from headroom.results.load import load
+from headroom.results.rows import Row, ThroughputRow
 from headroom.shapes.claims import PublishedRow
 from headroom.shapes.params import ShapesParams
 from headroom.site.book import Book, by
@@ -17,9 +20,6 @@ from headroom.site.downloads import copy_data
 from headroom.site.drawing import draw_all
 from headroom.site.pages import Site
 from headroom.site.speeds import charts, speed_views
-from headroom.tables import read_table
-from headroom.tables.load import load
-from headroom.tables.rows import Row, ThroughputRow
 
 NAV = (
     ("index.html", "Real shapes"),

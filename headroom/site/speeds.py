@@ -11,12 +11,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from headroom.results.load import DENSE
 from headroom.site.book import Book
 from headroom.site.charts import paper, ratios
 from headroom.site.names import slug
 from headroom.site.series import work_words
 from headroom.site.styles import FAINT, INK, look
-from headroom.tables.load import DENSE
 
 
 @dataclass(frozen=True)

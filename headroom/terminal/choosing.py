@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from headroom.config.params import load
 from headroom.errors import UserError, suggest
-from headroom.params import load
 from headroom.site.book import SETTINGS, Book, read_book
 from headroom.site.panels import CellView, Panel, cell_view
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headroom.errors import UserError
-from headroom.options import ROOT_PARAMS, ParamsFile
+from headroom.terminal.options import ROOT_PARAMS, ParamsFile
 
 Model = Annotated[str | None, typer.Option(help="only this model")]
 Task = Annotated[str | None, typer.Option(help="only this task")]

@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from headroom.results.rows import TABLES
+from headroom.results.write import text
 from headroom.site.numbers import DASH, MINUS, TIMES, fixed, percent, places, seconds, times
 from headroom.site.panels import Panel
-from headroom.tables.rows import TABLES
-from headroom.tables.write import text
 
 HEADINGS = (
     "Model",

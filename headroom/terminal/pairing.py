@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from headroom.errors import UserError
+from headroom.results.stats import independent_difference
 from headroom.site.book import Book
 from headroom.site.numbers import DASH, fixed, percent
 from headroom.site.panels import Panel
 from headroom.site.series import Series
-from headroom.stats import independent_difference
 from headroom.terminal.choosing import book, chosen, known
 from headroom.terminal.showing import kept_at
 

@@ -63,7 +63,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 def kept_at(one: Series, share: float) -> float | None:
     """Quality kept with a share of the units gone, between two points linear; None beyond the last."""
-    from headroom.tables.measures import at
+    from headroom.results.measures import at
 
     known = [(place, stop.retained) for stop in one.stops if (place := stop.shares["units"]) is not None]
     return at([place for place, _ in known], [kept for _, kept in known], share) if known else None

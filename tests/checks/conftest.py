@@ -11,7 +11,7 @@ from written_method import FILE, IN_ORDER
 
 from headroom.checks import of_files
 from headroom.checks.verdicts import check_method
-from headroom.registry import method_class
+from headroom.config.registry import method_class
 
 CLEAN = {"error": "", "changed": [], "seconds": 0.0}  # importing takes a process of its own: tested apart
 

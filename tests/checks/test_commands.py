@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from headroom import project
 from headroom.cli import main
+from headroom.config import project
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ def test_a_new_method_passes_every_check_unedited(folder, headroom):
 
 
 def test_a_new_method_is_clean_code(folder, headroom):
-    from headroom.new_method import method_text
+    from headroom.checks.new_method import method_text
 
     assert method_text("my-2nd-idea").count("My2NdIdea") == 1
     compile(method_text("my-2nd-idea"), "my_2nd_idea.py", "exec")

@@ -6,10 +6,9 @@ import pytest
 
 from headroom.checks.listing import FAMILIES
 from headroom.checks.verdicts import check_method
-from headroom.located import read_yaml
-from headroom.project import root
-from headroom.registry import file_of, load_method, method_files
-from headroom.sync import profiles
+from headroom.config.located import read_yaml
+from headroom.config.project import profiles, root
+from headroom.config.registry import file_of, load_method, method_files
 
 FILES = method_files()
 ENTRIES = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from headroom import project
-from headroom.params import Params, load
+from headroom.config import project
+from headroom.config.params import Params, load
 
 REPOSITORY = Path(__file__).parents[2]
 PARAMS = """
@@ -39,8 +39,8 @@ models:
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Params]:
     """The params of a profile with quality records; the working directory is its project."""
-    from headroom.prepare import prepare
-    from headroom.stages.quality import run
+    from headroom.pipeline.prepare import prepare
+    from headroom.pipeline.quality import run
 
     folder = tmp_path_factory.mktemp("claims")
     (folder / "params.yaml").write_text(PARAMS)

@@ -12,7 +12,8 @@ from headroom.api import Grain, Site, Unit
 from headroom.claims.claim import Finding, NotTestable, claims
 from headroom.claims.estimate import Estimate
 from headroom.claims.evidence import Evidence
-from headroom.records import (
+from headroom.results.load import Records
+from headroom.results.records import (
     CellRecord,
     Cost,
     Machine,
@@ -23,8 +24,7 @@ from headroom.records import (
     TaskFacts,
     TaskScore,
 )
-from headroom.tables.load import Records
-from headroom.tables.resamples import retained
+from headroom.results.resamples import retained
 
 TARGETS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 FACTS = TaskFacts(version=1, metric="accuracy", better="higher", unit="%", chance=0.0, signature="", data_hash="")

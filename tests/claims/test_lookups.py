@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from headroom.claims import layer_drop, michel, others, pillars
-from headroom.registry import method_class, method_files
+from headroom.config.registry import method_class, method_files
 
 LOOKED_UP = {
     "michel-greedy": michel.TAYLOR,

@@ -18,12 +18,12 @@ from headroom.claims.evidence import Evidence, plans
 from headroom.claims.probe import Probe
 from headroom.claims.relations import parser
 from headroom.claims.roles import commonest, hit, pointed, roles
+from headroom.claims.stage import evidence, run
 from headroom.claims.streams import between, streams
 from headroom.cli import app
-from headroom.params import Params
-from headroom.stages.claims import evidence, run
-from headroom.tables.load import load
-from headroom.tables.write import read_table
+from headroom.config.params import Params
+from headroom.results.load import load
+from headroom.results.write import read_table
 
 TASK, REPOSITORY = "toy-classification", Path(__file__).parents[2]
 
@@ -55,7 +55,7 @@ def test_records_give_the_same_quality_with_and_without_the_scores_of_every_exam
 
 
 def test_the_best_head_leaves_the_least_loss(probe):
-    from headroom.batches import per_example_loss
+    from headroom.data.batches import per_example_loss
 
     batch = next(probe.calibration(32, 32))
     for site, best in probe.best_heads().items():

@@ -5,7 +5,8 @@ import torch
 from datasets import Dataset
 from PIL import Image
 
-from headroom.batches import (
+from headroom.config.model_spec import ImageSpec, TokenizerSpec, load_spec
+from headroom.data.batches import (
     IGNORED,
     ClassificationCollator,
     ImageCollator,
@@ -15,9 +16,8 @@ from headroom.batches import (
     length_order,
     per_example_loss,
 )
-from headroom.model_spec import ImageSpec, TokenizerSpec, load_spec
-from headroom.models import build
-from headroom.tokenize import PAD, SPECIAL, train_tokenizer
+from headroom.data.tokenize import PAD, SPECIAL, train_tokenizer
+from headroom.models.loading import build
 
 TEXTS = ["a b", "a b c d", "a", "b c"]
 PAIRS = Dataset.from_list([{"source": text, "target": text.upper()} for text in TEXTS])

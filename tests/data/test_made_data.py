@@ -5,7 +5,7 @@ import runpy
 
 import pytest
 
-from headroom.tasks import tasks_folder
+from headroom.config.tasks import tasks_folder
 
 
 def load(name: str) -> dict:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from headroom.batches import batches, collator_for, per_example_loss
-from headroom.data import read_split
+from headroom.config.model_spec import load_spec
+from headroom.data.batches import batches, per_example_loss
+from headroom.data.loading import read_split
 from headroom.errors import UserError
-from headroom.model_spec import load_spec
-from headroom.models import build, load_model, load_prepared
-from headroom.prepare import prepare
+from headroom.models.loading import build, load_model, load_prepared
+from headroom.pipeline.prepare import prepare
 
 TOYS = {
     "mt": {
@@ -71,14 +71,14 @@ def test_a_prepared_model_is_whole_and_the_same_twice(name, tmp_path):
     low, high = CHANCE[name]
     assert low <= facts[0]["tasks"][task]["metric"]["chance"] <= high
     evaluate = read_split(prepared.folder, task, "evaluate")
-    batch = next(batches(evaluate, collator_for(prepared), 4))
+    batch = next(batches(evaluate, prepared.collator, 4))
     assert torch.isfinite(per_example_loss(prepared.model, batch)).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
 def test_a_killed_prepare_leaves_nothing_that_looks_finished(tmp_path):
     code = (
-        "import json, sys; from pathlib import Path; from headroom.prepare import prepare\n"
+        "import json, sys; from pathlib import Path; from headroom.pipeline.prepare import prepare\n"
         "prepare('vit', json.loads(sys.argv[1]), Path(sys.argv[2]), threads=1)"
     )
     command = [sys.executable, "-c", code, json.dumps(entry("vit", steps=100_000)), str(tmp_path / "vit")]
@@ -138,7 +138,7 @@ def test_a_wrong_config_names_the_near_match(config, words):
 
 def test_an_offline_hub_model_says_which_folder_to_set():
     code = (
-        "from headroom.model_spec import load_spec\nfrom headroom.models import build\n"
+        "from headroom.config.model_spec import load_spec\nfrom headroom.models.loading import build\n"
         "build(load_spec('m', {'source': {'hub': 'nobody/nothing', 'revision': '0' * 40}, 'tasks': ['toy-language']}))"
     )
     said = subprocess.run(

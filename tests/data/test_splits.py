@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from headroom.data import check_disjoint, data_hash, load_splits, read_split
+from headroom.config.tasks import Task, load_task
+from headroom.data.loading import check_disjoint, data_hash, load_splits, read_split
 from headroom.errors import UserError
-from headroom.tasks import Task, load_task
 
 REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2"]
 TEXTS = [{"sentence": f"text {number}", "label": number % 2} for number in range(10)]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from headroom.config.model_spec import load_spec
+from headroom.config.tasks import load_task, tasks_folder
 from headroom.errors import UserError
-from headroom.model_spec import load_spec
-from headroom.tasks import load_task, tasks_folder
 
 GOOD = """
 name: mine

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from headroom.train import TrainingError, curve, fit, share
+from headroom.training.fit import TrainingError, curve, fit, share
 
 
 class Toy(nn.Module):

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from headroom.attention import toy
-from headroom.model_spec import TokenizerSpec
-from headroom.tokenize import train_tokenizer
+from headroom.config.model_spec import TokenizerSpec
+from headroom.data.tokenize import train_tokenizer
 
 WORDS = [f"w{number}" for number in range(40)]
 

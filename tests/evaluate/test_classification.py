@@ -7,10 +7,10 @@ from evaluation_helpers import fitting, sentences, state, task, tokenizer
 from PIL import Image
 
 from headroom.attention import toy
-from headroom.batches import ImageCollator
+from headroom.config.model_spec import ImageSpec
+from headroom.data.batches import ImageCollator
 from headroom.evaluate import NotFinite, Settings, score
-from headroom.model_spec import ImageSpec
-from headroom.stats import per_cent
+from headroom.results.stats import per_cent
 
 
 @pytest.fixture(scope="module")

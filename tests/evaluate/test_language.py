@@ -8,7 +8,7 @@ import torch
 from evaluation_helpers import fitting, sentences, state, task, tokenizer
 
 from headroom.evaluate import Evaluation, NotFinite, Settings, score
-from headroom.stats import ratio
+from headroom.results.stats import ratio
 
 WINDOW = 16
 

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from headroom import stats
-from headroom.stats import NoSkill
+from headroom.results import stats
+from headroom.results.stats import NoSkill
 
 
 def right(count: int, share: float, seed: int = 0) -> np.ndarray:
@@ -135,5 +135,5 @@ def test_median_interval_is_made_of_order_statistics():
 
 
 def test_stats_load_no_torch():
-    code = "import sys, headroom.stats; raise SystemExit('torch' in sys.modules)"
+    code = "import sys, headroom.results.stats; raise SystemExit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

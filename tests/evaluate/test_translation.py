@@ -6,10 +6,10 @@ import torch
 from evaluation_helpers import fitting, sentences, task, tokenizer
 from sacrebleu.metrics import BLEU
 
-from headroom.batches import TranslationCollator
+from headroom.data.batches import TranslationCollator
 from headroom.evaluate import NotFinite, Settings, score
 from headroom.evaluate.translation import Translation, bleu_statistics
-from headroom.stats import AGGREGATES, bleu
+from headroom.results.stats import AGGREGATES, bleu
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from headroom.attention import toy
+from headroom.config.params import Work
 from headroom.measure.footprint import saved_peak_mb
 from headroom.measure.speed import Side, predicted_memory_mb
 from headroom.measure.work import task
-from headroom.params import Work
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read from /proc")

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from headroom.shapes.pipeline import render
 
 from headroom.api import Grain
 from headroom.attention import anatomy
+from headroom.config.project import root
 from headroom.errors import UserError
 from headroom.measure.machine import note
-from headroom.models import config_of
-from headroom.project import root
-from headroom.records import Ceilings, Machine, SpeedPoint, SpeedRecord, read, write
-from headroom.shapes.build import built, dense, plan, spread, without
+from headroom.models.loading import config_of
+from headroom.models.shapes import built, dense, plan, spread, without
+from headroom.results.records import Ceilings, Machine, SpeedPoint, SpeedRecord, read, write
 from headroom.shapes.claims import verdict
 from headroom.shapes.collecting import collect
 from headroom.shapes.params import ShapesParams, load
-from headroom.shapes.pipeline import render
 from headroom.shapes.timing import run
 
 SMALL = {"family": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "vocab_size": 99}
@@ -59,7 +59,7 @@ def test_every_shape_of_the_profile_has_the_grains_it_lists(name):
     with torch.device("meta"):
         import transformers
 
-        from headroom.shapes.build import CLASSES
+        from headroom.models.shapes import CLASSES
 
         model = getattr(transformers, CLASSES[shape.purpose]).from_config(config_of(shape.config, name))
     assert set(shape.grains) <= set(anatomy(model).info.grains)

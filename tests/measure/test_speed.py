@@ -7,15 +7,15 @@ import torch
 
 from headroom.api import Grain, Unit
 from headroom.attention import anatomy, count, remove, toy
+from headroom.config.params import Speed, Work
 from headroom.errors import UserError
 from headroom.measure import speed_points
 from headroom.measure.clock import Lap
 from headroom.measure.machine import machine
 from headroom.measure.speed import Side
 from headroom.measure.work import DECODED, task
-from headroom.params import Speed, Work
-from headroom.records import Ceilings, CellRecord, Point
-from headroom.stages.speed import chosen
+from headroom.pipeline.speed import chosen
+from headroom.results.records import Ceilings, CellRecord, Point
 
 KINDS = [
     ("bert", "encode"),

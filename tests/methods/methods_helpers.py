@@ -10,8 +10,8 @@ import torch
 
 from headroom.api import Grain, Site, Unit
 from headroom.attention import anatomy, toy, toy_batch
-from headroom.context import HarnessContext
-from headroom.registry import import_file, load_method, method_files
+from headroom.config.registry import import_file, load_method, method_files
+from headroom.pipeline.context import HarnessContext
 
 TARGETS = (0.25, 0.5, 0.75, 1.0)
 

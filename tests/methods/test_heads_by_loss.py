@@ -11,7 +11,7 @@ from methods_helpers import ToyContext, context, heads_of, kill_heads, method, o
 
 from headroom.api import Grain, Site
 from headroom.attention import FAMILY_NAMES, anatomy, mask, toy
-from headroom.batches import per_example_loss
+from headroom.data.batches import per_example_loss
 
 # --- Michel
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from headroom.config.params import load
 from headroom.measure.machine import machine
-from headroom.params import load
-from headroom.records import write
-from headroom.stages.quality import run
+from headroom.pipeline.quality import run
+from headroom.results.records import write
 
 _file = Path(__file__).parents[1] / "pipeline" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("pipeline_worlds", _file)

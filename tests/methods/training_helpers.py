@@ -8,9 +8,9 @@ import torch
 from methods_helpers import method
 
 from headroom.attention import anatomy, toy, toy_batch
-from headroom.batches import Collator
-from headroom.context import HarnessContext
-from headroom.lessons import Lessons
+from headroom.data.batches import Collator
+from headroom.pipeline.context import HarnessContext
+from headroom.training.lessons import Lessons
 
 # no dropout, so that what differs between two passes is what a method drew
 STILL = {

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 
-from headroom import project
+from headroom.config import project
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -109,8 +109,8 @@ class Tested(Method):
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the toy model trained: two seconds, once a session."""
-    from headroom.params import load
-    from headroom.prepare import prepare
+    from headroom.config.params import load
+    from headroom.pipeline.prepare import prepare
 
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "params.yaml").write_text(PARAMS)

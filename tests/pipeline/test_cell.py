@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from headroom.config.params import load
 from headroom.measure.machine import machine
-from headroom.params import load
-from headroom.records import CellRecord, read, write
-from headroom.stages.quality import run
+from headroom.pipeline.quality import run
+from headroom.results.records import CellRecord, read, write
 
 
 def measured(world, method="tested"):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from headroom.cli import main
-from headroom.journal import Journal
+from headroom.pipeline.journal import Journal
 
 IN_ORDER = "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target))"
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from headroom.stages import jobs
+from headroom.pipeline import jobs
 
 
 def record(world, *words, **environment):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from headroom.attention import toy
-from headroom.lessons import keep, weights_back
+from headroom.training.lessons import keep, weights_back
 
 
 def test_equal_weights_have_one_name_however_the_file_names_tied_ones(tmp_path):

@@ -155,6 +155,6 @@ def test_help_names_the_commands(world, headroom):
 
 
 def test_no_command_imports_torch_before_it_is_needed(world):
-    modules = "headroom.cli, headroom.preflight, headroom.stages.collect, headroom.site"
+    modules = "headroom.cli, headroom.pipeline.preflight, headroom.pipeline.collect, headroom.site"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

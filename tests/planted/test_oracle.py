@@ -9,10 +9,10 @@ import torch
 
 from headroom.api import Grain
 from headroom.attention import anatomy, mask, toy_batch
-from headroom.batches import per_example_loss
-from headroom.context import resolved
-from headroom.oracle import Oracle, losses, oracle, saving
+from headroom.data.batches import per_example_loss
+from headroom.pipeline.context import resolved
 from headroom.planted import planted, with_own_answers
+from headroom.planted.oracle import Oracle, losses, oracle, saving
 
 
 def world(family, grain=Grain.HEAD, examples=6):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headroom.api import Grain
 from headroom.attention import FAMILY_NAMES, anatomy, mask, toy, toy_batch
-from headroom.batches import per_example_loss
+from headroom.data.batches import per_example_loss
 from headroom.evaluate.agreement import logits, real
 from headroom.planted import (
     dead_among_first,

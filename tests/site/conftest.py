@@ -13,8 +13,8 @@ import fixtures
 import made
 import made_shapes
 
+from headroom.results import collect
 from headroom.site import build, shapes
-from headroom.tables import collect
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import fixtures
 
-from headroom.records import CellRecord, Point
+from headroom.results.records import CellRecord, Point
 
 SITES = {
     "mt-constructed": [("encoder.self", 6, 8), ("decoder.self", 2, 8), ("decoder.cross", 2, 8)],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fixtures
 
-from headroom.records import SpeedRecord, write
+from headroom.results.records import SpeedRecord, write
 from headroom.shapes.collecting import collect
 from headroom.shapes.params import ShapesParams
 

@@ -11,6 +11,7 @@ import fixtures
 import numpy as np
 
 import headroom.site
+from headroom.results import collect
 from headroom.site import build
 from headroom.site.book import read_book
 from headroom.site.charts import CurveChart, paper, ratios
@@ -18,7 +19,6 @@ from headroom.site.names import slug
 from headroom.site.panels import cell_view
 from headroom.site.series import front
 from headroom.site.styles import COLOURS, FAINT, INK, LINE, LOOKS, look
-from headroom.tables import collect
 
 STATIC = Path(headroom.site.__file__).parent / "static"
 CSS = (STATIC / "site.css").read_text(encoding="utf-8")

@@ -15,10 +15,10 @@ import pytest
 from lxml import html as parser
 
 from headroom.errors import UserError
+from headroom.results import collect, read_table
+from headroom.results.leaderboard import LEAST_OWN
 from headroom.site import build, claiming, running
 from headroom.site.answers import answer
-from headroom.tables import collect, read_table
-from headroom.tables.leaderboard import LEAST_OWN
 
 PAGES = ["index", "compare", "speed", "claims", "data", "methodology", "contribute", "changes"]
 EVIL = """</script><script>alert(1)</script><img src=x onerror="alert(1)">'"&$x_2${{7*7}}]]>"""

@@ -11,10 +11,10 @@ import made_shapes
 import pytest
 from lxml import html as parser
 
-from headroom import project
+from headroom.config import project
 from headroom.errors import UserError
+from headroom.results import collect
 from headroom.site import publishing
-from headroom.tables import collect
 
 METHODS = ["dense", "random-heads"]
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ import fixtures
 import pytest
 
 from headroom.errors import UserError
+from headroom.results import collect
 from headroom.site.book import read_book
 from headroom.site.series import Series, series_of
-from headroom.tables import collect
 
 MODEL, TASK, SWEEP = "bert-pydocs", "package", "michel-greedy"
 NAMES = {0.125: "lambda=0.01", 0.25: "lambda=0.1", 0.5: "lambda=1", 0.75: "lambda=10", 1.0: "floor"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import fixtures
 import pytest
 
-from headroom.tables import collect
+from headroom.results import collect
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.records import (
+from headroom.results.records import (
     CellRecord,
     Cost,
     Machine,

@@ -7,9 +7,9 @@ import pandas
 import pytest
 
 from headroom.errors import UserError
-from headroom.tables import collect, read_table
-from headroom.tables.rows import TABLES
-from headroom.tables.write import dictionary
+from headroom.results import collect, read_table
+from headroom.results.rows import TABLES
+from headroom.results.write import dictionary
 
 
 def test_quality_has_a_row_for_every_point_and_task(table):
@@ -97,8 +97,8 @@ def test_a_failed_point_is_never_averaged_away(small):
 
 
 def test_a_bad_row_names_the_record_and_the_key(small):
-    from headroom.tables.rows import QualityRow
-    from headroom.tables.validate import checked
+    from headroom.results.rows import QualityRow
+    from headroom.results.validate import checked
 
     folder, run = small("bert-pydocs", ["dense", "random-heads"])
     path = folder / "quality" / "bert-pydocs" / "random-heads.json"

@@ -6,12 +6,12 @@ import fixtures
 import numpy as np
 import pytest
 
-from headroom.records import SpeedPoint
-from headroom.tables import collect
-from headroom.tables.curves import curve, group_of
-from headroom.tables.load import load
-from headroom.tables.measures import at, removable_step
-from headroom.tables.throughput import claimed
+from headroom.results import collect
+from headroom.results.curves import curve, group_of
+from headroom.results.load import load
+from headroom.results.measures import at, removable_step
+from headroom.results.records import SpeedPoint
+from headroom.results.throughput import claimed
 
 
 def row(rows, **wanted):

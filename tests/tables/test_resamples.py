@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from headroom.claims.pairs import mean_draws
-from headroom.stats import independent_difference, task_score
-from headroom.tables.curves import curve
-from headroom.tables.resamples import Counts, retained, with_spread
+from headroom.results.curves import curve
+from headroom.results.resamples import Counts, retained, with_spread
+from headroom.results.stats import independent_difference, task_score
 
 MODEL, TASK, METHOD = "bert-pydocs", "package", "michel-greedy"
 

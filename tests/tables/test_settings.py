@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fixtures import cell, read_csv
 
-from headroom.records import CellRecord
+from headroom.results.records import CellRecord
 
 METHODS = ["dense", "random-heads", "michel-greedy", "voita-l0"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import fixtures
 import pytest
 
-from headroom.records import CellRecord, SpeedRecord
-from headroom.tables.curves import curve
-from headroom.tables.load import load
-from headroom.tables.speeds import speed_columns
+from headroom.results.curves import curve
+from headroom.results.load import load
+from headroom.results.records import CellRecord, SpeedRecord
+from headroom.results.speeds import speed_columns
 
 MODEL, METHOD = "bert-pydocs", "michel-greedy"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from headroom.api import Track
-from headroom.listing import methods_table, needs
-from headroom.params import load
-from headroom.project import root
-from headroom.registry import load_method, method_files
+from headroom.config.params import load
+from headroom.config.project import root
+from headroom.config.registry import load_method, method_files
+from headroom.terminal.listing import methods_table, needs
 
 PROFILES = ("params.yaml", "profiles/real/params.yaml")
 

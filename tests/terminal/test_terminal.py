@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))
 import fixtures
 
 from headroom.errors import UserError
+from headroom.results import collect
 from headroom.site.book import read_book
 from headroom.site.panels import cell_view
-from headroom.tables import collect
 from headroom.terminal import exporting, pairing, showing
 
 METHODS = ["dense", "random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "layer-similarity-mlp"]
@@ -160,7 +160,7 @@ def test_export_wants_one_form(project):
 
 
 def test_help_answers_without_matplotlib_torch_or_the_tables():
-    heavy = ("matplotlib", "torch", "pandas", "headroom.site", "headroom.tables")
+    heavy = ("matplotlib", "torch", "pandas", "headroom.site", "headroom.results")
     code = f"import sys, headroom.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

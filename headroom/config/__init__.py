@@ -1,0 +1,1 @@
+"""What people write: params.yaml, task files, methods; read and checked."""

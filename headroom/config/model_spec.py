@@ -1,0 +1,111 @@
+"""What an entry of ``params.yaml: models`` says: where a model comes from, how it is trained and scored."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from headroom.config.located import InsidePath, validated
+from headroom.config.tasks import Revision, Strict
+
+
+class ModelSource(Strict):
+    """Where the model comes from: built from a config, a local folder, or the Hub. Exactly one."""
+
+    config: dict[str, Any] | None = Field(default=None, description="family (m2m_100, llama, ...) and its config keys")
+    folder: InsidePath[str] | None = Field(default=None, description="under HEADROOM_DATA, or else under the project")
+    hub: str | None = None
+    revision: Revision | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> ModelSource:
+        if sum(value is not None for value in (self.config, self.folder, self.hub)) != 1:
+            raise ValueError("give exactly one of 'config', 'folder' and 'hub'")
+        if self.config is not None and "family" not in self.config:
+            raise ValueError("a config names its 'family', e.g. bert")
+        if self.hub and not self.revision:
+            raise ValueError("a Hub id needs a 'revision' of 40 hex digits, so that the weights cannot change")
+        return self
+
+
+class TokenizerSpec(Strict):
+    """A tokenizer trained on the train split; ``none`` uses the one that comes with the model, if any."""
+
+    kind: Literal["word", "bpe", "wordpiece", "none"] = "none"
+    size: int = Field(default=0, ge=0, description="largest number of pieces")
+
+
+class ImageSpec(Strict):
+    """How pixels of 0 to 255 become model input: (pixel / 255 - mean) / std, for all channels or each its own."""
+
+    mean: float | list[float] = 0.5
+    std: float | list[float] = 0.5
+
+    @model_validator(mode="after")
+    def _positive(self) -> ImageSpec:
+        if min(self.std if isinstance(self.std, list) else [self.std]) <= 0:
+            raise ValueError("std has to be above 0")
+        return self
+
+
+class TrainSpec(Strict):
+    """The training of a model that is made in the pipeline, on the train split of its first task."""
+
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1, description="examples a step; blocks of `length` tokens for language models")
+    learning_rate: float = Field(gt=0)
+    warmup: int = Field(default=0, ge=0, description="steps over which the learning rate rises")
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    length: int = Field(default=128, ge=1, description="longest input, tokens")
+    seed: int = 0
+
+
+class CalibrateSpec(Strict):
+    """What methods may look at."""
+
+    examples: int = Field(default=256, ge=1)
+
+
+class EvaluateSpec(Strict):
+    """How the model is scored."""
+
+    batch: int = Field(default=64, ge=1)
+    length: int | None = Field(default=None, ge=1, description="longest input, tokens; as in training where absent")
+    max_new_tokens: int = Field(default=64, ge=1)
+    decoding: Literal["greedy", "beam"] = "greedy"
+    beams: int = Field(default=4, ge=1, description="used with beam only")
+
+
+class ModelSpec(Strict):
+    """One entry of ``params.yaml: models``."""
+
+    source: ModelSource
+    tokenizer: TokenizerSpec = TokenizerSpec()
+    image: ImageSpec = ImageSpec()
+    tasks: list[str] = Field(min_length=1, description="the first one trains and calibrates")
+    train: TrainSpec | None = None
+    calibrate: CalibrateSpec = CalibrateSpec()
+    evaluate: EvaluateSpec = EvaluateSpec()
+    trust_remote_code: bool = Field(default=False, description="run python code that comes with a Hub model")
+
+    @model_validator(mode="after")
+    def _made(self) -> ModelSpec:
+        if (self.source.config is not None) != (self.train is not None):
+            raise ValueError("'train' belongs to a model that is built from a 'config', and to no other")
+        if (self.tokenizer.kind == "none") != (self.tokenizer.size == 0):
+            raise ValueError("tokenizer: give a size to every kind but 'none'")
+        return self
+
+    @property
+    def length(self) -> int:
+        """The longest input in tokens."""
+        return self.evaluate.length or (self.train.length if self.train else 128)
+
+
+def load_spec(name: str, entry: Any, where: str = "params.yaml") -> ModelSpec:
+    """Check the entry of one model. Raises ``UserError`` naming file, key, what is allowed and the near match."""
+    return validated(ModelSpec, entry, f"{where}: models.{name}")

@@ -1,0 +1,162 @@
+"""What a profile runs: ``params.yaml``, checked, with every error located."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from headroom.config.located import InsidePath, read_yaml, validated
+from headroom.config.model_spec import ModelSpec
+from headroom.errors import UserError, suggest
+
+
+class Section(BaseModel):
+    """A part of params.yaml; an unknown key is an error, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def share(value: Any) -> Any:
+    if not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("a target is the share of units to remove, above 0 and below 1 (1 itself is the floor)")
+    return value
+
+
+Target = Annotated[float, BeforeValidator(share)]
+
+
+class Run(Section):
+    """What is asked of every cell."""
+
+    threads: int = Field(2, ge=1, description="torch threads; trainings differ between thread counts, so it is pinned")
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="calibration seeds")
+    draws: int = Field(5, ge=1, description="draws of a random method")
+    targets: tuple[Target, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")
+    kinds: tuple[str, ...] | None = Field(
+        None, description="sites whose units may go, e.g. encoder.self; every site where absent"
+    )
+    plan_seconds: float = Field(900, gt=0, description="a method that yields no plan for so long has failed")
+    resamples: int = Field(1000, ge=100, description="bootstrap resamples behind an interval")
+
+    @field_validator("kinds")
+    @classmethod
+    def known(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        stacks, parts = ("encoder", "decoder"), ("self", "cross", "mlp", "block")
+        allowed = [f"{stack}.{part}" for stack in stacks for part in parts]
+        for kind in kinds or ():
+            if kind not in allowed:
+                raise ValueError(f"{kind!r} is no kind of site. {suggest(kind, allowed)}")
+        return kinds
+
+    @field_validator("targets")
+    @classmethod
+    def rising(cls, targets: tuple[float, ...]) -> tuple[float, ...]:
+        if list(targets) != sorted(set(targets)):
+            raise ValueError("targets must rise, each named once")
+        return targets
+
+
+class Work(Section):
+    """One thing to time."""
+
+    kind: Literal["encode", "prefill", "decode", "generate", "images"]
+    batch: int = Field(ge=1)
+    length: int = Field(0, ge=0, description="tokens of input or context; 0 for images")
+    new: int = Field(0, ge=0, description="tokens to generate; 0: as many as the input has, 16 at most")
+    dtype: Literal["float32", "bfloat16"] | None = Field(None, description="number format; else the model's own")
+    compiled: bool = Field(False, description="at target 0.5, time both models with torch.compile as well")
+    memory: bool = Field(False, description="at target 0.5, measure peak memory in fresh processes as well")
+
+
+class Speed(Section):
+    """How removed models are timed against the dense one."""
+
+    targets: tuple[Target, ...] = (0.25, 0.5, 0.75)
+    pairs: int = Field(15, ge=15, description="interleaved pairs; fewer cannot show a difference of 5 %")
+    most_pairs: int = Field(41, ge=15, description="pairs after which a timing that stays noisy is let be")
+    memory_gib: float | None = Field(None, gt=0, description="GPU memory that the largest batch has to fit")
+    works: dict[str, tuple[Work, ...]] = Field(description="workloads by the model's purpose")
+
+
+class Recover(Section):
+    """Fine-tuning after removal, the same for every plan; methods that train spend the same total of steps."""
+
+    steps: int = Field(ge=1, description="update steps that every plan gets")
+    batch: int = Field(ge=1, description="examples a step; blocks of tokens for language models")
+    learning_rate: float = Field(gt=0)
+    warmup: int = Field(0, ge=0, description="steps over which the learning rate rises")
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    targets: tuple[Target, ...] | None = Field(None, description="targets that are recovered; all where absent")
+
+
+class Params(Section):
+    """A whole profile."""
+
+    profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    results: InsidePath[Path]
+    work: InsidePath[Path]
+    site: InsidePath[Path]
+    data: Path | None = Field(None, description="folder of local data; the environment's HEADROOM_DATA comes first")
+    run: Run
+    speed: Speed
+    methods: dict[str, dict[str, Any] | None]
+    models: dict[str, ModelSpec]
+    recover: dict[str, Recover] = Field(
+        default_factory=dict, description="by model; a model that is not named is measured as is only"
+    )
+
+    @field_validator("methods")
+    @classmethod
+    def dense_present(cls, methods: dict[str, Any]) -> dict[str, Any]:
+        if "dense" not in methods:
+            raise ValueError("the dense model is point zero of every series; add the line `dense: {}`")
+        return methods
+
+    @model_validator(mode="after")
+    def recovers_what_is_there(self) -> Params:
+        for model, recipe in self.recover.items():
+            if model not in self.models:
+                raise ValueError(f"recover names {model!r}. {suggest(model, self.models)}")
+            if set(recipe.targets or ()) - set(self.run.targets):
+                raise ValueError(f"recover.{model}.targets holds a target that run.targets lacks")
+        return self
+
+    def entry(self, method: str) -> dict[str, Any]:
+        """The parameters of a method. Raises ``UserError`` when the profile does not list it."""
+        if method not in self.methods:
+            raise UserError(f"profile {self.profile} has no method {method!r}. {suggest(method, self.methods)}")
+        return self.methods[method] or {}
+
+    def spec(self, model: str) -> ModelSpec:
+        """The spec of a model. Raises ``UserError`` when the profile does not list it."""
+        if model not in self.models:
+            raise UserError(f"profile {self.profile} has no model {model!r}. {suggest(model, self.models)}")
+        return self.models[model]
+
+    def model_folder(self, model: str) -> Path:
+        return self.work / "models" / model
+
+    def quality_record(self, model: str, method: str) -> Path:
+        return self.results / "quality" / model / f"{method}.json"
+
+    def speed_record(self, model: str, method: str) -> Path:
+        return self.work / "speed" / model / f"{method}.json"
+
+    def scores(self, model: str, method: str) -> Path:
+        return self.work / "scores" / model / f"{method}.npz"
+
+    @property
+    def machine(self) -> Path:
+        return self.results / "machine.json"
+
+
+def load(path: Path) -> Params:
+    """A profile's params. Raises ``UserError`` that names the file, the key, what is allowed and the near match."""
+    content = read_yaml(path)
+    params = validated(Params, content, str(path))
+    for name in (*params.methods, *params.models):
+        if not name.replace("-", "").isalnum() or name != name.lower():
+            raise UserError(f"{path}: {name!r}: a name is made of lower-case letters, digits and dashes.")
+    return params

@@ -1,0 +1,1 @@
+"""Examples: loaded, tokenized, put into batches."""

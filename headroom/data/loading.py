@@ -1,0 +1,262 @@
+"""Examples of a task: loads them from code, local files or the Hub, gives them our column names, checks the splits."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headroom.config.tasks import COLUMNS, SLICE, Task, tasks_folder
+from headroom.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+# What a model sees of an example: two examples that agree here are the same one for the check of overlap.
+SEEN = {
+    "translation": ("source",),
+    "classification": ("text",),
+    "image-classification": ("image",),
+    "bits-per-byte": ("text",),
+    "multiple-choice": ("context", "choices"),
+}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars of the libraries while small files are read and written."""
+    import datasets
+    from transformers.utils import logging
+
+    bars = datasets.are_progress_bars_disabled(), logging.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if not bars[0]:
+            datasets.enable_progress_bars()
+        if bars[1]:
+            logging.enable_progress_bar()
+
+
+def data_folder(data_dir: Path | None) -> Path | None:
+    """The folder of local data: as given, or else the environment variable HEADROOM_DATA."""
+    named = data_dir or os.environ.get("HEADROOM_DATA")
+    return Path(named) if named else None
+
+
+def load_splits(task: Task, data_dir: Path | None = None, made_in: Path | None = None) -> dict[str, Dataset]:
+    """The splits ``train`` (where the task has one), ``calibrate`` and ``evaluate`` with the columns of the evaluator.
+
+    ``made_in`` is the folder above ``tasks/`` where a ``made`` file is looked up: the project unless given.
+    Raises ``UserError`` when data are missing, a split or column is unknown, or splits overlap.
+    """
+    whole: dict[str, Dataset] = {}
+    splits = {}
+    for name, text in task.splits.named().items():
+        part = SLICE.match(text)
+        assert part  # the schema has checked it
+        if part["name"] not in whole:
+            whole.update(_load(task, part["name"], data_folder(data_dir), made_in))
+        rows = range(len(whole[part["name"]]))[_slice(part.groupdict())]
+        if not rows:
+            raise UserError(f"{task.file}: splits.{name} is {text!r}, and no example is there.")
+        splits[name] = normalised(whole[part["name"]].select(rows), task)
+    if task.overlap == "drop":
+        splits = _without_overlap(splits, task)
+    check_disjoint(splits, task)
+    return splits
+
+
+def read_split(folder: Path, task_name: str, split: str) -> Dataset:
+    """A split as ``prepare`` wrote it to ``<folder>/data/<task>/<split>.parquet``."""
+    return _parquet(folder / "data" / task_name / f"{split}.parquet")
+
+
+def _slice(part: dict[str, Any]) -> slice:
+    return slice(*(int(part[key]) if part[key] else None for key in ("start", "stop", "step")))
+
+
+def _load(task: Task, split: str, folder: Path | None, made_in: Path | None) -> dict[str, Dataset]:
+    if task.data.made:
+        return _made(task, split, made_in or tasks_folder().parent)
+    if task.data.folder is not None and (folder is not None or task.data.hub is None):
+        return {split: _local(task, split, folder)}
+    return {split: _hub(task, split)}
+
+
+def _made(task: Task, split: str, project: Path) -> dict[str, Dataset]:
+    """Run ``make(seed)`` of the python file that a task names; all of its splits."""
+    from datasets import Dataset
+
+    path = project / str(task.data.made)
+    if not path.is_file():
+        raise UserError(f"{task.file}: data.made is {task.data.made!r}, and there is no such file.")
+    made = _run(path, task.data.seed)
+    if split not in made:
+        raise UserError(f"{task.file}: splits name {split!r}. {suggest(split, made)}")
+    return {name: Dataset.from_list([_with_image(row) for row in rows]) for name, rows in made.items()}
+
+
+@lru_cache(maxsize=2)  # the tasks of a model often share a file
+def _run(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+    make = runpy.run_path(str(path)).get("make")
+    if make is None:
+        raise UserError(f"{path}: make(seed) is missing; it returns the rows of every split.")
+    return make(seed)
+
+
+def _with_image(row: dict[str, Any]) -> dict[str, Any]:
+    """Pixels as made (rows of 0 to 255) become a PNG, which every reader of the table understands."""
+    if not isinstance(row.get("image"), list):
+        return row
+    import numpy
+    from PIL import Image
+
+    png = io.BytesIO()
+    Image.fromarray(numpy.asarray(row["image"], dtype="uint8")).save(png, format="PNG")
+    return {**row, "image": {"bytes": png.getvalue(), "path": None}}
+
+
+def _local(task: Task, split: str, folder: Path | None) -> Dataset:
+    files = task.data.folder or {}
+    if folder is None:
+        raise UserError(f"{task.file} reads local files: set HEADROOM_DATA to the folder that holds {_first(files)}.")
+    if split not in files:
+        raise UserError(f"{task.file}: splits name {split!r}. {suggest(split, files)}")
+    path = folder / files[split]
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{task.file}: data.folder.{split} leads out of HEADROOM_DATA. Give a path inside it.")
+    if not path.is_file():
+        other = f", or unset it to fetch {task.data.hub} from the Hub" if task.data.hub else ""
+        raise UserError(
+            f"{task.file}: there is no {files[split]} in {folder}. "
+            f"Set HEADROOM_DATA to the folder that holds it{other}."
+        )
+    return _parquet(path)
+
+
+def _parquet(path: Path) -> Dataset:
+    import pyarrow
+    import pyarrow.parquet
+    from datasets import Dataset
+    from datasets.table import InMemoryTable
+
+    try:
+        return Dataset(InMemoryTable(pyarrow.parquet.read_table(path)))
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} cannot be read as parquet ({error}). Fetch or make it again.") from None
+
+
+def _hub(task: Task, split: str) -> Dataset:
+    from datasets import load_dataset
+
+    try:
+        return load_dataset(task.data.hub, task.data.config, split=split, revision=task.data.revision)
+    except (OSError, ValueError, RuntimeError) as error:
+        files = f" Or set HEADROOM_DATA to a folder that holds {_first(task.data.folder)}." if task.data.folder else ""
+        raise UserError(
+            f"{task.file}: {task.data.hub} could not be fetched from the Hub ({type(error).__name__}). "
+            f"Without a network, set HF_HOME to a folder where the Hub's files are cached.{files}"
+        ) from None
+
+
+def _first(files: dict[str, str] | None) -> str:
+    return next(iter((files or {}).values()), "it")
+
+
+def normalised(dataset: Dataset, task: Task) -> Dataset:
+    """The same rows with the columns of the task's evaluator and no others."""
+    wanted = COLUMNS[task.evaluator]
+    source = {column: task.columns.get(column, column) for column in wanted}
+    if task.evaluator == "multiple-choice":
+        return _choices(dataset, task)
+    for column, name in source.items():
+        if name not in dataset.column_names:
+            raise UserError(f"{task.file}: columns.{column} is {name!r}. {suggest(str(name), dataset.column_names)}")
+    dataset = dataset.select_columns(list(dict.fromkeys(source.values())))
+    dataset = dataset.rename_columns({name: column for column, name in source.items() if name != column})
+    if "image" in wanted:
+        from datasets import Image
+
+        dataset = dataset.cast_column("image", Image())
+    return dataset
+
+
+def _choices(dataset: Dataset, task: Task) -> Dataset:
+    """Context, choices and the index of the right one.
+
+    A list of columns for ``choices`` names the right one first; its place then rotates with the row, so that a model
+    that always takes the same place gains nothing.
+    """
+    from datasets import Dataset
+
+    columns = task.columns.get("choices", "choices")
+    names = [columns] if isinstance(columns, str) else columns
+    for name in names:
+        if name not in dataset.column_names:
+            raise UserError(f"{task.file}: columns.choices names {name!r}. {suggest(name, dataset.column_names)}")
+    context, gold = str(task.columns.get("context", "context")), str(task.columns.get("gold", "gold"))
+    rows = []
+    for index, row in enumerate(dataset):
+        choices, right = (row[names[0]], int(row[gold])) if len(names) == 1 else ([row[name] for name in names], 0)
+        turn = index % len(choices) if len(names) > 1 else 0
+        turned = list(choices[-turn:]) + list(choices[:-turn]) if turn else list(choices)
+        rows.append({"context": row.get(context, ""), "choices": turned, "gold": (right + turn) % len(turned)})
+    return Dataset.from_list(rows)
+
+
+def check_disjoint(splits: dict[str, Dataset], task: Task) -> None:
+    """Raises ``UserError`` naming the task file and how many examples two splits share."""
+    seen = {name: set(example_hashes(split, task)) for name, split in splits.items()}
+    names = list(seen)
+    for index, first in enumerate(names):
+        for second in names[index + 1 :]:
+            shared = len(seen[first] & seen[second])
+            if shared:
+                raise UserError(
+                    f"{task.file}: splits.{first} and splits.{second} share {shared} examples. "
+                    "Give slices that do not meet, or 'overlap: drop' to leave shared examples out of the first."
+                )
+
+
+def _without_overlap(splits: dict[str, Dataset], task: Task) -> dict[str, Dataset]:
+    """Leave out of training what stands in calibrate or evaluate, and out of calibrate what stands in evaluate."""
+    kept: dict[str, Dataset] = {}
+    taken: set[str] = set()
+    for name in reversed(list(splits)):
+        hashes = example_hashes(splits[name], task)
+        kept[name] = splits[name].select([row for row, value in enumerate(hashes) if value not in taken])
+        taken.update(hashes)
+    return {name: kept[name] for name in splits}
+
+
+def example_hashes(split: Dataset, task: Task) -> list[str]:
+    """One hash for each example, over what the model sees of it."""
+    return [_hash({column: row[column] for column in SEEN[task.evaluator]}) for row in split]
+
+
+def data_hash(splits: dict[str, Dataset]) -> str:
+    """SHA-256 over every value of every split, in order; images by their pixels. The same on every platform."""
+    whole = hashlib.sha256()
+    for name in sorted(splits):
+        whole.update(name.encode())
+        for row in splits[name]:
+            whole.update(_hash(row).encode())
+    return whole.hexdigest()
+
+
+def _hash(row: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(row, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(image: Any) -> list[Any]:
+    return [image.mode, image.size, hashlib.sha256(image.tobytes()).hexdigest()]

@@ -1,0 +1,1 @@
+"""Models: built, fetched, read back; and real shapes with random weights."""

@@ -1,0 +1,118 @@
+"""Measure one removed model: quality on every task, what it lost in size, agreement with the masked one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+
+from headroom import attention
+from headroom.api import Grain, Unit
+from headroom.config.params import Recover
+from headroom.config.tasks import Task, load_task
+from headroom.data.batches import Collator, batches
+from headroom.data.loading import read_split
+from headroom.errors import UserError
+from headroom.evaluate import Evaluation, logit_difference
+from headroom.models.loading import Prepared, build, load_prepared
+from headroom.training.lessons import Lessons
+
+Teach = Callable[[Any], None]
+
+
+class Bench:
+    """A prepared model with its tasks; loads what is asked for, when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.prepared: Prepared = load_prepared(folder)
+        self.folder = folder
+        self.tasks: list[Task] = [load_task(name) for name in self.prepared.spec.tasks]
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The evaluation splits, encoded once for all points. Methods never see this object."""
+        return Evaluation.of(
+            self.prepared, [(task, read_split(self.folder, task.name, "evaluate")) for task in self.tasks]
+        )
+
+    @cached_property
+    def collator(self) -> Collator:
+        return self.prepared.collator
+
+    @cached_property
+    def calibration(self) -> Dataset:
+        """What methods may look at: the calibration split of the model's first task."""
+        return read_split(self.folder, self.tasks[0].name, "calibrate")
+
+    @cached_property
+    def batch(self) -> dict[str, Tensor]:
+        """The batch on which sizes are counted and masked is compared with removed."""
+        return next(iter(batches(self.calibration, self.collator, 8)))
+
+    def lessons(self, recover: Recover) -> Lessons:
+        """What plans are fine-tuned on. Raises ``UserError`` for a task without a train split."""
+        task = self.tasks[0]
+        if not (self.folder / "data" / task.name / "train.parquet").is_file():
+            raise UserError(f"{task.file}: splits.train is missing, and params.yaml: recover needs it. Add the split.")
+        examples = read_split(self.folder, task.name, "train")
+        recipe = self.prepared.spec.train
+        spec, purpose, tokenizer = self.prepared.spec, self.prepared.purpose, self.prepared.tokenizer
+
+        def fresh() -> Any:
+            """The model before its training, the same weights as then. Knows nothing of this bench."""
+            torch.manual_seed(spec.train.seed if spec.train else 0)
+            return build(spec, purpose, tokenizer)
+
+        return Lessons(examples, self.collator, recover, recipe, fresh if recipe else None)
+
+    def dense(self, weights: str = "") -> Any:
+        """A copy of the dense model, with the weights a method trained where there are any."""
+        model = copy.deepcopy(self.prepared.model)
+        if weights:
+            from safetensors.torch import load_model
+
+            load_model(model, weights)
+        return model
+
+    def removed(self, units: Iterable[Unit], weights: str = "") -> Any:
+        """A copy of the dense model without these units."""
+        model = self.dense(weights)
+        attention.remove(model, self.without_empty_stacks(set(units)))
+        return model
+
+    def without_empty_stacks(self, units: set[Unit]) -> list[Unit]:
+        """A stack keeps its last block in name: where every block goes, all its sublayers go, which is the same."""
+        plan = attention.anatomy(self.prepared.model)
+        for stack in {unit.site.stack for unit in units}:
+            blocks = {unit for unit in plan.units((Grain.BLOCK,)) if unit.site.stack == stack}
+            if blocks <= units:
+                inside = (unit for unit in plan.units((Grain.ATTENTION, Grain.MLP)) if unit.site.stack == stack)
+                units = (units - blocks) | set(inside)
+        return sorted(units)
+
+    def answer(self, units: Iterable[Unit], weights: str = "", teach: Teach | None = None) -> dict[str, Any]:
+        """Statistics per example of every task (arrays), signatures, counts, and the largest logit difference.
+
+        ``teach`` fine-tunes the removed model before it is scored. Masked and removed are compared before that.
+        """
+        units = self.without_empty_stacks(set(units))
+        model = self.dense(weights)
+        attention.remove(model, units)
+        found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
+        found["counts"] = asdict(attention.count(model, self.batch))
+        found["logit_difference"] = logit_difference(self.dense(weights), model, units, self.batch)
+        if teach:
+            teach(model)
+        for task, scores in self.evaluation.score(model).items():
+            found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)
+            found["signatures"][task] = scores.signature
+            found["aggregates"][task] = scores.aggregate
+        return found

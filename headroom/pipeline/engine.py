@@ -1,0 +1,24 @@
+"""The files that can change a number: DVC's deps of a stage, and part of the key of everything the journal keeps."""
+
+from pathlib import Path
+
+from headroom.config.project import root
+
+MEASURED = (  # what the journal keeps of quality depends on these
+    "headroom/api.py",
+    "headroom/units.py",
+    "headroom/attention",
+    "headroom/data/batches.py",
+    "headroom/evaluate",
+    "headroom/training",
+    "headroom/pipeline/bench.py",
+    "headroom/pipeline/cell.py",
+    "headroom/pipeline/context.py",
+    "headroom/pipeline/plans.py",
+)
+
+
+def files(names: tuple[str, ...]) -> list[Path]:
+    """The engine's files and folders in the installed package, wherever the project is."""
+    package = Path(__file__).resolve().parents[2]
+    return [package / name if (package / name).exists() else root() / name for name in names]

@@ -1,0 +1,94 @@
+"""Ask a method for its plans, under a time limit, and check that they are what was asked for."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from headroom.api import Method, Plan
+from headroom.pipeline.context import HarnessContext
+
+
+@dataclass
+class Answer:
+    """The plans of one seed that are in order, and a sentence for each target that has none."""
+
+    plans: list[Plan] = field(default_factory=list)
+    missing: dict[float, str] = field(default_factory=dict)
+    trace: str = ""
+
+
+class TooSlow(Exception):
+    """A method that yielded nothing within its time."""
+
+
+@contextmanager
+def limit(seconds: float, file: str) -> Iterator[None]:
+    """Interrupt the body after ``seconds``. Only the main thread can be interrupted, and stages run in it."""
+
+    def ring(*_: object) -> None:
+        raise TooSlow(f"{file}: yielded no plan within {seconds:g} s (params.yaml: run.plan_seconds).")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def ask(method: Method, ctx: HarnessContext, targets: Sequence[float], file: str, seconds: float) -> Answer:
+    """Every plan the method yields for ``targets``. What it raises, or leaves out, becomes a sentence per target."""
+    answer, trouble = Answer(), ""
+    asked = iter(method.plans(ctx, targets))
+    try:
+        while True:
+            with limit(seconds, file):
+                plan = next(asked)
+            wrong = fault(plan, ctx, targets, file)
+            if wrong:
+                answer.missing[getattr(plan, "target", -1.0)] = wrong
+            else:
+                answer.plans.append(plan)
+    except StopIteration:
+        pass
+    except Exception as error:
+        trouble = str(error) if isinstance(error, TooSlow) else f"{file}: {type(error).__name__}: {error}"
+        answer.trace = traceback.format_exc()
+    explain_missing(answer, method, targets, trouble or f"{file}: yielded no plan for this target.")
+    return answer
+
+
+def explain_missing(answer: Answer, method: Method, targets: Sequence[float], why: str) -> None:
+    """Every target has a plan or a sentence; a method with one point of its own (dense) needs no targets."""
+    have = {plan.target for plan in answer.plans} | set(answer.missing)
+    if answer.trace or not serves_no_targets(method, answer):
+        answer.missing.update({target: why for target in targets if target not in have})
+
+
+def serves_no_targets(method: Method, answer: Answer) -> bool:
+    if method.natural and answer.plans:
+        return True
+    return any(plan.target == 0 and not plan.label for plan in answer.plans)
+
+
+def fault(plan: object, ctx: HarnessContext, targets: Sequence[float], file: str) -> str:
+    """What is wrong with a plan, as a sentence; empty when nothing is."""
+    if not isinstance(plan, Plan):
+        return f"{file}: yielded {type(plan).__name__}, wanted a Plan."
+    total = len(ctx.units)
+    foreign = [unit for unit in plan.drop if unit not in set(ctx.units)]
+    if foreign:
+        where = f"{file}: plan for target {plan.target:.2f}"
+        return f"{where} removes {foreign[0]}, which is none of the {total} units offered."
+    asked, removed = ctx.units.count(plan.target), len(plan.drop)
+    if abs(asked - removed) > 1 and not (plan.note or plan.label or plan.natural):
+        return (
+            f"{file}: plan for target {plan.target:.2f} removes {removed} of {total} units ({removed / total:.3f}). "
+            f'Remove {asked}, or yield Plan(target={plan.target:.2f}, drop=..., note="why").'
+        )
+    return ""

@@ -1,0 +1,178 @@
+"""Makes a dense model ready: trains or fetches it, writes its data splits, and notes the facts of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from headroom.config.model_spec import ModelSpec, load_spec
+from headroom.config.tasks import Task, load_task
+from headroom.data.batches import batches, make_collator
+from headroom.data.loading import data_hash, load_splits, quiet
+from headroom.data.tokenize import train_tokenizer
+from headroom.measure.clock import Stopwatch
+from headroom.models.loading import build, load_tokenizer, purpose_of
+from headroom.training.fit import fit
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    Splits = dict[str, Dataset]
+
+
+def prepare(
+    name: str, spec: ModelSpec | dict[str, Any], folder: Path, data_dir: Path | None = None, threads: int = 2
+) -> dict[str, Any]:
+    """Write ``model/``, ``data/<task>/{calibrate,evaluate}.parquet``, ``prepare.json`` and ``cost.json`` to ``folder``.
+
+    Everything but ``cost.json`` (seconds) is bit for bit the same for the same spec, data, versions and threads. The
+    folder appears whole or not at all. Returns what is in ``prepare.json``. Raises ``UserError`` for a wrong spec,
+    missing data, or weights that cannot be had.
+    """
+    torch.set_num_threads(threads)
+    spec = spec if isinstance(spec, ModelSpec) else load_spec(name, spec)
+    tasks = {task: load_task(task) for task in spec.tasks}
+    purpose = purpose_of(spec)
+    splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
+    with _whole(folder) as draft, quiet():
+        with Stopwatch() as watch:
+            model, tokenizer, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
+        model.save_pretrained(draft / "model")
+        if tokenizer is not None:
+            tokenizer.save_pretrained(draft / "model")
+        for task in tasks:
+            _write_splits(draft / "data" / task, splits[task])
+        facts = {
+            "name": name,
+            "purpose": purpose,
+            "family": model.config.model_type,
+            "parameters": model.num_parameters(),
+            "spec": spec.model_dump(mode="json"),
+            "loss_curve": losses,
+            "weight_hash": weight_hash(draft / "model"),
+            "threads": threads,
+            "versions": _versions(),
+            "tasks": {task: _task_facts(tasks[task], splits[task], splits[spec.tasks[0]], tokenizer) for task in tasks},
+        }
+        _write(draft / "cost.json", {"seconds": round(watch.seconds, 1)})
+        _write(draft / "prepare.json", facts)
+    return facts
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A draft folder that takes the place of ``folder`` at the end. After a kill only the draft is left."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _make(
+    spec: ModelSpec, purpose: str, splits: Splits, name: str, data_dir: Path | None
+) -> tuple[Any, Any, list[Any]]:
+    """Model, tokenizer and loss curve (empty for a pretrained model)."""
+    if spec.train is None:
+        tokenizer = None if purpose == "image-classification" else load_tokenizer(spec, data_dir)
+        return build(spec, purpose, data_dir=data_dir), tokenizer, []
+    data = splits.get("train", splits["calibrate"])
+    tokenizer = None
+    if spec.tokenizer.kind != "none":
+        tokenizer = train_tokenizer(spec.tokenizer, texts(data), ends=purpose != "language")
+    torch.manual_seed(spec.train.seed)
+    model = build(spec, purpose, tokenizer)
+    settings = spec.train.model_dump()
+    length, batch = settings.pop("length"), settings.pop("batch")
+    collator = make_collator(purpose, model, tokenizer, spec.image, length)
+    stream = batches(data, collator, batch, seed=spec.train.seed, endless=True)
+    return model, tokenizer, fit(model, stream, label=name, **settings)
+
+
+def texts(data: Dataset) -> Iterator[str]:
+    """Every text of a split, to train a tokenizer on."""
+    for column in ("source", "target", "text"):
+        if column in data.column_names:
+            yield from data[column]
+
+
+def _write_splits(folder: Path, splits: Splits) -> None:
+    folder.mkdir(parents=True)
+    for split, examples in splits.items():
+        examples.to_parquet(folder / f"{split}.parquet")
+
+
+def _task_facts(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> dict[str, Any]:
+    return {
+        "version": task.version,
+        "evaluator": task.evaluator,
+        "metric": task.metric.model_dump(mode="json") | {"chance": chance(task, splits, first, tokenizer)},
+        "chance_is": task.metric.chance if isinstance(task.metric.chance, str) else "given",
+        "examples": {name: len(split) for name, split in splits.items()},
+        "data_hash": data_hash({name: splits[name] for name in ("calibrate", "evaluate")}),
+    }
+
+
+def chance(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> float:
+    """What a model without skill reaches, in the unit of the metric.
+
+    ``majority``: per cent of the evaluation examples in the commonest class. ``uniform``: per cent right when every
+    choice is as likely. ``unigram``: bits per byte of single-token counts. ``first`` are the splits that trained.
+    """
+    said = task.metric.chance
+    if said == "majority":
+        labels = Counter(splits["evaluate"]["label"])
+        return 100 * max(labels.values()) / labels.total()
+    if said == "uniform":
+        shares = [1 / len(choices) for choices in splits["evaluate"]["choices"]]
+        return 100 * sum(shares) / len(shares)
+    if said == "unigram":
+        return unigram_bits(first.get("train", first["calibrate"]), splits["evaluate"], tokenizer)
+    return float(said)
+
+
+def unigram_bits(train: Dataset, evaluate: Dataset, tokenizer: Any) -> float:
+    """Bits per byte of the evaluation texts under add-one counts of the tokens of ``train``."""
+    counts: Counter[int] = Counter()
+    for ids in tokenizer(list(train["text"]), add_special_tokens=False)["input_ids"]:
+        counts.update(ids)
+    total = math.log2(counts.total() + len(tokenizer))
+    bits = 0.0
+    for ids in tokenizer(list(evaluate["text"]), add_special_tokens=False)["input_ids"]:
+        bits += sum(total - math.log2(counts[token] + 1) for token in ids)
+    return bits / sum(len(text.encode()) for text in evaluate["text"])
+
+
+def weight_hash(folder: Path) -> str:
+    """SHA-256 over the safetensors files of a folder, in the order of their names."""
+    whole = hashlib.sha256()
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as weights:
+            whole.update(hashlib.file_digest(weights, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    packages = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "scikit-learn")
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

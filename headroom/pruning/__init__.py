@@ -1,0 +1,1 @@
+"""`headroom prune`: one model of a user, made smaller and measured."""

@@ -1,0 +1,218 @@
+"""Leaderboard rows: what a reader compares. Only complete rows are ranked; the others say why they are not."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from headroom.results.against_random import against_random
+from headroom.results.curves import AXES, Curve, curve, kv_of_dense, series
+from headroom.results.load import DENSE, Records, main_machine
+from headroom.results.measures import at, removable_step
+from headroom.results.paired import area_draws
+from headroom.results.pairs import pair_rows
+from headroom.results.records import CellRecord
+from headroom.results.rows import LeaderboardRow, PairRow, Row
+from headroom.results.skill import no_skill
+from headroom.results.speeds import speed_columns, work_of
+from headroom.results.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
+from headroom.results.validate import checked
+
+SHARES = (0.25, 0.5, 0.75)
+LOSSES = (0.01, 0.05)
+HALF = 0.5
+FLOOR_OF_ITS_OWN = "floor"  # what methods call the natural point that removes all they can
+LEAST_OWN = 3  # points of a method's own that make a curve between dense and floor
+
+
+def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> list[Row]:
+    """One row per (model, task, method), best area first inside a model, task and group.
+
+    The paired differences of the ranked rows are added to ``pairs``: they come from the draws that rank the rows.
+    """
+    machine = main_machine(records)
+    rows = []
+    for model in records.models:
+        for task in records.tasks(model) or [""]:
+            asked = targets_asked(records, model)
+            methods = [method for name, method in records.pairs() if name == model]
+            cells = [_row(records, model, method, task, asked, machine) for method in methods]
+            rows += _ranked(records, model, task, cells, last(asked), pairs)
+    return rows
+
+
+def targets_asked(records: Records, model: str) -> set[float]:
+    """Targets that any record of the model holds: what the profile asks of every cell."""
+    cells = [records.cells.get((model, method)) for method in records.methods]
+    held = [cell for cell in cells if cell and cell.method != DENSE and not cell.natural]
+    points = [point for cell in held for point in cell.points]
+    return {point.target for point in points if not point.label and point.target > 0}
+
+
+def last(asked: set[float]) -> float:
+    """Where every curve ends. Points of a method's own may go on: they are shown, and count for no area."""
+    return max(asked, default=1.0)
+
+
+def _row(records: Records, model: str, method: str, task: str, asked: set[float], machine: str) -> dict[str, Any]:
+    record = records.cells.get((model, method))
+    values: dict[str, Any] = {"model": model, "method": method, "task": task, "machine": machine}
+    values["setting"] = records.setting
+    if record is None:
+        reason = "No record was found; run `dvc repro` to make it."
+        return values | _known_elsewhere(records, method) | {"status": "missing", "reason": reason}
+    own = curve(record, task, kv_of_dense(records, model))
+    compared = own.until(last(asked))
+    seeds = max(len({point.seed for point in record.points if not point.label}), 1)
+    got = sum(point.target > 0 for point in series(record, task))
+    wanted = 0 if method == DENSE else points_of_its_own(record) if record.natural else seeds * len(asked)
+    values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
+    values["reason"] = (
+        _why_not_ranked(record, got, wanted)
+        or no_skill(records, model, task)
+        or (_no_curve(compared) if record.natural else "")
+    )
+    if values["reason"]:
+        return values
+    values |= {"ranked": True, "seeds": seeds} | _quality(compared)
+    values |= against_random(records, model, task, record, compared)
+    values["work"] = work_of(records, machine, model)
+    for name, step in [(f"{loss:.0%}"[:-1], removable_step(own, loss)) for loss in LOSSES]:
+        values[f"removable_{name}"] = step.share(own.group)
+        values |= speed_columns(records, machine, model, method, name, step, own.steps[0])
+    for step in [step for step in own.steps if step.target == HALF]:
+        values |= speed_columns(records, machine, model, method, "50", step, own.steps[0])
+    return values
+
+
+def points_of_its_own(record: CellRecord) -> int:
+    """Points that a method with natural points meant to have, scored or failed."""
+    return sum(point.target > 0 and not point.label for point in record.points)
+
+
+def _known_elsewhere(records: Records, method: str) -> dict[str, Any]:
+    """What other models' records say of a method whose record is missing here, so that it stands in its group."""
+    for model in records.models:
+        if record := records.cells.get((model, method)):
+            return _facts(record, Curve(curve(record, "").group, ()))
+    return {"group": "attention"}
+
+
+def _facts(record: CellRecord, own: Curve) -> dict[str, Any]:
+    costs = record.costs
+    names = ("seconds", "forward", "backward", "updates")
+    values: dict[str, Any] = {
+        "track": record.track,
+        "title": record.title,
+        "paper": record.paper,
+        "grains": "+".join(record.grains),
+        "stochastic": record.stochastic,
+        "group": own.group,
+        "axis": AXES[own.group],
+    }
+    if costs:
+        values |= {f"cost_{name}": fmean(getattr(cost, name) for cost in costs) for name in names}
+        values["cost_memory_mb"] = max(cost.peak_memory_mb for cost in costs)
+    return values
+
+
+def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
+    if record.status != "ok" and not got:
+        return record.reason or f"The cell is {record.status}."
+    if record.method == DENSE:
+        return "The dense model is the reference of every row."
+    if got == wanted > 0:
+        return ""
+    reasons = [point.reason for point in record.points if point.status != "ok" and point.reason]
+    return f"{got} of {wanted} points were scored." + (f" {reasons[0]}" if reasons else "")
+
+
+def _no_curve(own: Curve) -> str:
+    """Why points of a method's own have no area; empty when they have.
+
+    A sweep that removed nothing, or everything, would be ranked as the straight line from dense to floor. Where a
+    method reaches only some of the units its floor lies below 1, and is an end too.
+    """
+    ends = {0.0, 1.0, *(round(step.target, 6) for step in own.steps if step.natural == FLOOR_OF_ITS_OWN)}
+    between = {round(step.target, 6) for step in own.steps} - ends
+    if len(between) < LEAST_OWN:
+        return f"Its own points stand at {len(between)} shares between dense and floor; a curve needs {LEAST_OWN}."
+    return "" if own.seeds() else "No seed of it has a point at every step of its curve."
+
+
+def _quality(own: Curve) -> dict[str, Any]:
+    shares = own.shares()
+    every = [area(shares, own.seed(seed)) for seed in own.seeds()]
+    lows, highs = (area(shares, own.values(f"examples_{end}")) for end in ("low", "high"))
+    mean, low, high = over_seeds(every, [lows], [highs])
+    values: dict[str, Any] = {
+        "area": mean,
+        "area_low": low,
+        "area_high": high,
+        "area_least": min(every),
+        "area_most": max(every),
+        "area_all_parameters": area([step.parameters for step in own.steps], own.values()),
+    }
+    for share in SHARES:
+        kept, least, most = (at(shares, own.values(which), share) for which in ("retained", "low", "high"))
+        name = f"lost_{share:.0%}"[:-1]
+        values[name] = None if kept is None else 1 - kept
+        values[f"{name}_error"] = None if least is None or most is None else (most - least) / 2
+    return values
+
+
+def _ranked(
+    records: Records, model: str, task: str, rows: list[dict[str, Any]], end: float, pairs: list[PairRow] | None
+) -> list[Row]:
+    """Give the complete rows their places, per track as the protocol asks and over all tracks beside it."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        if row.get("ranked"):
+            groups.setdefault((row["setting"], row["group"]), []).append(row)
+    for members in groups.values():
+        members.sort(key=lambda row: -row["area"])
+        curves = [(row["method"], curve(records.cells[model, row["method"]], task).until(end)) for row in members]
+        draws = area_draws(records, model, task, curves)
+        _compare(members, draws)
+        if pairs is not None:
+            pairs += pair_rows(members, draws)
+        _place(members, draws, list(range(len(members))), "rank_all")
+        for track in {row["track"] for row in members}:
+            _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")
+        for row in members:
+            row["area_low"] = max(
+                0.0, row["area_low"]
+            )  # after the ranking: two draws can put it below what an area can be
+    order = sorted(rows, key=lambda row: (row["group"], not row.get("ranked"), -row.get("area", 0.0)))
+    return [checked(LeaderboardRow, row, records.path(model, row["method"])) for row in order]
+
+
+def _compare(members: list[dict[str, Any]], draws: np.ndarray | None) -> None:
+    """The interval of every area and its distance to the next better row, on the same resamples where there are any."""
+    if draws is not None:
+        for row, own in zip(members, draws, strict=True):
+            row["area_low"], row["area_high"] = percentiles(own, row["area"])
+    for place, row in enumerate(members):
+        row["paired"] = draws is not None
+        if place == 0:
+            continue
+        better = members[place - 1]
+        gap = row["behind"] = better["area"] - row["area"]
+        if draws is not None:
+            row["behind_low"], row["behind_high"] = percentiles(draws[place - 1] - draws[place], gap)
+            continue
+        one, other = ((each["area"], each["area_low"], each["area_high"]) for each in (better, row))
+        _, row["behind_low"], row["behind_high"] = independent_difference(one, other)
+
+
+def _place(members: list[dict[str, Any]], draws: np.ndarray | None, chosen: list[int], name: str) -> None:
+    rows = [members[place] for place in chosen]
+    if draws is None:
+        areas, lows, highs = ([row[key] for row in rows] for key in ("area", "area_low", "area_high"))
+        found = ranks(areas, lows, highs)
+    else:
+        found = paired_ranks(draws[chosen])
+    for row, (first, last) in zip(rows, found, strict=True):
+        row[name], row[f"{name}_last"] = first, last

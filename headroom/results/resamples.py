@@ -1,0 +1,94 @@
+"""Retained quality on shared resamples of the evaluation examples, so that two methods are compared in pairs.
+
+The same number of examples draws the same resamples for every method, which is what pairs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from headroom.results.curves import Step
+from headroom.results.load import DENSE
+from headroom.results.records import Setting, TaskFacts
+from headroom.results.stats import AGGREGATES, resampled_sums
+
+RESAMPLES = 500
+Array = np.ndarray
+Arrays = dict[str, Array]  # task/setting/seed/label/place: counts of a point, (examples, k)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The per-example counts of one model, task and setting; ``folder`` holds model/method.npz."""
+
+    folder: Path | None
+    model: str
+    task: str
+    setting: Setting
+    facts: TaskFacts
+
+    def kept(self, method: str, seeds: Sequence[int], steps: Sequence[Step]) -> Array | None:
+        """Retained quality on each resample, (seeds, steps, resamples).
+
+        None where the dense model or a step of a seed has no counts, or the metric is no sum over examples.
+        """
+        own, dense = arrays(self.folder, self.model, method), self.dense()
+        keys = [[f"{self.task}/{self.setting}/{seed}//{step.place}" for step in steps] for seed in seeds]
+        whole = bool(keys) and all(key in own for row in keys for key in row)
+        if dense is None or not whole or self.facts.metric not in AGGREGATES:
+            return None
+        return np.array([[retained(own[key], dense, self.facts)[1] for key in row] for row in keys])
+
+    def dense(self) -> Array | None:
+        """Counts of the dense model, (examples, k); None where there are none."""
+        found, start = arrays(self.folder, self.model, DENSE), f"{self.task}/{self.setting}/"
+        return next((found[key] for key in found if key.startswith(start) and key.endswith("//0.0")), None)
+
+
+def retained(stats: Array, dense: Array, facts: TaskFacts) -> tuple[float, Array]:
+    """Retained quality from counts of the same examples, (examples, k): its value, and on each resample."""
+    metric, sign = AGGREGATES[facts.metric], 1 if facts.better == "higher" else -1
+    gap = sign * (float(metric(dense.sum(axis=0))) - facts.chance)
+    # a resample in which the dense model falls to chance says "anything": its sign is kept, as in stats.task_score
+    gaps = np.maximum(sign * (_drawn(dense, facts.metric) - facts.chance), gap / 100)
+    value = sign * (float(metric(stats.sum(axis=0))) - facts.chance) / gap
+    return value, sign * (_drawn(stats, facts.metric) - facts.chance) / gaps
+
+
+def with_spread(by_seed: Array, generator: np.random.Generator) -> Array:
+    """The mean over seeds on each resample, (resamples,), from one figure per seed, (seeds, resamples).
+
+    The spread over seeds enters as Student's t around the mean, as in the intervals of the records.
+    """
+    mean, count = by_seed.mean(axis=0), len(by_seed)
+    if count == 1:
+        return mean
+    error = by_seed.mean(axis=1).std(ddof=1) / count**0.5
+    return mean + error * generator.standard_t(count - 1, size=mean.shape)
+
+
+def arrays(folder: Path | None, model: str, method: str) -> Arrays:
+    """Counts per example of all points of a method; none without its file."""
+    path = None if folder is None else folder / model / f"{method}.npz"
+    return {} if path is None or not path.is_file() else _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, written: int) -> Arrays:
+    """``written`` is the time of the file: one that was scored again is read again."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if file[name].ndim == 2}
+
+
+def _drawn(stats: Array, metric: str) -> Array:
+    return _metric_draws(stats.astype(float).tobytes(), stats.shape, metric)
+
+
+@lru_cache(maxsize=512)  # the dense model is drawn for every other one, and BLEU takes its time
+def _metric_draws(stats: bytes, shape: tuple[int, int], metric: str) -> Array:
+    return AGGREGATES[metric](resampled_sums(np.frombuffer(stats).reshape(shape), RESAMPLES))

@@ -1,0 +1,155 @@
+"""Training on behalf of a method: the harness owns data, steps, learning rate and schedule."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypedDict, Unpack
+
+from datasets import Dataset
+from torch import Tensor, nn
+
+from headroom.data.batches import Collator, batches
+from headroom.errors import UserError
+from headroom.training.fit import Schedule, fit
+
+logger = logging.getLogger(__name__)
+
+
+class Recipe(Protocol):
+    """How to train: a ``train`` or ``recover`` section of params.yaml."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def schedule(self) -> Schedule: ...
+
+
+class Aim(TypedDict, total=False):
+    """What a training may change of ``train.fit``: what it lowers, and what it trains beside the weights."""
+
+    objective: Callable[[Any], Tensor]
+    extra_parameters: Iterable[nn.Parameter]
+    extra_learning_rate: float | None
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What every plan of a model may learn from, and how much: the same for all methods."""
+
+    examples: Dataset
+    collator: Collator
+    recover: Recipe
+    scratch: Recipe | None  # the training that made the dense model; None for a pretrained one
+    fresh: Callable[[], nn.Module] | None  # the model before that training
+
+    def teach(self, model: nn.Module, steps: int, seed: int, from_scratch: bool = False, **aim: Unpack[Aim]) -> None:
+        """Train in place for some steps of the recovery's recipe, or of the one that made the dense model.
+
+        ``from_scratch`` forgets the weights first. It raises ``UserError`` for a model that was not made here.
+        """
+        recipe = self._begin(model) if from_scratch else self.recover
+        curve = fit(
+            model,
+            batches(self.examples, self.collator, recipe.batch, seed=seed, endless=True),
+            steps,
+            recipe.learning_rate,
+            warmup=round(recipe.warmup * steps / recipe.steps),
+            schedule=recipe.schedule,
+            seed=seed,
+            shown=False,  # a cell fine-tunes dozens of models: one line of the log for each
+            **aim,
+        )
+        logger.info("fine-tuned for %d steps, loss %.3f to %.3f", steps, curve[0]["loss"], curve[-1]["loss"])
+
+    def _begin(self, model: nn.Module) -> Recipe:
+        """Put the model before its training, and say how it was trained."""
+        if self.scratch is None or self.fresh is None:
+            raise UserError("This model came pretrained, so nothing can be trained from scratch in its place.")
+        model.load_state_dict(self.fresh().state_dict())
+        return self.scratch
+
+
+class Budget:
+    """How many update steps a method has spent on the weights it holds, and on each file that it kept."""
+
+    def __init__(self, steps: int, scratch_steps: int) -> None:
+        self.steps, self.scratch_steps = steps, scratch_steps
+        self.spent, self.scratch = 0, False  # on the weights in the private copy right now
+        self._files: dict[str, tuple[int, int]] = {}
+
+    def take(self, share: float, from_scratch: bool) -> int:
+        """The steps that a share stands for. Raises ``UserError`` when more is asked for than is left."""
+        if from_scratch:
+            self.spent, self.scratch = 0, True
+        steps = round(share * self.whole)
+        if steps < 1 or self.spent + steps > self.whole:
+            raise UserError(
+                f"asked for {steps} update steps with {self.spent} of {self.whole} spent; shares add up to 1 at most."
+            )
+        self.spent += steps
+        return steps
+
+    @property
+    def whole(self) -> int:
+        """All steps that the weights in hand may get."""
+        return self.steps + (self.scratch_steps if self.scratch else 0)
+
+    def note(self, path: Path) -> Path:
+        """Remember what went into a file of weights."""
+        self._files[path.name] = (self.spent, self.whole - self.spent)
+        return path
+
+    def of(self, weights: Path | None) -> tuple[int, int]:
+        """Steps spent on a file of weights, and steps left for it; the dense weights have all of them left."""
+        return (0, self.steps) if weights is None else self._files[weights.name]
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """What is spent inside the block is spent on weights that go with its end."""
+        before = self.spent, self.scratch
+        try:
+            yield
+        finally:
+            self.spent, self.scratch = before
+
+
+@contextmanager
+def weights_back(model: nn.Module) -> Iterator[None]:
+    """The weights before the block come back after it, and so do its mode and what asked for gradients."""
+    before = copy.deepcopy(model.state_dict())
+    asking = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    training = model.training
+    try:
+        yield
+    finally:
+        model.load_state_dict(before)
+        model.train(training)  # a training that broke off left it on
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(asking[name])
+            parameter.grad = None
+
+
+def keep(model: nn.Module, folder: Path) -> Path:
+    """Store the weights of a model under a hash of their values, since files name tied weights in no fixed order."""
+    from safetensors.torch import save_model
+
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        whole.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    draft = folder / f".draft.{os.getpid()}"
+    save_model(model, str(draft))
+    return draft.replace(folder / f"{whole.hexdigest()[:32]}.safetensors")
