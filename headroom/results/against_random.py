@@ -5,9 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from headroom.results.curves import Curve, curve, series
+from headroom.results.curves import Curve, at, curve, series
 from headroom.results.load import DENSE, Records
-from headroom.results.measures import at
 from headroom.results.records import CellRecord
 from headroom.results.stats import area
 

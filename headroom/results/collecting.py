@@ -12,7 +12,7 @@ from headroom.results.leaderboard import leaderboard_rows
 from headroom.results.load import Records, load
 from headroom.results.quality import floor_rows, quality_rows
 from headroom.results.rows import PairRow, Row
-from headroom.results.throughput import throughput_rows
+from headroom.results.speeds import throughput_rows
 from headroom.results.write import write_dictionary, write_json, write_table
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+
+import numpy as np
 
 from headroom.results.load import DENSE, Records
 from headroom.results.records import CellRecord, Point, place
 from headroom.results.rows import CurveRow, Group
-from headroom.results.stats import over_seeds
-from headroom.results.validate import checked
+from headroom.results.stats import over_seeds, removable
 
 ATTENTION = {"head", "kv_group", "attention"}
+TOLERANCE = 1e-9
 AXES = {"attention": "attention parameters removed", "other": "all parameters removed"}
 
 
@@ -59,12 +61,34 @@ class Curve:
 
     def until(self, target: float) -> Curve:
         """The steps up to a target: areas compare only where curves end at the same one."""
-        return Curve(self.group, tuple(step for step in self.steps if step.target <= target + 1e-9))
+        return Curve(self.group, tuple(step for step in self.steps if step.target <= target + TOLERANCE))
 
     def seeds(self) -> list[int]:
         """Seeds that have every step."""
         sets = [set(step.draws) for step in self.steps[1:]]
         return sorted(set.intersection(*sets)) if sets else []
+
+
+def at(shares: Sequence[float], values: Sequence[float], share: float) -> float | None:
+    """A value at a removed share, between two points linear; None beyond the last point."""
+    order = np.argsort(np.asarray(shares), kind="stable")
+    places = np.asarray(shares, dtype=float)[order]
+    if share > places[-1] + TOLERANCE:
+        return None
+    return float(np.interp(share, places, np.asarray(values, dtype=float)[order]))
+
+
+def removable_step(curve: Curve, loss: float) -> Step:
+    """The measured step that the removable share stands for; the dense one when nothing can go.
+
+    Measured, not interpolated: a reader can have exactly this model, and its speed was timed.
+    """
+    shares = curve.shares()
+    share = removable(shares, curve.values("low"), loss)
+    return max(
+        (step for step, place in zip(curve.steps, shares, strict=True) if place <= share + TOLERANCE),
+        key=lambda step: step.share(curve.group),
+    )
 
 
 def group_of(grains: list[str]) -> Group:
@@ -146,4 +170,4 @@ def curve_rows(records: Records) -> Iterator[CurveRow]:
                     "middle": median(draws),
                     "seeds": len(draws),
                 }
-                yield checked(CurveRow, values, records.path(model, method))
+                yield CurveRow.checked(values, records.path(model, method))

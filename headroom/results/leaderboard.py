@@ -8,17 +8,13 @@ from typing import Any
 import numpy as np
 
 from headroom.results.against_random import against_random
-from headroom.results.curves import AXES, Curve, curve, kv_of_dense, series
-from headroom.results.load import DENSE, Records, main_machine
-from headroom.results.measures import at, removable_step
-from headroom.results.paired import area_draws
-from headroom.results.pairs import pair_rows
+from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step, series
+from headroom.results.load import DENSE, Records, no_skill
 from headroom.results.records import CellRecord
+from headroom.results.resamples import area_draws, pair_rows
 from headroom.results.rows import LeaderboardRow, PairRow, Row
-from headroom.results.skill import no_skill
-from headroom.results.speeds import speed_columns, work_of
+from headroom.results.speeds import main_machine, speed_columns, work_of
 from headroom.results.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
-from headroom.results.validate import checked
 
 SHARES = (0.25, 0.5, 0.75)
 LOSSES = (0.01, 0.05)
@@ -67,7 +63,11 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     compared = own.until(last(asked))
     seeds = max(len({point.seed for point in record.points if not point.label}), 1)
     got = sum(point.target > 0 for point in series(record, task))
-    wanted = 0 if method == DENSE else points_of_its_own(record) if record.natural else seeds * len(asked)
+    wanted = seeds * len(asked)
+    if method == DENSE:
+        wanted = 0
+    elif record.natural:  # what it meant to have, scored or failed
+        wanted = sum(point.target > 0 and not point.label for point in record.points)
     values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
     values["reason"] = (
         _why_not_ranked(record, got, wanted)
@@ -85,11 +85,6 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
     for step in [step for step in own.steps if step.target == HALF]:
         values |= speed_columns(records, machine, model, method, "50", step, own.steps[0])
     return values
-
-
-def points_of_its_own(record: CellRecord) -> int:
-    """Points that a method with natural points meant to have, scored or failed."""
-    return sum(point.target > 0 and not point.label for point in record.points)
 
 
 def _known_elsewhere(records: Records, method: str) -> dict[str, Any]:
@@ -182,11 +177,10 @@ def _ranked(
         for track in {row["track"] for row in members}:
             _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")
         for row in members:
-            row["area_low"] = max(
-                0.0, row["area_low"]
-            )  # after the ranking: two draws can put it below what an area can be
+            # only after the ranking: the draws can put it below what an area can be
+            row["area_low"] = max(0.0, row["area_low"])
     order = sorted(rows, key=lambda row: (row["group"], not row.get("ranked"), -row.get("area", 0.0)))
-    return [checked(LeaderboardRow, row, records.path(model, row["method"])) for row in order]
+    return [LeaderboardRow.checked(row, records.path(model, row["method"])) for row in order]
 
 
 def _compare(members: list[dict[str, Any]], draws: np.ndarray | None) -> None:

@@ -92,8 +92,12 @@ def load(
     return found
 
 
-def main_machine(records: Records) -> str:
-    """The machine of the leaderboard's speed columns: most speed records, then first by name; empty without any."""
-    counts = {name: sum(key[0] == name for key in records.speeds) for name in records.machines}
-    counts = {name: count for name, count in counts.items() if count}
-    return min(counts, key=lambda name: (-counts[name], name), default="")
+def no_skill(records: Records, model: str, task: str) -> str:
+    """Why nothing can be retained: the dense model's interval reaches chance. Empty when clear of it, or not known."""
+    dense = records.cells.get((model, DENSE))
+    points = [point for point in dense.points if point.target == 0 and task in point.tasks] if dense else []
+    if not dense or not points:
+        return ""
+    score, facts = points[0].tasks[task], dense.tasks[task]
+    clear = score.low > facts.chance if facts.better == "higher" else score.high < facts.chance
+    return "" if clear else f"The dense model is not clear of chance on {task}, so there is no quality to retain."

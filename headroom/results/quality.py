@@ -8,7 +8,6 @@ from typing import Any
 from headroom.results.load import DENSE, Records
 from headroom.results.records import CellRecord, Point, TaskScore
 from headroom.results.rows import FloorRow, QualityRow
-from headroom.results.validate import checked
 
 FLOOR = "floor:"
 TESTED_BELOW = 0.5  # retained quality; above it a kind can go and the model hardly notices
@@ -29,7 +28,7 @@ def quality_rows(records: Records) -> Iterator[QualityRow]:
     for model, method in records.pairs():
         record = records.cells.get((model, method))
         for values in _cell(records, model, method, record):
-            yield checked(QualityRow, values, records.path(model, method))
+            yield QualityRow.checked(values, records.path(model, method))
 
 
 def _cell(records: Records, model: str, method: str, record: CellRecord | None) -> Iterator[dict[str, Any]]:
@@ -79,7 +78,7 @@ def floor_rows(records: Records) -> Iterator[FloorRow]:
                         seen.add((kind, task))
                         values = _floor(point, task) | {"model": model, "method": method, "kind": kind, "task": task}
                         values["metric"] = record.tasks[task].metric if task in record.tasks else ""
-                        yield checked(FloorRow, values, records.path(model, method))
+                        yield FloorRow.checked(values, records.path(model, method))
 
 
 def _floor(point: Point, task: str) -> dict[str, Any]:

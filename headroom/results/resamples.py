@@ -1,23 +1,27 @@
-"""Retained quality on shared resamples of the evaluation examples, so that two methods are compared in pairs.
+"""Quality and areas on shared resamples of the evaluation examples, so that two methods are compared in pairs.
 
 The same number of examples draws the same resamples for every method, which is what pairs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from headroom.results.curves import Step
-from headroom.results.load import DENSE
+from headroom.results.curves import Curve, Step
+from headroom.results.load import DENSE, Records
 from headroom.results.records import Setting, TaskFacts
-from headroom.results.stats import AGGREGATES, resampled_sums
+from headroom.results.rows import PairRow
+from headroom.results.stats import AGGREGATES, percentiles, resampled_sums
 
 RESAMPLES = 500
+SEED = 7  # of the spread over seeds, which is drawn apart for every row
 Array = np.ndarray
 Arrays = dict[str, Array]  # task/setting/seed/label/place: counts of a point, (examples, k)
 
@@ -70,6 +74,45 @@ def with_spread(by_seed: Array, generator: np.random.Generator) -> Array:
         return mean
     error = by_seed.mean(axis=1).std(ddof=1) / count**0.5
     return mean + error * generator.standard_t(count - 1, size=mean.shape)
+
+
+def area_draws(records: Records, model: str, task: str, rows: Sequence[tuple[str, Curve]]) -> Array | None:
+    """Area of each (method, curve) on each resample, shape (rows, resamples); None without per-example statistics."""
+    cells = (cell for (name, _), cell in records.cells.items() if name == model)
+    facts = next((cell.tasks[task] for cell in cells if task in cell.tasks), None)
+    if facts is None:
+        return None
+    counts = Counts(records.scores, model, task, records.setting, facts)
+    found = []
+    for place, (method, curve) in enumerate(rows):
+        kept = counts.kept(method, curve.seeds(), curve.steps[1:])
+        if kept is None:
+            return None
+        found.append(with_spread(_areas(curve, kept), np.random.default_rng([SEED, place])))
+    return np.stack(found)
+
+
+def _areas(curve: Curve, kept: Array) -> Array:
+    """Area of each seed on each resample, (seeds, resamples), from all steps but the dense one, (seeds, steps, ...)."""
+    shares = np.asarray(curve.shares())
+    order = np.argsort(shares, kind="stable")
+    whole = np.concatenate([np.ones_like(kept[:, :1]), np.clip(kept, 0.0, None)], axis=1)
+    return np.trapezoid(whole[:, order], shares[order], axis=1)
+
+
+def pair_rows(members: Sequence[Mapping[str, Any]], draws: Array | None) -> Iterator[PairRow]:
+    """One row for each two rows ranked together; ``draws`` are their areas, shape (members, resamples).
+
+    Without per-example statistics there are no draws and no rows: intervals that are not paired stand on the page.
+    """
+    if draws is None:
+        return
+    for better, other in combinations(range(len(members)), 2):
+        one, two = members[better], members[other]
+        gap = one["area"] - two["area"]
+        low, high = percentiles(draws[better] - draws[other], gap)
+        names = {name: one[name] for name in ("model", "task", "setting", "group", "method")}
+        yield PairRow(**names, other=two["method"], difference=gap, difference_low=low, difference_high=high)
 
 
 def arrays(folder: Path | None, model: str, method: str) -> Arrays:

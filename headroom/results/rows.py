@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from headroom.errors import UserError
 
 RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 Group = Literal["attention", "other"]
+Verdict = Literal["holds", "does not hold", "undecided"]  # on what a paper predicts
 
 SHARE = "share"
 RETAINED = "share of dense quality above chance"
@@ -22,6 +27,19 @@ class Row(BaseModel):
     """A table refuses columns it does not know and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], path: Path) -> Self:
+        """A row from its values. Raises ``UserError`` naming the record they came from and the wrong column."""
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise UserError(
+                f"{path}: {key}: {first['msg']} ({cls.__name__}). "
+                "Delete the record and run `dvc repro` to make it again."
+            ) from None
 
 
 class QualityRow(Row):
@@ -242,14 +260,16 @@ LeaderboardRow = create_model(
 
 
 class ClaimRow(Row):
-    """A testable prediction of a paper on one model and task. The figure decides; its interval says how surely."""
+    """A testable prediction of a paper on one model and task. The figure decides, if its interval lies on one side."""
 
     id: str = column("number of the prediction, a letter behind it where its parts are tested apart", ...)
     source: str = column("the paper, and where in it", ...)
     prediction: str = column("the prediction with its threshold, fixed before any result, and what the figure is", ...)
     model: str = column("name of the model", ...)
     task: str = column("task scored; empty where the figure is no quality", "")
-    verdict: Literal["holds", "does not hold", "not testable here"] = column("whether the prediction came true", ...)
+    verdict: Verdict | Literal["not testable here"] = column(
+        "whether the prediction came true; undecided where the interval holds its threshold", ...
+    )
     figure: float | None = column("what the prediction calls the figure")
     low: float | None = column("lower end of its 95 % interval over examples and seeds; empty where none were drawn")
     high: float | None = column("upper end of that interval")

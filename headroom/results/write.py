@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 from headroom.errors import UserError
 from headroom.results.rows import TABLES, Row
-from headroom.results.validate import checked
 
 PARQUET = ("leaderboard", "quality", "throughput", "floors")
 KINDS = {float: "Float64", int: "Int64", bool: "boolean", str: "string"}
@@ -76,7 +75,7 @@ def read_table(folder: Path, name: str, kind: type[Row] | None = None) -> list[A
         )
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return [checked(kind, {key: _known(kind, key, value) for key, value in row.items()}, path) for row in rows]
+    return [kind.checked({key: _known(kind, key, value) for key, value in row.items()}, path) for row in rows]
 
 
 def _known(kind: type[Row], column: str, value: str) -> str | None:

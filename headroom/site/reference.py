@@ -15,7 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from headroom.config.project import root
-from headroom.results.measures import at
+from headroom.results.curves import at
 from headroom.site.charts import marker, paper, quality_axis
 from headroom.site.series import Series
 from headroom.site.styles import look

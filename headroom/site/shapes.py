@@ -12,8 +12,8 @@ from typing import Any
 from headroom.results import read_table
 from headroom.results.load import load
 from headroom.results.rows import Row, ThroughputRow
-from headroom.shapes.claims import PublishedRow
 from headroom.shapes.params import ShapesParams
+from headroom.shapes.tables import PublishedRow
 from headroom.site.book import Book, by
 from headroom.site.building import clear, dress
 from headroom.site.downloads import copy_data

@@ -39,7 +39,7 @@ def time_shape(shape: str, params: ParamsFile = PARAMS) -> None:
 @app.command("collect")
 def collect(params: ParamsFile = PARAMS) -> None:
     """Join the records of all machines into the tables."""
-    from headroom.shapes.collecting import collect as join
     from headroom.shapes.params import load
+    from headroom.shapes.tables import collect as join
 
     join(load(params))

@@ -1,10 +1,7 @@
 """Real shapes with random weights: built, pruned by equal shares, timed on one dense series, told apart from papers."""
 
-from pathlib import Path
-
 import pytest
 import torch
-from headroom.shapes.pipeline import render
 
 from headroom.api import Grain
 from headroom.attention import anatomy
@@ -14,9 +11,8 @@ from headroom.measure.machine import note
 from headroom.models.loading import config_of
 from headroom.models.shapes import built, dense, plan, spread, without
 from headroom.results.records import Ceilings, Machine, SpeedPoint, SpeedRecord, read, write
-from headroom.shapes.claims import verdict
-from headroom.shapes.collecting import collect
 from headroom.shapes.params import ShapesParams, load
+from headroom.shapes.tables import collect, verdict
 from headroom.shapes.timing import run
 
 SMALL = {"family": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "vocab_size": 99}
@@ -64,10 +60,6 @@ def test_every_shape_of_the_profile_has_the_grains_it_lists(name):
         model = getattr(transformers, CLASSES[shape.purpose]).from_config(config_of(shape.config, name))
     assert set(shape.grains) <= set(anatomy(model).info.grains)
     assert all(len(plan(model, grain, 0.5)) > 0 for grain in shape.grains)
-
-
-def test_the_dvc_file_is_what_the_params_say():
-    assert (root() / "profiles/shapes/dvc.yaml").read_text() == render(Path("profiles/shapes/params.yaml"))
 
 
 @pytest.mark.parametrize(("grain", "left"), [(Grain.KV_GROUP, 1), (Grain.ATTENTION, 2), (Grain.BLOCK, 2)])

@@ -7,8 +7,8 @@ from pathlib import Path
 import fixtures
 
 from headroom.results.records import SpeedRecord, write
-from headroom.shapes.collecting import collect
 from headroom.shapes.params import ShapesParams
+from headroom.shapes.tables import collect
 
 SIZES = (64, 128)
 ELSEWHERE = "shapes.llama-2-13b.works has none for cpu that is timed here."

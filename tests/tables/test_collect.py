@@ -98,7 +98,6 @@ def test_a_failed_point_is_never_averaged_away(small):
 
 def test_a_bad_row_names_the_record_and_the_key(small):
     from headroom.results.rows import QualityRow
-    from headroom.results.validate import checked
 
     folder, run = small("bert-pydocs", ["dense", "random-heads"])
     path = folder / "quality" / "bert-pydocs" / "random-heads.json"
@@ -106,7 +105,7 @@ def test_a_bad_row_names_the_record_and_the_key(small):
     with pytest.raises(UserError, match=r"random-heads\.json: .*status"):
         run()
     with pytest.raises(UserError, match=r"cell\.json: value: .*number"):
-        checked(QualityRow, {"model": "m", "method": "x", "status": "ok", "value": "much"}, folder / "cell.json")
+        QualityRow.checked({"model": "m", "method": "x", "status": "ok", "value": "much"}, folder / "cell.json")
 
 
 def test_floors_say_which_kind_a_model_does_not_test(table):

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from headroom.results import collect
-from headroom.results.curves import curve, group_of
+from headroom.results.curves import at, curve, group_of, removable_step
 from headroom.results.load import load
-from headroom.results.measures import at, removable_step
 from headroom.results.records import SpeedPoint
-from headroom.results.throughput import claimed
+from headroom.results.speeds import claimed
 
 
 def row(rows, **wanted):

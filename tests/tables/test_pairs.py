@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headroom.results.pairs import pair_rows
+from headroom.results.resamples import pair_rows
 
 
 def member(method: str, area: float) -> dict[str, object]:

@@ -8,7 +8,7 @@ import fixtures
 import numpy as np
 import pytest
 
-from headroom.claims.pairs import mean_draws
+from headroom.claims.evidence import mean_draws
 from headroom.results.curves import curve
 from headroom.results.resamples import Counts, retained, with_spread
 from headroom.results.stats import independent_difference, task_score

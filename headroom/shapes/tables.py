@@ -1,4 +1,4 @@
-"""Published speed-ups beside ours: which hold, on which machine, at which batch."""
+"""The tables of the profile: the throughput of all machines, and published speed-ups beside ours. No torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from headroom.results.load import Records
-from headroom.results.records import SpeedPoint
+from headroom.results.load import Records, load
+from headroom.results.records import SpeedPoint, SpeedRecord, read, write
 from headroom.results.rows import SHARE, Row, column
-from headroom.results.throughput import LEAST_CLAIM
-from headroom.results.validate import checked
+from headroom.results.speeds import LEAST_CLAIM, throughput_rows
+from headroom.results.write import write_table
 from headroom.shapes.params import Claim, ShapesParams
 
 Verdict = Literal["holds", "ours is higher", "ours is lower", "too noisy to tell", "not timed"]
@@ -39,6 +39,19 @@ class PublishedRow(Row):
     note: str = column("how the timing differs from one of the whole model", "")
 
 
+def collect(params: ShapesParams) -> None:
+    """Join this machine's records with those of the others and write ``throughput.csv`` and ``published.csv``."""
+    for path in sorted((params.work / "speed").glob("*/*.json")):
+        record = read(path, SpeedRecord)
+        if record.model in params.shapes:
+            write(params.results / "speed" / record.machine / record.model / path.name, record)
+    records = load(params.profile, params.grains, list(params.shapes), params.results)
+    wanted = {(name, str(grain)) for name, shape in params.shapes.items() for grain in shape.grains}
+    rows = [row for row in throughput_rows(records) if (row.model, row.method) in wanted]
+    write_table(params.results, "throughput", rows)
+    write_table(params.results, "published", list(published_rows(params, records)), PublishedRow)
+
+
 def verdict(published: float, point: SpeedPoint) -> Verdict:
     """Whether a published speed-up and ours can be told apart; a wide interval would agree with anything."""
     if published > point.speedup_high * (1 + LEAST_CLAIM):
@@ -62,9 +75,9 @@ def published_rows(params: ShapesParams, records: Records) -> Iterator[Published
                 "verdict": verdict(claim.speedup, point),
             }
             names = ("work", "batch", "length", "dtype", "speedup", "speedup_low", "speedup_high", "note")
-            yield checked(PublishedRow, told | values | {name: getattr(point, name) for name in names}, source)
+            yield PublishedRow.checked(told | values | {name: getattr(point, name) for name in names}, source)
         if not found:
-            yield checked(PublishedRow, told | {"verdict": "not timed"}, source)
+            yield PublishedRow.checked(told | {"verdict": "not timed"}, source)
 
 
 def ours(claim: Claim, records: Records) -> Iterator[tuple[str, SpeedPoint]]:
