@@ -38,7 +38,7 @@ def show(
 
     console = Console()
     for cell, panel in chosen(book(params), model, task, setting):
-        console.print(board(cell, panel, track, console.width))
+        console.print(board(cell, panel, track, console.width), "")
 
 
 def compare(

@@ -1,36 +1,44 @@
-"""What there is: methods, models and tasks as terminal tables, without running anything."""
+"""What there is: methods, models and tasks, without running anything."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 
 from headroom.api import Method, Track
-from headroom.config.params import Params, load
+from headroom.config.params import load
 from headroom.config.registry import load_method, method_files, summary
 from headroom.config.tasks import load_task, tasks_folder
+from headroom.terminal.layout import Listing
+from headroom.terminal.layout import made as made
+
+RESERVED = ("method", "kinds")  # keys of an entry that are no parameters of its method
+FACTS = ("name", "track", "removes", "needs")
+TRACKS = "Tracks: forward looks at forward passes, gradient at backward passes too, trained updates weights."
 
 
-def methods_table(params_file: Path) -> Table:
+def methods_table(params_file: Path) -> Group:
     """Every entry of the profile, then the files that no entry uses."""
-    params = load(params_file)
-    table = made("Methods", "name", "track", "removes", "needs", "paper", "what it does")
-    files, used = method_files(), set()
-    for name, entry in params.methods.items():
+    entries = load(params_file).methods
+    used = Listing(f"Methods in {params_file}", FACTS, caption=TRACKS)
+    unused = Listing(f"Methods that are not in {params_file}", FACTS)
+    left = method_files()  # not described yet
+    for name, entry in entries.items():
         method = load_method(name, entry, f"{params_file}: methods.{name}")
-        used.add(method.name)
-        table.add_row(name, *facts(method), summary(files[method.name]))
-    for name, file in files.items():
-        if name not in used:
-            method = load_method(name, {}, f"methods/{file.name}")
-            table.add_row(name, *facts(method), f"{summary(file)} (not in {params_file})", style="dim")
-    return table
+        first = name == method.name or method.name not in entries  # of the entries that share a file
+        file = left.pop(method.name, None) if first else None
+        used.add(name, *facts(method), text=said(method, name, entry or {}, cited(method, file) if file else ""))
+    for name, file in left.items():
+        method = load_method(name, {}, f"methods/{file.name}")
+        unused.add(name, *facts(method), text=cited(method, file), style="dim")
+    return Group(used, unused) if left else Group(used)
 
 
-def facts(method: Method) -> tuple[str, str, str, str]:
-    """Track, grains, needs and paper, as the method declares them."""
-    return method.track.value, ", ".join(map(str, method.removes())), needs(method), method.paper
+def facts(method: Method) -> tuple[str, str, str]:
+    """Track, grains and needs, as the method declares them."""
+    return method.track.value, ", ".join(map(str, method.removes())), needs(method)
 
 
 def needs(method: Method) -> str:
@@ -39,32 +47,44 @@ def needs(method: Method) -> str:
         return "update steps"
     if method.stochastic or not method.calibrated:
         return "no data"
-    passes = "forward and backward" if method.track is Track.GRADIENT else "forward"
-    examples = getattr(method.params, "examples", None)
-    return f"{examples} examples, {passes}" if examples else passes
+    examples = getattr(method.params, "examples", "")
+    return f"{examples} examples".strip()
 
 
-def models_table(params_file: Path) -> Table:
+def said(method: Method, name: str, entry: dict[str, Any], what: str) -> str:
+    """Whose method an entry is, where that has another name; what it does; with which parameters and where."""
+    values = ", ".join(f"{key}: {shown(value)}" for key, value in entry.items() if key not in RESERVED)
+    having = f" with {values}" if values else ""
+    whose = f"{method.name}{having}." if name != method.name else ""
+    own = f"With {values}." if values and not whose else ""
+    where = f"Removes in {', '.join(entry['kinds'])} only." if entry.get("kinds") else ""
+    return " ".join(filter(None, (whose, what, own, where)))
+
+
+def cited(method: Method, file: Path) -> str:
+    """The first line of a method's file, and its paper."""
+    return summary(file) if method.paper == "none" else f"{summary(file)} {method.paper}."
+
+
+def shown(value: object) -> str:
+    """A parameter as params.yaml has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def models_table(params_file: Path) -> Listing:
     """The models of the profile and where they come from."""
-    params: Params = load(params_file)
-    table = made("Models", "name", "from", "tasks")
+    params = load(params_file)
+    found = Listing(f"Models in {params_file}", ("name", "from", "tasks"))
     for name, spec in params.models.items():
         source = spec.source.folder or spec.source.hub or f"{(spec.source.config or {}).get('family')}, trained here"
-        table.add_row(name, str(source), ", ".join(spec.tasks))
-    return table
+        found.add(name, str(source), ", ".join(spec.tasks))
+    return found
 
 
-def tasks_table() -> Table:
+def tasks_table() -> Listing:
     """Every task file."""
-    table = made("Tasks", "name", "metric", "what it is")
+    found = Listing("Tasks", ("name", "metric"))
     for file in sorted(tasks_folder().glob("*.yaml")):
         task = load_task(file.stem)
-        table.add_row(task.name, task.metric.name, task.summary)
-    return table
-
-
-def made(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        found.add(task.name, task.metric.name, text=task.summary)
+    return found

@@ -6,36 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
-from rich.text import Text
 
 from headroom.errors import UserError
 from headroom.results.stats import independent_difference
 from headroom.site.book import Book
-from headroom.site.numbers import DASH, fixed, percent
+from headroom.site.numbers import DASH, MINUS, fixed, percent
 from headroom.site.panels import Panel
 from headroom.site.series import Series
 from headroom.terminal.choosing import book, chosen, known
+from headroom.terminal.layout import Listing
 from headroom.terminal.showing import kept_at
 
 SHARES = (0.25, 0.5, 0.75)
-HEADINGS = (
-    "model",
-    "task",
-    "setting",
-    "area A",
-    "area B",
-    "A - B",
-    "95 % interval",
-    "verdict",
-    "A - B at 25 %",
-    "50 %",
-    "75 %",
-    "cross at",
-)
+HEADINGS = ("model", "task", "setting", f"A {MINUS} B", "95 % interval")
+PAIRED = "Intervals are paired where pairs.csv holds the two; else from the areas' own, which are wider."
 
 
-def comparison(params: Path, a: str, b: str, model: str | None, task: str | None) -> Table:
+def comparison(params: Path, a: str, b: str, model: str | None, task: str | None) -> Listing:
     """A row for each panel that holds both. Raises ``UserError`` for an unknown method or a pair that never met."""
     found = book(params)
     panels = [panel for _, panel in chosen(found, model, task, None)]
@@ -45,31 +32,36 @@ def comparison(params: Path, a: str, b: str, model: str | None, task: str | None
     shared = [panel for panel in panels if a in panel.series and b in panel.series]
     if a == b or not shared:
         raise UserError(f"{a} and {b} have no curve on the same model, task, setting and group of units.")
-    table = Table(title=f"A {a}, B {b}", title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("model", "task", "setting", "verdict") else "right")
+    sides = Listing(f"Area under the curve: A {a}, B {b}", HEADINGS, numbers=frozenset(HEADINGS[3:]), caption=PAIRED)
     for panel in shared:
-        table.add_row(*(Text(word) for word in _line(found, panel, a, b)))
-    table.caption = "Intervals are paired where pairs.csv holds the two; else from the areas' own, which are wider."
-    table.caption_justify = "left"
-    return table
+        rows = {row.method: row for row in panel.rows}
+        apart, interval, verdict = _words(paired(found, panel, a, b) or difference(rows[a], rows[b]))
+        areas = f"A {fixed(rows[a].area)}, B {fixed(rows[b].area)}"
+        text = f"{verdict}: {areas}. {_curves(panel.series[a], panel.series[b])}"
+        sides.add(panel.model, panel.task, panel.setting, apart, interval, text=text)
+    return sides
 
 
-def _line(book_: Book, panel: Panel, a: str, b: str) -> list[str]:
-    rows = {row.method: row for row in panel.rows}
-    one, other = panel.series[a], panel.series[b]
-    found = paired(book_, panel, a, b) or difference(rows[a], rows[b])
-    words = [panel.model, panel.task, panel.setting, fixed(rows[a].area), fixed(rows[b].area)]
+def _words(found: tuple[float, float, float] | None) -> tuple[str, str, str]:
+    """Difference, interval and verdict."""
     if found is None:
-        words += [DASH, DASH, "not ranked"]
-    else:
-        value, low, high = found
-        verdict = "A keeps more" if low > 0 else "B keeps more" if high < 0 else "not told apart"
-        words += [fixed(value), f"{fixed(low)} to {fixed(high)}", verdict]
+        return DASH, DASH, "Not both ranked"
+    value, low, high = found
+    verdict = "A keeps more" if low > 0 else "B keeps more" if high < 0 else "Not told apart"
+    return fixed(value), f"{fixed(low)} to {fixed(high)}", verdict
+
+
+def _curves(one: Series, other: Series) -> str:
+    """What A keeps more than B at three shares of units gone, in points, and where the curves cross."""
+    apart = []
     for share in SHARES:
         kept = kept_at(one, share), kept_at(other, share)
-        words.append(DASH if None in kept else percent((kept[0] or 0.0) - (kept[1] or 0.0)))
-    return [*words, ", ".join(f"{percent(share, 0)} %" for share in crossings(one, other)) or DASH]
+        apart.append(DASH if None in kept else percent((kept[0] or 0.0) - (kept[1] or 0.0)))
+    where = ", ".join(f"{percent(share, 0)} %" for share in crossings(one, other))
+    shares = "/".join(percent(share, 0) for share in SHARES)
+    return f"With {shares} % of units gone: {', '.join(apart)} points. " + (
+        f"Cross at {where}." if where else "No crossing."
+    )
 
 
 def paired(found: Book, panel: Panel, a: str, b: str) -> tuple[float, float, float] | None:

@@ -1,10 +1,11 @@
-"""The leaderboard as a rich table."""
+"""The leaderboard, with as many columns as the terminal has room for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -12,47 +13,72 @@ from headroom.site.numbers import DASH, fixed, metric, percent, places, seconds,
 from headroom.site.panels import CellView, Panel
 from headroom.site.series import Series
 from headroom.site.verdicts import against
+from headroom.terminal.layout import fits, wrapped
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-HEADINGS = (
-    *("rank", "method", "curve", "kept", "±", "lost 25 %", "lost 50 %", "lost 75 %"),
-    *("go 1 %", "go 5 %", "speed", "cost", "random"),
-)
-NARROW = ("rank", "method", "curve", "kept", "±", "lost 50 %", "go 5 %", "random")
 WORDS = ("method", "curve", "random")  # headings of words; the others are numbers
-WIDE = 116  # letters that all headings need
+HEADINGS = (
+    *("rank", "method", "curve", "kept", "±", "lost\n25 %", "lost\n50 %", "lost\n75 %"),
+    *("go\n1 %", "go\n5 %", "speed", "cost", "random"),
+)
+SPARE = (  # the first to stay away first
+    *("cost", "speed", "go\n1 %", "lost\n25 %", "lost\n75 %", "go\n5 %"),
+    *("±", "random", "lost\n50 %", "rank", "curve"),
+)
 
 
-def board(cell: CellView, panel: Panel, track: str | None = None, width: int = WIDE) -> Table:
+def board(cell: CellView, panel: Panel, track: str | None = None, width: int = 120) -> Group:
     """The rows of a panel; the curve runs from dense to the floor, one block for each point.
 
-    Below ``WIDE`` letters the columns that can be read off the curve stay away.
+    Where so many letters cannot hold every column whole, those that say least stay away. A row with neither rank nor
+    curve stands in the notes alone, with its reason.
     """
+    rows = [row for row in panel.rows if track is None or row.track == track]
+    drawn = [row for row in rows if row.ranked or row.method in panel.series]
+    cells = [dict(zip(HEADINGS, _cells(panel, row), strict=True)) for row in drawn]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in fitting(cells, width):
+        table.add_column(heading, justify="left" if heading in WORDS else "right", no_wrap=True)
+    for row, line in zip(drawn, cells, strict=True):
+        table.add_row(*(Text(line[str(column.header)]) for column in table.columns), style="" if row.ranked else "dim")
     dense = metric(cell.dense.value, cell.facts.unit) if cell.dense and cell.facts else "not measured"
     title = f"{cell.model}, {cell.task}: {panel.title.lower()}, {panel.setting} (dense {dense})"
-    table = Table(title=Text(title), title_justify="left", box=None, header_style="bold", pad_edge=False)
-    headings = HEADINGS if width >= WIDE else NARROW
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in WORDS else "right", no_wrap=True)
-    for row in panel.rows:
-        if track is None or row.track == track:
-            line = _line(panel, row)
-            table.add_row(*(Text(line.get(heading, "")) for heading in headings), style="" if row.ranked else "dim")
-    notes = [f"{row.method}: {row.reason}" for row in panel.rows if row.reason and not row.ranked]
-    table.caption, table.caption_justify = (Text("\n".join(notes)) if notes else None), "left"
-    return table
+    notes = (line for note in unranked(rows) for line in wrapped(note, width))
+    return Group(Text(title, "italic"), table, *(Text(line, "dim italic") for line in notes))
 
 
-def _line(panel: Panel, row: Any) -> dict[str, str]:
+def _cells(panel: Panel, row: Any) -> list[str]:
     one = panel.series.get(row.method)
     curve = sparkline([stop.retained for stop in one.stops]) if one else ""
     if not row.ranked:
-        return {"rank": DASH, "method": row.method, "curve": curve, "kept": row.status}
+        return [DASH, row.method, curve, *[""] * (len(HEADINGS) - 3)]
     half = (row.area_high - row.area_low) / 2
     lost = [percent(getattr(row, f"lost_{share}")) for share in (25, 50, 75)]
     words = [places(row.rank_all, row.rank_all_last), row.method, curve, fixed(row.area), fixed(half), *lost]
     words += [percent(row.removable_1), percent(row.removable_5), times(row.speedup_50), seconds(row.cost_seconds)]
-    return dict(zip(HEADINGS, [*words, against(panel, row) or DASH], strict=True))
+    return [*words, against(panel, row) or DASH]
+
+
+def fitting(lines: Sequence[dict[str, str]], width: int) -> list[str]:
+    """The headings of the columns that fit side by side, in their order."""
+    headings = list(HEADINGS)
+    for spare in SPARE:
+        if fits([[*heading.split("\n"), *(line[heading] for line in lines)] for heading in headings], width):
+            break
+        headings.remove(spare)
+    return headings
+
+
+def unranked(rows: Iterable[Any]) -> list[str]:
+    """A sentence for the methods that share a status and a reason."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if not row.ranked:
+            groups.setdefault((row.status, row.reason), []).append(row.method)
+    return [
+        ", ".join([*methods, status]) + (f": {reason}" if reason else "")
+        for (status, reason), methods in groups.items()
+    ]
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -63,7 +89,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 def kept_at(one: Series, share: float) -> float | None:
     """Quality kept with a share of the units gone, between two points linear; None beyond the last."""
-    from headroom.results.measures import at
+    from headroom.results.curves import at
 
     known = [(place, stop.retained) for stop in one.stops if (place := stop.shares["units"]) is not None]
     return at([place for place, _ in known], [kept for _, kept in known], share) if known else None

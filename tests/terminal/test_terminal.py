@@ -18,6 +18,7 @@ import fixtures
 from headroom.errors import UserError
 from headroom.results import collect
 from headroom.site.book import read_book
+from headroom.site.numbers import MINUS
 from headroom.site.panels import cell_view
 from headroom.terminal import exporting, pairing, showing
 
@@ -69,7 +70,7 @@ def test_show_prints_every_panel_with_ranks_and_sparklines(project):
 
 
 def test_show_says_why_a_row_is_not_ranked_and_reads_no_markup_in_it(project):
-    assert "magnitude-heads: [bold]No.[/]" in run("show", "--model", "lm-pydocs", "--task", "bits")
+    assert "magnitude-heads, failed: [bold]No.[/]" in run("show", "--model", "lm-pydocs", "--task", "bits")
 
 
 def test_show_keeps_to_a_model_task_and_track(project):
@@ -77,10 +78,33 @@ def test_show_keeps_to_a_model_task_and_track(project):
     assert "bits" not in said and "bert" not in said and "layer-similarity" not in said and "michel-greedy" in said
 
 
-def test_a_narrow_terminal_gets_fewer_columns_and_whole_words(project):
-    said = run("show", "--model", "bert-pydocs", width=80)
-    assert "…" not in said and "cost" not in said and "michel-greedy" in said
-    assert max(map(len, said.splitlines())) <= 80
+@pytest.mark.parametrize(("width", "headings"), [(60, 4), (80, 8), (120, 13)])
+def test_a_narrower_terminal_gets_fewer_columns_and_whole_words(project, width, headings):
+    lines = run("show", "--model", "bert-pydocs", width=width).splitlines()
+    assert max(map(len, lines)) <= width and not any("…" in line for line in lines)
+    top, bottom = lines[1], lines[2]
+    assert len(bottom.split()) - bottom.count("%") >= headings and bottom.split()[:2] == ["rank", "method"]
+    assert top.split().count("lost") + top.split().count("go") == bottom.count("%")
+    assert {row.split()[1] for row in lines[3:6]} <= {*METHODS, "deepest-first"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_compare_keeps_whole_words_at_every_width(project, width):
+    lines = run("compare", "michel-greedy", "layer-similarity", width=width).splitlines()
+    assert max(map(len, lines)) <= width and not any("…" in line for line in lines)
+    assert sum(line.split()[:1] in (["bert-pydocs"], ["lm-pydocs"]) for line in lines) == 3
+    said = " ".join(" ".join(lines).split())
+    assert "95 % interval" in said and said.count("% of units gone:") == 3
+    if width >= 80:
+        assert lines[1].split() == ["model", "task", "setting", "A", MINUS, "B", "95", "%", "interval"]
+
+
+def test_methods_that_were_refused_alike_share_a_line(results):
+    row = panels(results)[0].rows[0]
+    alike = [
+        row.model_copy(update={"method": name, "ranked": False, "status": "failed", "reason": "No."}) for name in "ab"
+    ]
+    assert showing.unranked([row, *alike]) == ["a, b, failed: No."]
 
 
 @pytest.mark.parametrize(("values", "shown"), [([1, 0.5, 0], "█▅▁"), ([1.2, -3], "█▁"), ([], "")])
