@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from headroom.checks.state import State
 from headroom.checks.subject import Subject
-from headroom.pipeline.context import refusal
+from headroom.checks.watching import State
 
 ALLOWED = ("headroom.api",)
 OPENERS = ("open", "exec", "eval", "__import__", "compile")
@@ -43,18 +42,6 @@ def check_evaluation_data_are_out_of_reach(subject: Subject) -> None:
     assert "Touched" not in trace, trace.strip().splitlines()[-1].partition("Touched: ")[2]
 
 
-def check_an_unsupported_model_gets_a_sentence(subject: Subject) -> None:
-    """``supports`` answers for every family there is with None or a sentence, never with a traceback."""
-    from headroom.checks.listing import infos
-
-    for family, info in infos().items():
-        try:
-            said = refusal(subject.method, info)
-        except Exception as error:
-            raise AssertionError(f"supports raised {type(error).__name__}: {error} for {family}.") from error
-        assert not said or is_sentence(said), f"for {family} it says {said!r}; wanted a sentence with its full stop."
-
-
 def imported(tree: ast.AST) -> Iterator[str]:
     """The modules that a file names in its import statements, wherever they stand."""
     for node in ast.walk(tree):
@@ -68,7 +55,3 @@ def called_by_name(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             yield node.func.id
-
-
-def is_sentence(text: str) -> bool:
-    return text == text.strip() and text.endswith(".") and " " in text and "\n" not in text and len(text) <= 300

@@ -6,20 +6,20 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from headroom.api import Method, ModelInfo, Plan, Unit
+from headroom.api import Method, Plan, Unit
 from headroom.attention import anatomy
-from headroom.checks.state import State
 from headroom.checks.toy_bench import ToyBench, toy_bench
-from headroom.checks.traps import trapped
+from headroom.checks.watching import State, trapped
 from headroom.config.registry import short
-from headroom.pipeline.context import HarnessContext, refusal
+from headroom.pipeline.context import HarnessContext
 from headroom.pipeline.plans import Answer, ask
+from headroom.pipeline.reach import refusal
 
 TARGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = 60.0
@@ -45,12 +45,12 @@ class Subject:
 
     def __init__(self, method: Method, file: Path, family: str, bench: ToyBench | None = None) -> None:
         self.method, self.file, self.family = method, file, family
-        self.bench = bench or bench_of(family)
+        self.bench = bench or toy_bench(family)
 
     @cached_property
     def out_of_reach(self) -> str:
         """One sentence when the method cannot do this model; empty when it can."""
-        return refusal(self.method, info_of(self.bench))
+        return refusal(self.method, anatomy(self.bench.model).info)
 
     @property
     def targets(self) -> tuple[float, ...]:
@@ -95,16 +95,6 @@ class Subject:
     def at_targets(self) -> list[Plan]:
         """The plans of the series that answer to targets, by target."""
         return sorted((plan for plan in self.plans if not plan.label and not plan.natural), key=lambda p: p.target)
-
-
-@lru_cache(maxsize=32)
-def bench_of(family: str) -> ToyBench:
-    """One bench a family serves all methods: contexts copy its model."""
-    return toy_bench(family)
-
-
-def info_of(bench: ToyBench) -> ModelInfo:
-    return anatomy(bench.model).info
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from torch import Tensor
 
 from headroom.api import Grain, Method, Track, Unit
 from headroom.attention import anatomy, toy, toy_batch
+from headroom.checks.watching import Touched
 from headroom.config.params import Recover
 from headroom.data.batches import Collator, batches
 from headroom.pipeline.bench import Bench
-from headroom.pipeline.context import HarnessContext, resolved
+from headroom.pipeline.context import HarnessContext
+from headroom.pipeline.reach import resolved
 from headroom.planted import with_own_answers
 from headroom.training.lessons import Lessons
 
@@ -30,10 +32,6 @@ def every_layer(model: Any) -> Any:
         if hasattr(module, "layerdrop"):
             module.layerdrop = 0.0
     return model
-
-
-class Touched(Exception):
-    """Something reached for evaluation data."""
 
 
 class Stack(Collator):
@@ -119,6 +117,10 @@ class ToyContext(HarnessContext):
         return batches(self._examples, self._collator, batch_size, seed=seed, examples=examples)
 
 
+@lru_cache(maxsize=32)
 def toy_bench(family: str) -> ToyBench:
-    """The toy of a family, with its own answers as labels. Raises ``UserError`` for an unknown family."""
+    """The toy of a family, with its own answers as labels; it serves all methods, as contexts copy its model.
+
+    Raises ``UserError`` for an unknown family.
+    """
     return ToyBench(toy(family), toy_batch(family, EXAMPLES), lambda: toy(family, seed=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,32 @@ def share(value: Any) -> Any:
 
 Target = Annotated[float, BeforeValidator(share)]
 
+ENCODER = ("encoder.self", "encoder.mlp", "encoder.block")
+DECODER = ("decoder.self", "decoder.cross", "decoder.mlp", "decoder.block")
+
+
+def known(kinds: Any) -> tuple[str, ...]:
+    """A list of kinds of sites, checked. Raises ``ValueError`` for anything else."""
+    if not isinstance(kinds, list | tuple) or not kinds:
+        raise ValueError("wanted a list of kinds of sites, such as [encoder.self]")
+    for kind in kinds:
+        if kind not in ENCODER + DECODER:
+            raise ValueError(f"{kind!r} is no kind of site. {suggest(str(kind), ENCODER + DECODER)}")
+    return tuple(kinds)
+
+
+def kinds_of(entry: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
+    """The sites that an entry of ``methods`` holds its method to; None where it leaves that to the profile.
+
+    Raises ``UserError`` for anything but a list of known kinds; ``where`` is the entry's place, for the message.
+    """
+    if "kinds" not in entry:
+        return None
+    try:
+        return known(entry["kinds"])
+    except ValueError as error:
+        raise UserError(f"{where}.kinds is {entry['kinds']!r}; {str(error).rstrip('.')}.") from None
+
 
 class Run(Section):
     """What is asked of every cell."""
@@ -34,21 +61,14 @@ class Run(Section):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="calibration seeds")
     draws: int = Field(5, ge=1, description="draws of a random method")
     targets: tuple[Target, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")
-    kinds: tuple[str, ...] | None = Field(
-        None, description="sites whose units may go, e.g. encoder.self; every site where absent"
+    kinds: Annotated[tuple[str, ...], BeforeValidator(known)] | None = Field(
+        None, description="sites whose units may go, e.g. [encoder.self]; every site where absent"
     )
     plan_seconds: float = Field(900, gt=0, description="a method that yields no plan for so long has failed")
     resamples: int = Field(1000, ge=100, description="bootstrap resamples behind an interval")
-
-    @field_validator("kinds")
-    @classmethod
-    def known(cls, kinds: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        stacks, parts = ("encoder", "decoder"), ("self", "cross", "mlp", "block")
-        allowed = [f"{stack}.{part}" for stack in stacks for part in parts]
-        for kind in kinds or ():
-            if kind not in allowed:
-                raise ValueError(f"{kind!r} is no kind of site. {suggest(kind, allowed)}")
-        return kinds
+    workers: int | None = Field(
+        None, ge=1, description="processes that measure, each with the run's threads; as many as the cores allow"
+    )
 
     @field_validator("targets")
     @classmethod
@@ -129,6 +149,10 @@ class Params(Section):
             raise UserError(f"profile {self.profile} has no method {method!r}. {suggest(method, self.methods)}")
         return self.methods[method] or {}
 
+    def kinds(self, method: str) -> tuple[str, ...] | None:
+        """Sites whose units a method is offered: the ``kinds`` of its entry, else of the profile; None for all."""
+        return kinds_of(self.entry(method), f"methods.{method}") or self.run.kinds
+
     def spec(self, model: str) -> ModelSpec:
         """The spec of a model. Raises ``UserError`` when the profile does not list it."""
         if model not in self.models:
@@ -159,4 +183,6 @@ def load(path: Path) -> Params:
     for name in (*params.methods, *params.models):
         if not name.replace("-", "").isalnum() or name != name.lower():
             raise UserError(f"{path}: {name!r}: a name is made of lower-case letters, digits and dashes.")
+    for name in params.methods:
+        kinds_of(params.entry(name), f"{path}: methods.{name}")
     return params

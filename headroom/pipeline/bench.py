@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ from headroom.models.loading import Prepared, build, load_prepared
 from headroom.training.lessons import Lessons
 
 Teach = Callable[[Any], None]
+
+
+@cache
+def bench_of(folder: Path) -> Bench:
+    """The bench of a prepared model, one a process: it is loaded and its tasks are encoded once."""
+    return Bench(folder)
 
 
 class Bench:
@@ -57,6 +63,7 @@ class Bench:
         """The batch on which sizes are counted and masked is compared with removed."""
         return next(iter(batches(self.calibration, self.collator, 8)))
 
+    @cache  # noqa: B019 - one bench lives as long as its process
     def lessons(self, recover: Recover) -> Lessons:
         """What plans are fine-tuned on. Raises ``UserError`` for a task without a train split."""
         task = self.tasks[0]

@@ -1,102 +1,113 @@
-"""One (method, model) of a profile: who they are, and what every number of theirs depends on."""
+"""One (method, model) of a profile while it is measured: what the method declares, its plans, and their points."""
 
 from __future__ import annotations
 
-from functools import cached_property
-from importlib.metadata import version
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from headroom.api import Method, ModelInfo, Track
-from headroom.attention import anatomy
-from headroom.config.params import Params, Recover
-from headroom.config.registry import file_of, load_method
-from headroom.pipeline import engine
-from headroom.pipeline.bench import Bench
-from headroom.pipeline.context import HarnessContext, of_kinds, refusal, resolved
-from headroom.pipeline.journal import Journal
-from headroom.pipeline.provenance import file_hash
-from headroom.training.lessons import Lessons
+from headroom.pipeline.model_run import ModelRun
+from headroom.pipeline.questions import Declared, PlanQuestion, PointQuestion, planned_by
+from headroom.pipeline.workers import Trouble
+from headroom.results.records import Setting
 
-PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu")
+Plan = dict[str, Any]  # as ``plans.written`` writes it
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A point before it is measured: a plan in a setting, and the question behind it."""
+
+    plan: Plan
+    setting: Setting
+    seed: int
+    question: PointQuestion
+
+
+@dataclass
 class Cell:
-    """A cell, ready to be asked for plans and points. Raises ``UserError`` for names the profile does not list."""
+    """A method on a model. ``trouble`` is why there is nothing to measure, where the method itself is to blame."""
 
-    def __init__(self, params: Params, where: str, method_name: str, model_name: str) -> None:
-        self.params, self.where = params, where
-        self.name, self.model_name = method_name, model_name
-        self.entry = params.entry(method_name)
-        params.spec(model_name)
-        self.file = file_of(method_name, self.entry, f"{where}: methods.{method_name}")
-        self.method: Method = load_method(method_name, self.entry, f"{where}: methods.{method_name}")
-        self.bench = Bench(params.model_folder(model_name))
-        self.journal = Journal(params.work / "journal")
-
-    @cached_property
-    def info(self) -> ModelInfo:
-        return anatomy(self.bench.prepared.model).info
+    run: ModelRun
+    name: str
+    declared: Declared | None = None
+    trouble: str = ""
+    plans: dict[int, dict[str, Any]] = field(default_factory=dict)  # by seed, as ``plans.asked`` gives them
+    fresh: int = 0  # points measured now and not found in the journal
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What ``prepare`` noted of the model and its tasks."""
-        return self.bench.prepared.facts
+    def within_reach(self) -> bool:
+        return self.declared is not None and not self.declared.out_of_reach
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Draws for a random method, calibration seeds otherwise, one where neither changes anything."""
-        if self.method.stochastic:
-            return tuple(range(self.params.run.draws))
-        return self.params.run.seeds if self.method.calibrated else self.params.run.seeds[:1]
+        wanted = self.run.params.run
+        if self.declared is None or not (self.declared.stochastic or self.declared.calibrated):
+            return wanted.seeds[:1]
+        return tuple(range(wanted.draws)) if self.declared.stochastic else wanted.seeds
 
-    @cached_property
-    def base(self) -> dict[str, Any]:
-        """What every number of this model depends on: part of every key in the journal."""
-        return {
-            "weights": self.facts["weight_hash"],
-            "data": {task: facts["data_hash"] for task, facts in self.facts["tasks"].items()},
-            "spec": self.bench.prepared.spec.model_dump(mode="json"),
-            "tasks": [task.model_dump(mode="json") for task in self.bench.tasks],
-            "engine": file_hash(*engine.files(engine.MEASURED)),
-            "threads": self.params.run.threads,
-            "versions": [version(name) for name in PACKAGES],
-        }
+    def recall(self) -> list[PlanQuestion]:
+        """Take the plans that the journal has; gives questions for the others.
+
+        The draws of a random method cost next to nothing, so they are one question; seeds of others are one each.
+        """
+        if not self.within_reach:
+            return []
+        journal = self.run.journal
+        stored = {seed: journal.read(self.kept_at(seed)) for seed in self.seeds}
+        self.plans = {seed: plans for seed, plans in stored.items() if plans is not None}
+        left = tuple(seed for seed in self.seeds if seed not in self.plans)
+        together = self.declared is not None and self.declared.stochastic
+        groups = [left] if together and left else [(seed,) for seed in left]
+        return [PlanQuestion(self.run, self.name, seeds) for seeds in groups]
+
+    def take(self, question: PlanQuestion, answer: dict[int, dict[str, Any]] | Trouble) -> None:
+        """Note the plans of some seeds, in the journal too where the method answered in full."""
+        assert self.declared
+        if isinstance(answer, Trouble):
+            why = f"{self.declared.file}: {answer.reason}"
+            missing = [(target, why) for target in self.run.params.run.targets]
+            answer = {seed: {"plans": [], "missing": missing, "cost": None} for seed in question.seeds}
+        for seed, plans in answer.items():
+            self.plans[seed] = plans
+            if not plans["missing"]:
+                self.run.journal.write(self.kept_at(seed), plans)
+
+    def kept_at(self, seed: int) -> Path:
+        """Where the journal keeps the plans of a seed."""
+        return self.run.journal.path("plans", planned_by(self.run, self.name, seed))
+
+    def asked(self) -> Iterator[Asked]:
+        """Every point of the cell: each plan in the settings that it is measured in."""
+        for seed, answered in sorted(self.plans.items()):
+            for plan in answered["plans"]:
+                for setting in self.settings(plan):
+                    yield Asked(plan, setting, seed, question(self.run, plan, setting, seed))
+
+    def settings(self, plan: Plan) -> list[Setting]:
+        """In which settings a plan is a point. A method that trains is never "as is"; labels are not recovered."""
+        recover = self.run.recover
+        targets = recover and (recover.targets or self.run.params.run.targets)
+        recovered = targets and (plan["natural"] or plan["label"] or plan["target"] in (0.0, *targets))
+        if self.declared and self.declared.trains:
+            return ["recovered"] if recovered else []
+        return ["as is", "recovered"] if recovered and not plan["label"] else ["as is"]
 
     @property
-    def out_of_reach(self) -> str:
-        """One sentence when the method cannot do this model; empty when it can."""
-        if refused := refusal(self.method, self.info):
-            return refused
-        kinds = self.params.run.kinds
-        if not of_kinds(anatomy(self.bench.prepared.model).units(resolved(self.method.removes(), self.info)), kinds):
-            return f"{self.model_name} has no such unit at {', '.join(kinds or ())} (params.yaml: run.kinds)."
-        if self.method.track is Track.TRAINED and self.recover is None:
-            return f"params.yaml: recover has no steps for {self.model_name}, so nothing can be trained on it."
-        if self.method.from_scratch and self.bench.prepared.spec.train is None:
-            return f"{self.model_name} came pretrained, so nothing can be trained from scratch in its place."
-        return ""
+    def home(self) -> Setting:
+        """The setting in which a plan that is missing would have been a point."""
+        return "recovered" if self.declared and self.declared.trains else "as is"
 
-    def context(self, seed: int, say: Any) -> HarnessContext:
-        """A private copy of the model for the method, seeded."""
-        return HarnessContext(
-            self.bench.prepared.model,
-            self.method.removes(),
-            self.bench.calibration,
-            self.bench.collator,
-            self.method.params,
-            seed,
-            say=say,
-            lessons=self.lessons,
-            weights_folder=self.params.work / "weights",
-            kinds=self.params.run.kinds,
-        )
 
-    @property
-    def recover(self) -> Recover | None:
-        """The fine-tuning that every plan of this model gets; None where it is measured as is only."""
-        return self.params.recover.get(self.model_name)
+def question(run: ModelRun, plan: Plan, setting: Setting, seed: int) -> PointQuestion:
+    """What has to be measured for a point. Floors are not recovered."""
+    steps = 0 if setting == "as is" or plan["label"] else plan["left"]
+    return PointQuestion(run, tuple(plan["drop"]), plan["weights"], steps, seed if steps else 0)
 
-    @cached_property
-    def lessons(self) -> Lessons | None:
-        """What there is to learn from; None where the profile has no recovery for the model."""
-        return self.bench.lessons(self.recover) if self.recover else None
+
+def dense_question(run: ModelRun, setting: Setting) -> PointQuestion:
+    """Point zero: nothing removed; in the recovered setting the dense model gets all update steps."""
+    steps = run.recover.steps if run.recover and setting == "recovered" else 0
+    return PointQuestion(run, (), "", steps, 0)

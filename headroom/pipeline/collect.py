@@ -1,4 +1,4 @@
-"""Join the records of the listed cells into tables; speed records are kept per machine."""
+"""The stage ``collect``: the records of the listed cells as tables; speed records are kept per machine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from headroom.results.records import SpeedRecord, read, write
 
 
 def run(params: Params) -> None:
-    methods, models = list(params.methods), list(params.models)
-    archive_speed(params, methods, models)
-    collect(params.profile, methods, models, params.results, params.work / "scores")
+    """Write all tables of the profile. Raises ``UserError`` for a record that does not validate."""
+    archive_speed(params)
+    collect(params.profile, list(params.methods), list(params.models), params.results, params.work / "scores")
 
 
-def archive_speed(params: Params, methods: list[str], models: list[str]) -> None:
+def archive_speed(params: Params) -> None:
     """The stage knows this machine only; the tables show every machine that was ever measured."""
-    for model in models:
-        for method in methods:
+    for model in params.models:
+        for method in params.methods:
             here = params.speed_record(model, method)
             if here.is_file():
                 record = read(here, SpeedRecord)

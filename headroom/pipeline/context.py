@@ -13,9 +13,10 @@ from datasets import Dataset
 from torch import Tensor, nn
 
 from headroom import api, attention
-from headroom.api import Gates, Grain, Method, ModelInfo, Site, Unit, Units
+from headroom.api import Gates, Grain, ModelInfo, Site, Unit, Units
 from headroom.data.batches import Collator, batches, per_example_loss
 from headroom.errors import UserError
+from headroom.pipeline.reach import of_kinds, resolved
 from headroom.training.lessons import Aim, Budget, Lessons, keep, weights_back
 
 
@@ -135,23 +136,6 @@ class HarnessContext(api.Context):
 
     def say(self, text: str) -> None:
         self._voice(text)
-
-
-def refusal(method: Method, info: ModelInfo) -> str:
-    """One sentence on why a method cannot do a model; empty when it can."""
-    missing = [grain for grain in resolved(method.removes(), info) if grain not in info.grains]
-    return method.supports(info) or (f"{info.family} models have no unit of grain {missing[0]}." if missing else "")
-
-
-def of_kinds(units: tuple[Unit, ...], kinds: tuple[str, ...] | None) -> tuple[Unit, ...]:
-    """The units at sites of these kinds, such as ``encoder.self``; all of them where no kind is named."""
-    return tuple(unit for unit in units if kinds is None or f"{unit.site.stack}.{unit.site.kind}" in kinds)
-
-
-def resolved(grains: Iterable[Grain], info: ModelInfo) -> tuple[Grain, ...]:
-    """HEAD means a KV group where queries are grouped: only then do weights and cache fall with it."""
-    grouped = any(info.groups[site] != heads for site, heads in info.sites.items())
-    return tuple(Grain.KV_GROUP if grain is Grain.HEAD and grouped else grain for grain in grains)
 
 
 def device_of(model: nn.Module) -> torch.device:

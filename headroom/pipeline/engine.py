@@ -12,10 +12,19 @@ MEASURED = (  # what the journal keeps of quality depends on these
     "headroom/evaluate",
     "headroom/training",
     "headroom/pipeline/bench.py",
-    "headroom/pipeline/cell.py",
     "headroom/pipeline/context.py",
     "headroom/pipeline/plans.py",
+    "headroom/pipeline/questions.py",
+    "headroom/pipeline/reach.py",
 )
+DECLARED = ("headroom/api.py", "headroom/config/registry.py")  # whether an entry of params.yaml is in order
+PREPARED = (  # a dense model and its data splits depend on these
+    "headroom/data",
+    "headroom/models/loading.py",
+    "headroom/training",
+    "headroom/pipeline/prepare.py",
+)
+TIMED = ("headroom/attention", "headroom/measure")  # and timings on these
 
 
 def files(names: tuple[str, ...]) -> list[Path]:

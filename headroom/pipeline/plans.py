@@ -2,14 +2,81 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from headroom.api import Method, Plan
+from headroom.config.registry import short
+from headroom.measure.clock import Stopwatch
+from headroom.measure.memory import peak_memory_mb
 from headroom.pipeline.context import HarnessContext
+from headroom.pipeline.model_run import ModelRun
+from headroom.results.records import Cost
+
+logger = logging.getLogger(__name__)
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def asked(
+    run: ModelRun, method: Method, file: Path, kinds: tuple[str, ...] | None, seed: int, alive: Callable[[], None]
+) -> dict[str, Any]:
+    """The plans of one seed as JSON, and what they cost; ``alive`` is called at every sign of life of the method."""
+    wanted, ctx = run.params.run, context(run, method, kinds, seed)
+    with Stopwatch() as watch:
+        answer = ask(method, ctx, wanted.targets, short(file), wanted.plan_seconds, alive)
+    if answer.trace:
+        logger.warning("%s on %s, seed %d:\n%s", method.name, run.name, seed, answer.trace)
+    cost = Cost(
+        seed=seed,
+        seconds=watch.seconds,
+        forward=ctx.passes.forward,
+        backward=ctx.passes.backward,
+        updates=ctx.passes.updates,
+        peak_memory_mb=peak_memory_mb(),
+    )
+    return {
+        "plans": [written(plan, *ctx.budget.of(plan.weights)) for plan in answer.plans],
+        "missing": sorted(answer.missing.items()),
+        "cost": cost.model_dump(),
+    }
+
+
+def context(run: ModelRun, method: Method, kinds: tuple[str, ...] | None, seed: int) -> HarnessContext:
+    """A private copy of the model for the method, seeded."""
+    bench = run.bench
+    return HarnessContext(
+        bench.prepared.model,
+        method.removes(),
+        bench.calibration,
+        bench.collator,
+        method.params,
+        seed,
+        say=logger.info,
+        lessons=bench.lessons(run.recover) if run.recover else None,
+        weights_folder=run.params.work / "weights",
+        kinds=kinds,
+    )
+
+
+def written(plan: Plan, spent: int, left: int) -> dict[str, Any]:
+    """A plan as JSON, with the update steps that its weights have had and those that are left."""
+    return {
+        "target": plan.target,
+        "label": plan.label,
+        "natural": plan.natural,
+        "note": plan.note,
+        "drop": [str(unit) for unit in sorted(plan.drop)],
+        "weights": plan.weights.as_posix() if plan.weights else "",
+        "spent": spent,
+        "left": left,
+    }
 
 
 @dataclass
@@ -41,14 +108,25 @@ def limit(seconds: float, file: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def ask(method: Method, ctx: HarnessContext, targets: Sequence[float], file: str, seconds: float) -> Answer:
-    """Every plan the method yields for ``targets``. What it raises, or leaves out, becomes a sentence per target."""
+def ask(
+    method: Method,
+    ctx: HarnessContext,
+    targets: Sequence[float],
+    file: str,
+    seconds: float,
+    alive: Callable[[], None] = lambda: None,
+) -> Answer:
+    """Every plan the method yields for ``targets``. What it raises, or leaves out, becomes a sentence per target.
+
+    A full disk is nobody's fault here, and is raised.
+    """
     answer, trouble = Answer(), ""
-    asked = iter(method.plans(ctx, targets))
     try:
+        yielded = iter(method.plans(ctx, targets))
         while True:
+            alive()
             with limit(seconds, file):
-                plan = next(asked)
+                plan = next(yielded)
             wrong = fault(plan, ctx, targets, file)
             if wrong:
                 answer.missing[getattr(plan, "target", -1.0)] = wrong
@@ -57,6 +135,8 @@ def ask(method: Method, ctx: HarnessContext, targets: Sequence[float], file: str
     except StopIteration:
         pass
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         trouble = str(error) if isinstance(error, TooSlow) else f"{file}: {type(error).__name__}: {error}"
         answer.trace = traceback.format_exc()
     explain_missing(answer, method, targets, trouble or f"{file}: yielded no plan for this target.")

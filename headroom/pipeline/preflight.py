@@ -2,24 +2,74 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from headroom.config.params import Params, load
-from headroom.config.registry import load_method
+from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
 from headroom.data.loading import data_folder
 from headroom.errors import UserError
+from headroom.pipeline import engine
+from headroom.pipeline.journal import Journal
+from headroom.pipeline.provenance import file_hash
+from headroom.pipeline.workers import Trouble, Workers
+
+logger = logging.getLogger(__name__)
 
 
 def preflight(params_file: Path) -> Params:
     """The checked params. Raises ``UserError`` for the first thing that would stop the run, or make it wrong, later."""
     params = load(params_file)
-    for name, entry in params.methods.items():
-        load_method(name, entry, f"{params_file}: methods.{name}")
+    check_methods(params, str(params_file))
     tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
     for task in tasks.values():
         refuse_missing_data(task, params)
     return params
+
+
+@dataclass(frozen=True)
+class EntryQuestion:
+    """Can the method behind an entry of params.yaml be loaded, with the parameters that it is given?"""
+
+    name: str
+    entry: dict[str, Any]
+    where: str
+    seconds: float
+
+    def answer(self) -> None:
+        load_method(self.name, self.entry, self.where)
+
+
+def check_methods(params: Params, where: str) -> None:
+    """Load every method once, each in a process of its own: a file that ends its interpreter ends that process alone.
+
+    What was in order before is not loaded again. Raises ``UserError`` for an entry whose name or parameters are wrong.
+    """
+    journal = Journal(params.work / "journal")
+    unknown = {path: question for path, question in entries(params, where, journal) if not path.exists()}
+    if not unknown:
+        return
+    paths = {question.name: path for path, question in unknown.items()}
+    with Workers(1, 1) as workers:
+        for question, answer in workers.ask(list(unknown.values()), fresh=True):
+            if isinstance(answer, Trouble):
+                logger.warning("%s %s Its cells will fail; the others run.", question.where, answer.reason)
+            else:
+                journal.write(paths[question.name], {"in order": True})
+
+
+def entries(params: Params, where: str, journal: Journal) -> Iterator[tuple[Path, EntryQuestion]]:
+    """The question for every entry, with where the journal notes that it is in order."""
+    for name in params.methods:
+        entry, place = params.entry(name), f"{where}: methods.{name}"
+        depends = {"file": file_hash(file_of(name, entry, place)), "entry": entry, "name": name}
+        depends["engine"] = file_hash(*engine.files(engine.DECLARED))
+        question = EntryQuestion(name, entry, place, params.run.plan_seconds)
+        yield journal.path("entries", depends), question
 
 
 def refuse_missing_data(task: Task, params: Params) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import shutil
 from collections import Counter
@@ -20,8 +21,12 @@ from headroom.data.batches import batches, make_collator
 from headroom.data.loading import data_hash, load_splits, quiet
 from headroom.data.tokenize import train_tokenizer
 from headroom.measure.clock import Stopwatch
-from headroom.models.loading import build, load_tokenizer, purpose_of
+from headroom.models.loading import build, load_tokenizer, local_folder, purpose_of
+from headroom.pipeline import engine
+from headroom.pipeline.provenance import file_hash
 from headroom.training.fit import fit
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -43,6 +48,10 @@ def prepare(
     tasks = {task: load_task(task) for task in spec.tasks}
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
+    recipe = recipe_hash(spec, tasks, splits, data_dir, threads)
+    if known := prepared_with(folder, recipe):
+        logger.info("%s: prepared already", name)
+        return known
     with _whole(folder) as draft, quiet():
         with Stopwatch() as watch:
             model, tokenizer, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
@@ -57,6 +66,7 @@ def prepare(
             "family": model.config.model_type,
             "parameters": model.num_parameters(),
             "spec": spec.model_dump(mode="json"),
+            "recipe": recipe,
             "loss_curve": losses,
             "weight_hash": weight_hash(draft / "model"),
             "threads": threads,
@@ -66,6 +76,30 @@ def prepare(
         _write(draft / "cost.json", {"seconds": round(watch.seconds, 1)})
         _write(draft / "prepare.json", facts)
     return facts
+
+
+def recipe_hash(
+    spec: ModelSpec, tasks: dict[str, Task], splits: dict[str, Splits], data_dir: Path | None, threads: int
+) -> str:
+    """All that a prepared model depends on, in 64 hex digits: what was asked, the data, the code and its versions."""
+    files = sorted(local_folder(spec, data_dir).iterdir()) if spec.source.folder is not None else []
+    everything = {
+        "spec": spec.model_dump(mode="json"),
+        "tasks": [task.model_dump(mode="json") for task in tasks.values()],
+        "data": {task: data_hash(dict(found)) for task, found in splits.items()},
+        "weights": [(path.name, file_hash(path)) for path in files if path.is_file()],
+        "engine": file_hash(*engine.files(engine.PREPARED)),
+        "threads": threads,
+        "versions": _versions(),
+    }
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
+    """What is in ``prepare.json`` where the folder holds a model of this recipe."""
+    notes = folder / "prepare.json"
+    facts = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
+    return facts if facts.get("recipe") == recipe else None
 
 
 @contextmanager

@@ -1,19 +1,27 @@
-"""Start a stage: its threads, and the large libraries imported with the garbage collector at rest.
+"""Start a process that computes: its threads, and the large libraries imported with the garbage collector at rest.
 
 They make a million objects that stay for good. At its usual pace the collector walks them again and again: 1.6 of the
-3.9 seconds before a stage's first line, and a third of a second after its last, for about ninety stages in a run.
+3.9 seconds before a process's first line, and a third of a second after its last.
 """
+
+from __future__ import annotations
 
 import atexit
 import gc
 import os
 
 
-def set_threads(threads: int) -> None:
-    """Before torch's first operation, since trainings differ between thread counts."""
+def environment(threads: int) -> None:
+    """What libraries read when they are imported, here or in a process that is started from here."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     # a thread that waits for one whose core is taken sleeps: with one other job on two cores 4.5 s instead of 20
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork
+
+
+def set_threads(threads: int) -> None:
+    """Before torch's first operation, since trainings differ between thread counts."""
+    environment(threads)
     import_libraries()
     import torch
 

@@ -1,4 +1,7 @@
-"""Draw a planting: which units of a tiny model are dead, double and vital."""
+"""Draw a planting: which units of a tiny model are dead, double and vital; and what plans say about it.
+
+A plan is known by the set of units it removes; weights play no part.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ from typing import Any
 
 from headroom.api import Grain, Unit
 from headroom.attention import anatomy, toy, toy_batch
+from headroom.attention.place import PER_HEAD
 from headroom.attention.toys import toy_class
-from headroom.pipeline.context import resolved
+from headroom.pipeline.reach import resolved
 from headroom.planted.answers import decide
-from headroom.planted.planting import PER_HEAD, Way, plant
+from headroom.planted.planting import Way, plant
 
 UNNORMED = ("marian",)  # norms behind every sublayer and none before the first: nothing in block 0 can be dead
+
+Drops = Iterable[frozenset[Unit]]  # the units that each plan removes
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,33 @@ def _pair(units: list[Unit], random: Random) -> tuple[Any, list[Unit]]:
         return (), []
     first, second, near = random.sample(random.choice(wide), 3)
     return (first, second), [near]
+
+
+def vital_before_dead(drops: Drops, truth: Planted) -> list[frozenset[Unit]]:
+    """The plans that remove a vital unit while a dead one stays: there should be none."""
+    return [drop for drop in drops if drop & truth.vital and truth.dead - drop]
+
+
+def dead_among_first(drops: Drops, truth: Planted) -> float | None:
+    """Share of dead units in the largest plan that has room for dead ones only; None without such a plan."""
+    small = [drop for drop in drops if 0 < len(drop) <= len(truth.dead)]
+    first = max(small, key=len, default=None)
+    return None if first is None else len(first & truth.dead) / len(first)
+
+
+def first_vital(drops: Drops, truth: Planted, units: int) -> float | None:
+    """Share of the units that are gone when the first vital one goes, counted with it; None where none ever does.
+
+    The best there can be is ``(units - vital + 1) / units``.
+    """
+    with_vital = [len(drop) for drop in drops if drop & truth.vital]
+    return min(with_vital) / units if with_vital else None
+
+
+def twins_before_vital(drops: Drops, truth: Planted) -> list[frozenset[Unit]]:
+    """The plans that remove a vital unit beside two equal ones and keep both of these: there should be none."""
+    if truth.twins is None:
+        return []
+    pair, site = frozenset(truth.twins), truth.twins[0].site
+    near = frozenset(unit for unit in truth.vital if unit.site == site)
+    return [drop for drop in drops if drop & near and not drop & pair]

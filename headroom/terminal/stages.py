@@ -15,56 +15,57 @@ app = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a tim
 
 @app.command("machine")
 def machine(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Check the params and note what runs here."""
+    """Check the params, note what runs here, and take away records that nobody may publish."""
     from headroom.measure.machine import note
     from headroom.pipeline.preflight import preflight
+    from headroom.pipeline.recording import forget
 
     profile = preflight(params)
     note(profile.results, profile.run.threads)
+    for path in forget(profile):
+        typer.echo(f"{path}: failed, or of no method or model in {params}; taken away.")
 
 
 @app.command("prepare")
 def prepare(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
-    """Fetch or train a dense model and write its data splits."""
+    """Fetch or train a dense model and write its data splits, unless they are there already."""
     from headroom.config.params import load
-    from headroom.pipeline.prepare import prepare as make
 
     profile = load(params)
     set_threads(profile.run.threads)
+    from headroom.pipeline.prepare import prepare as make
+
     make(model, profile.spec(model), profile.model_folder(model), profile.data, profile.run.threads)
 
 
-@app.command("quality")
-def quality(
-    method: str,
+@app.command("measure")
+def measure(
     model: str,
     params: ParamsFile = ROOT_PARAMS,
-    strict: bool = False,
-    jobs: Annotated[
-        int, typer.Option(min=1, envvar="HEADROOM_JOBS", help="processes for the points, each with the run's threads")
-    ] = 1,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a cell failed")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, envvar="HEADROOM_WORKERS", help="processes that measure; else run.workers")
+    ] = None,
 ) -> None:
-    """Compute the plans of a cell and score each on every task of the model."""
+    """Compute the plans of every method on a model and score each on every task."""
     from headroom.config.params import load
+    from headroom.pipeline.measure import run
+
+    records = run(load(params), str(params), model, workers)
+    failed = [record for record in records if record.status == "failed"]
+    for record in failed:
+        Console(stderr=True).print(f"{record.method} on {model} failed: {record.reason}", markup=False, soft_wrap=True)
+    raise typer.Exit(1 if strict and failed else 0)
+
+
+@app.command("time")
+def time_model(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
+    """Time the removed models of every method against the dense one."""
+    from headroom.config.params import load
+    from headroom.pipeline.timing import run
 
     profile = load(params)
-    set_threads(profile.run.threads)
-    from headroom.pipeline.quality import run
-
-    record = run(profile, str(params), method, model, jobs)
-    if record.status == "failed":
-        Console(stderr=True).print(f"[bold]{method} on {model} failed:[/] {record.reason}", soft_wrap=True)
-        raise typer.Exit(1 if strict else 0)
-
-
-@app.command("speed")
-def speed(method: str, model: str, params: ParamsFile = ROOT_PARAMS) -> None:
-    """Time the removed models of a cell against the dense one."""
-    from headroom.config.params import load
-    from headroom.pipeline.speed import run
-
-    profile = load(params)
-    run(profile, str(params), method, model, ready=lambda: set_threads(profile.run.threads))
+    run(profile, str(params), model, ready=lambda: set_threads(profile.run.threads))
 
 
 @app.command("collect")

@@ -10,7 +10,7 @@ import torch
 from headroom.api import Grain
 from headroom.attention import anatomy, mask, toy_batch
 from headroom.data.batches import per_example_loss
-from headroom.pipeline.context import resolved
+from headroom.pipeline.reach import resolved
 from headroom.planted import planted, with_own_answers
 from headroom.planted.oracle import Oracle, losses, oracle, saving
 

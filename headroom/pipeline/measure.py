@@ -1,0 +1,136 @@
+"""The stage ``measure``: every method of a profile on one model. Plans first, then every point, then a record a cell.
+
+Only what the journal lacks is asked of the workers, so a new or edited method costs its own plans and points. This
+process keeps the books: it loads no model, imports no method, and so outlives whatever they do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from headroom.config.params import Params
+from headroom.measure.machine import cores
+from headroom.pipeline.cell import Cell, dense_question
+from headroom.pipeline.model_run import ModelRun
+from headroom.pipeline.points import Answer, Scoring
+from headroom.pipeline.progress import Progress, headline, progress
+from headroom.pipeline.questions import Declared, DeclaredQuestion, Offered, OfferedQuestion, PointQuestion
+from headroom.pipeline.recording import forget, recorded
+from headroom.pipeline.workers import Trouble, Workers
+from headroom.results.records import CellRecord
+
+logger = logging.getLogger(__name__)
+
+TRIES = 2  # of a point whose worker died: it runs the harness's code alone, so another process may well do it
+
+
+def run(params: Params, where: str, model: str, workers: int | None = None) -> list[CellRecord]:
+    """Measure every method of the profile on a model; gives the records, in the order of the profile.
+
+    Raises ``UserError`` for a model that is not prepared, and ``OSError`` where the disk is full.
+    """
+    forget(params)
+    this = ModelRun(params, where, model)
+    with crew(this, workers) as pool, progress(model) as shown:
+        offered: Offered = pool.one(OfferedQuestion(this))
+        cells = declared(this, pool, offered)
+        planned(cells, pool, shown)
+        return measured(this, cells, pool, shown, offered.info.family)
+
+
+def crew(run: ModelRun, workers: int | None) -> Workers:
+    """As many workers as were asked for, or as the cores allow with the run's threads each."""
+    wanted = run.params.run
+    count = workers or wanted.workers or max(1, cores() // wanted.threads)
+    family = run.facts["family"]
+    return Workers(count, wanted.threads, [f"transformers.models.{family}.modeling_{family}"])
+
+
+def declared(run: ModelRun, pool: Workers, offered: Offered) -> list[Cell]:
+    """A cell for every method, with what the method says of itself."""
+    cells = {name: Cell(run, name) for name in run.params.methods}
+    for question, answer in pool.ask([DeclaredQuestion(run, name, offered) for name in cells], fresh=True):
+        cell = cells[question.method]
+        if isinstance(answer, Declared):
+            cell.declared = answer
+        else:
+            cell.trouble = f"{run.where}: methods.{cell.name}: {answer.reason}"
+    return list(cells.values())
+
+
+def planned(cells: list[Cell], pool: Workers, shown: Progress) -> None:
+    """Ask for the plans that are not in the journal, each method in a process of its own."""
+    by_name = {cell.name: cell for cell in cells}
+    questions = [question for cell in cells for question in cell.recall()]
+    shown.begin("plans", len(questions))
+    for question, answer in pool.ask(questions, fresh=True):
+        by_name[question.method].take(question, answer)
+        shown.step(f"plans, {question.method}")
+
+
+def measured(run: ModelRun, cells: list[Cell], pool: Workers, shown: Progress, family: str) -> list[CellRecord]:
+    """Measure what the journal lacks, and write each record as soon as all its points are there."""
+    wanted = wanted_by(run, cells)
+    missing = {path: question for path, question in wanted.questions.items() if run.journal.read(path) is None}
+    broken: dict[Path, Trouble] = {}
+    scoring = Scoring(run, recalled(run, broken))
+    waiting = {cell.name: {path for path in wanted.paths[cell.name] if path in missing} for cell in cells}
+    records: dict[str, CellRecord] = {}
+
+    def finish() -> None:
+        for cell in cells:
+            if cell.name not in records and not waiting[cell.name]:
+                record = records[cell.name] = recorded(cell, scoring, family)
+                shown.cell(headline(record, len(record.points), cell.fresh))
+
+    shown.begin("points", len(missing))
+    finish()
+    for question, answer in pool.ask(list(missing.values()), tries=TRIES):
+        path = question.path
+        if isinstance(answer, Trouble):
+            broken[path] = answer
+            logger.warning("%s", answer.trace or answer.reason)
+        else:
+            run.journal.write(path, answer)
+        first = next((cell for cell in cells if path in waiting[cell.name]), None)
+        if first:
+            first.fresh += 1
+        for paths in waiting.values():
+            paths.discard(path)
+        shown.step(first.name if first else "dense")
+        finish()
+    return [records[cell.name] for cell in cells]
+
+
+class Wanted:
+    """Every measurement of a model, each once, and which cells need which."""
+
+    def __init__(self) -> None:
+        self.questions: dict[Path, PointQuestion] = {}
+        self.paths: dict[str, set[Path]] = defaultdict(set)
+
+
+def wanted_by(run: ModelRun, cells: list[Cell]) -> Wanted:
+    """The dense model of each setting comes first: every point is compared with it."""
+    wanted = Wanted()
+    dense = [dense_question(run, "as is"), *([dense_question(run, "recovered")] if run.recover else [])]
+    for cell in cells:
+        for question in [*dense, *(asked.question for asked in cell.asked())] if cell.within_reach else []:
+            wanted.questions.setdefault(question.path, question)
+            wanted.paths[cell.name].add(question.path)
+    return wanted
+
+
+def recalled(run: ModelRun, broken: dict[Path, Trouble]) -> Callable[[PointQuestion], Answer | Trouble]:
+    """Answers from the journal, or why there is none."""
+
+    def recall(question: PointQuestion) -> Answer | Trouble:
+        path = question.path
+        if path in broken:
+            return broken[path]
+        return run.journal.read(path) or Trouble(f"{path} was damaged since it was written; the next run mends that.")
+
+    return recall

@@ -1,0 +1,83 @@
+"""One model of a profile as it was prepared: what is asked of it, and all that every number of it depends on."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headroom.config.model_spec import ModelSpec
+from headroom.config.params import Params, Recover
+from headroom.config.tasks import Task, load_task
+from headroom.errors import UserError
+from headroom.pipeline import engine
+from headroom.pipeline.journal import Journal
+from headroom.pipeline.provenance import file_hash
+
+if TYPE_CHECKING:
+    from headroom.pipeline.bench import Bench
+
+PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu")
+
+
+class ModelRun:
+    """Names, params and the notes of ``prepare``. Without the model itself it is small enough to be sent to a worker.
+
+    Raises ``UserError`` for a model that the profile does not list or that is not prepared.
+    """
+
+    def __init__(self, params: Params, where: str, name: str) -> None:
+        params.spec(name)
+        self.params, self.where, self.name = params, where, name
+        self.folder: Path = params.model_folder(name)
+        notes = self.folder / "prepare.json"
+        if not notes.is_file():
+            raise UserError(f"{self.folder} holds no prepared model. Run `dvc repro prepare@{name}` first.")
+        self.facts: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ModelRun, (self.params, self.where, self.name)
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        return ModelSpec.model_validate(self.facts["spec"])
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        return [load_task(name) for name in self.spec.tasks]
+
+    @property
+    def recover(self) -> Recover | None:
+        """The fine-tuning that every plan of this model gets; None where it is measured as is only."""
+        return self.params.recover.get(self.name)
+
+    @cached_property
+    def recipe(self) -> dict[str, Any] | None:
+        """How the fine-tuning goes. Which targets get it changes no number, so another target measures only itself."""
+        return self.recover.model_dump(exclude={"targets"}) if self.recover else None
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """What every number of this model depends on: part of every key in the journal."""
+        return {
+            "weights": self.facts["weight_hash"],
+            "data": {task: facts["data_hash"] for task, facts in self.facts["tasks"].items()},
+            "spec": self.facts["spec"],
+            "tasks": [task.model_dump(mode="json") for task in self.tasks],
+            "engine": file_hash(*engine.files(engine.MEASURED)),
+            "threads": self.params.run.threads,
+            "versions": [version(name) for name in PACKAGES],
+        }
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.params.work / "journal")
+
+    @property
+    def bench(self) -> Bench:
+        """The model itself with its tasks, loaded once a process."""
+        from headroom.pipeline.bench import bench_of
+
+        return bench_of(self.folder)

@@ -1,0 +1,186 @@
+"""What is asked of workers: who a method is, which units it would remove, and what is left of a model without them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headroom.api import Grain, Method, ModelInfo, Track, Unit
+from headroom.config.registry import display_title, file_of, load_method, short, summary
+from headroom.pipeline.model_run import ModelRun
+from headroom.pipeline.provenance import file_hash
+from headroom.pipeline.reach import of_kinds, refusal, resolved
+from headroom.pipeline.workers import alive
+
+GRACE = 10.0  # seconds for an alarm to be heard before a process that does not hear it is killed
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What can be removed from a model: its facts, and its units by grain."""
+
+    info: ModelInfo
+    units: Mapping[Grain, tuple[Unit, ...]]
+
+
+@dataclass(frozen=True)
+class OfferedQuestion:
+    """What can be removed from a model?"""
+
+    run: ModelRun
+    seconds: float | None = None
+
+    def answer(self) -> Offered:
+        from headroom.attention import anatomy
+
+        plan = anatomy(self.run.bench.prepared.model)
+        return Offered(plan.info, {grain: plan.units((grain,)) for grain in plan.info.grains})
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a method says of itself, and whether it can do the model."""
+
+    title: str
+    paper: str
+    track: Track
+    file: str
+    summary: str
+    stochastic: bool
+    calibrated: bool
+    natural: bool
+    parameters: dict[str, Any]
+    grains: tuple[Grain, ...]
+    units: int
+    out_of_reach: str  # one sentence where it cannot
+
+    @property
+    def trains(self) -> bool:
+        return self.track is Track.TRAINED
+
+
+@dataclass(frozen=True)
+class DeclaredQuestion:
+    """Who is the method behind an entry of ``params.yaml: methods``, and can it do this model?"""
+
+    run: ModelRun
+    method: str
+    offered: Offered
+
+    @property
+    def seconds(self) -> float:
+        return self.run.params.run.plan_seconds
+
+    def answer(self) -> Declared:
+        method, file = loaded(self.run, self.method)
+        grains = resolved(method.removes(), self.offered.info)
+        units = [unit for grain in grains for unit in self.offered.units.get(grain, ())]
+        offered = of_kinds(units, self.run.params.kinds(self.method))
+        return Declared(
+            title=display_title(method, self.run.params.entry(self.method)),
+            paper=method.paper,
+            track=method.track,
+            file=short(file),
+            summary=summary(file),
+            stochastic=method.stochastic,
+            calibrated=method.calibrated,
+            natural=method.natural,
+            parameters=dict(vars(method.params)),
+            grains=grains,
+            units=len(offered),
+            out_of_reach=self.out_of_reach(method, bool(offered)),
+        )
+
+    def out_of_reach(self, method: Method, offered: bool) -> str:
+        """One sentence when the method cannot do this model; empty when it can."""
+        run, model = self.run, self.run.name
+        if refused := refusal(method, self.offered.info):
+            return refused
+        if not offered:
+            kinds = ", ".join(run.params.kinds(self.method) or ())
+            return f"{model} has no such unit at {kinds} (params.yaml: run.kinds, or kinds of the entry)."
+        if method.track is Track.TRAINED and run.recover is None:
+            return f"params.yaml: recover has no steps for {model}, so nothing can be trained on it."
+        if method.from_scratch and run.spec.train is None:
+            return f"{model} came pretrained, so nothing can be trained from scratch in its place."
+        return ""
+
+
+def loaded(run: ModelRun, entry: str) -> tuple[Method, Path]:
+    """The method behind an entry, and its file."""
+    parameters, where = run.params.entry(entry), f"{run.where}: methods.{entry}"
+    return load_method(entry, parameters, where), file_of(entry, parameters, where)
+
+
+@dataclass(frozen=True)
+class PlanQuestion:
+    """Which units would a method remove, with each of these seeds? Answered as JSON, see ``plans.asked``."""
+
+    run: ModelRun
+    method: str
+    seeds: tuple[int, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The method's own alarm rings first. This is for one that blocks where no alarm is heard."""
+        return self.run.params.run.plan_seconds + GRACE
+
+    def answer(self) -> dict[int, dict[str, Any]]:
+        from headroom.pipeline.plans import asked
+
+        method, file = loaded(self.run, self.method)
+        kinds = self.run.params.kinds(self.method)
+        return {seed: asked(self.run, method, file, kinds, seed, alive) for seed in self.seeds}
+
+
+def planned_by(run: ModelRun, method: str, seed: int) -> dict[str, Any]:
+    """All that the plans of a method depend on."""
+    entry = run.params.entry(method)
+    return run.base | {
+        "method": file_hash(file_of(method, entry, f"{run.where}: methods.{method}")),
+        "parameters": entry,
+        "targets": run.params.run.targets,
+        "seed": seed,
+        "kinds": run.params.kinds(method),
+        "recover": run.recipe,  # also of methods that do not train: a plan knows the steps that are left for it
+    }
+
+
+@dataclass(frozen=True)
+class PointQuestion:
+    """What is left of the model without these units? Two plans with the same units and weights are one question."""
+
+    run: ModelRun
+    drop: tuple[str, ...]
+    weights: str = ""  # trained weights to remove from; empty: the dense model's own
+    steps: int = 0  # of fine-tuning before it is scored
+    seed: int = 0  # of the fine-tuning
+
+    seconds = None  # a recovery takes as long as it takes
+
+    def answer(self) -> dict[str, Any]:
+        """Statistics of every task, counts, signatures and the difference between masked and removed."""
+        units = [Unit.parse(text) for text in self.drop]
+        return self.run.bench.answer(units, self.weights, self.teach if self.steps else None)
+
+    def teach(self, model: Any) -> None:
+        """The recovery: update steps on the removed model."""
+        assert self.run.recover
+        self.run.bench.lessons(self.run.recover).teach(model, self.steps, self.seed)
+
+    @property
+    def determined_by(self) -> dict[str, Any]:
+        """All that the answer depends on."""
+        everything = self.run.base | {"drop": list(self.drop)}
+        if self.weights:
+            everything["trained"] = Path(self.weights).name
+        if self.steps:
+            everything |= {"steps": self.steps, "seed": self.seed, "recipe": self.run.recipe}
+        return everything
+
+    @property
+    def path(self) -> Path:
+        """Where the journal keeps the answer."""
+        return self.run.journal.path("answers", self.determined_by)

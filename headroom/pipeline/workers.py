@@ -1,0 +1,253 @@
+"""Worker processes: self-contained questions in, answers out, whatever becomes of the process that works on one.
+
+A method may leave its interpreter, crash it, be killed for memory, or block where no alarm reaches it. So it never runs
+in the process that keeps the books. Workers are forked from a server that has imported the libraries and run nothing:
+a fresh process costs milliseconds and not the seconds of an import. Where other machines come in, they come in here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Protocol
+
+from headroom.errors import UserError
+from headroom.pipeline.starting import environment, set_threads
+
+RUN_ENDS = (OSError, MemoryError, UserError)  # not a finding on a method or a model: these end the run
+ENDED = 2.0  # seconds after which a process that answered and does not end is made to
+LIKELY_VICTIM = "500"  # where memory runs out, the kernel takes a worker before the process that keeps the books
+
+
+class Question(Protocol):
+    """Something to be worked out elsewhere. It is pickled, so it holds names and numbers and no model."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long a worker may go without a sign of life; None for as long as it likes."""
+
+    def answer(self) -> Any:
+        """Called in the worker. What it gives is pickled as well."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """In place of an answer: why there is none, as a sentence, and the traceback where there is one."""
+
+    reason: str
+    trace: str = ""
+
+
+@dataclass
+class Worker:
+    """A process, the pipe to it, and the question that it has."""
+
+    process: BaseProcess
+    pipe: Connection
+    question: Any = None
+    heard: float = field(default_factory=time.monotonic)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a question that has a limit was silent for longer."""
+        limit = self.question.seconds if self.question is not None else None
+        return limit is not None and time.monotonic() - self.heard > limit
+
+    def give(self, question: Question) -> None:
+        """Let it work on a question."""
+        self.question, self.heard = question, time.monotonic()
+        self.pipe.send(question)
+
+    def heard_from(self) -> tuple[str, Any]:
+        """The next message. Raises ``EOFError`` when it died, also where a child of its own still holds the pipe."""
+        if not self.pipe.poll():
+            raise EOFError
+        self.heard = time.monotonic()
+        return self.pipe.recv()
+
+    def end(self, kill: bool = False) -> None:
+        """Let the process go; one that does not want to is killed."""
+        self.pipe.close()
+        if not kill:
+            self.process.join(ENDED)
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+
+
+class Workers:
+    """A pool of processes. Leave the ``with`` block to end them."""
+
+    def __init__(self, count: int, threads: int, imports: Sequence[str] = ()) -> None:
+        """``imports``: modules that every worker will need, imported once for all of them."""
+        self.count, self.threads = count, threads
+        methods = multiprocessing.get_all_start_methods()
+        self.context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        environment(threads)
+        if "forkserver" in methods:
+            self.context.set_forkserver_preload(["headroom.pipeline.libraries", *imports])
+        self.idle: list[Worker] = []
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for worker in self.idle:
+            worker.end()
+        self.idle.clear()
+
+    def ask(self, questions: Sequence[Question], fresh: bool = False, tries: int = 1) -> Iterator[tuple[Any, Any]]:
+        """(question, its answer or ``Trouble``) as they come, each question once.
+
+        ``fresh`` gives every question a process of its own; else processes stay, with what they have loaded. A question
+        whose worker died is given to another one until it was tried ``tries`` times. Raises ``UserError``, ``OSError``
+        or ``MemoryError`` that a worker raised: they are no answer, and end the run.
+        """
+        todo, tried = deque(questions), dict[int, int]()
+        busy: list[Worker] = []
+        try:
+            while todo or busy:
+                while todo and len(busy) < self.count:
+                    busy.append(self._given(todo.popleft(), fresh))
+                for worker, result in self._heard(busy):
+                    busy.remove(worker)
+                    question, count = worker.question, tried.get(id(worker.question), 0) + 1
+                    if isinstance(result, Trouble) and worker.pipe.closed and count < tries:
+                        tried[id(question)] = count
+                        todo.appendleft(question)
+                        continue
+                    self._back(worker, fresh)
+                    yield question, result
+        finally:
+            for worker in busy:
+                worker.end(kill=True)
+
+    def one(self, question: Question) -> Any:
+        """The answer to a single question of the harness's own. Trouble with it is a bug, with the worker's trace."""
+        ((_, answer),) = self.ask([question], tries=2)
+        if isinstance(answer, Trouble):
+            raise RuntimeError(f"{answer.reason}\n{answer.trace}")
+        return answer
+
+    def _given(self, question: Question, fresh: bool) -> Worker:
+        worker = self.idle.pop() if self.idle and not fresh else self._started()
+        try:
+            worker.give(question)
+        except OSError:  # died while it had nothing to do
+            worker.end(kill=True)
+            worker = self._started()
+            worker.give(question)
+        return worker
+
+    def _started(self) -> Worker:
+        here, there = self.context.Pipe()
+        process = self.context.Process(target=work, args=(there, self.threads), daemon=True)
+        process.start()
+        there.close()
+        return Worker(process, here)
+
+    def _back(self, worker: Worker, fresh: bool) -> None:
+        if worker.pipe.closed:
+            return
+        if fresh:
+            worker.end()
+        else:
+            worker.question = None
+            self.idle.append(worker)
+
+    def _heard(self, busy: Sequence[Worker]) -> Iterator[tuple[Worker, Any]]:
+        """Workers that are done, with what they gave. Waits a moment; news and signs of life are taken in here."""
+        ends: dict[Any, Worker] = {end: worker for worker in busy for end in (worker.pipe, worker.process.sentinel)}
+        for worker in {id(ends[end]): ends[end] for end in wait(list(ends), timeout=0.2)}.values():
+            try:
+                kind, content = worker.heard_from()
+            except (EOFError, OSError):
+                worker.end()
+                yield worker, Trouble(death(worker.process.exitcode))
+                continue
+            if kind == "log":
+                logging.getLogger(content[0]).log(content[1], "%s", content[2])
+            elif kind == "raise":
+                raise content
+            elif kind == "answer":
+                yield worker, content
+        for worker in [worker for worker in busy if worker.overdue and not worker.pipe.closed]:
+            worker.end(kill=True)
+            yield worker, Trouble(f"gave no sign of life within {worker.question.seconds:g} s, and was killed.")
+
+
+def death(exitcode: int | None) -> str:
+    """Why a process is no more, as a sentence."""
+    if exitcode is None or exitcode >= 0:
+        return f"left its process with exit code {exitcode}, in the middle of its work."
+    name = signal.Signals(-exitcode).name if -exitcode in list(signal.Signals) else "unknown"
+    likely = {"SIGKILL": ", probably out of memory", "SIGSEGV": ", a crash of the interpreter or of a library"}
+    return f"was killed by signal {-exitcode} ({name}){likely.get(name, '')}."
+
+
+_pipe: Connection  # of this process, where it is a worker
+_talking = threading.Lock()
+
+
+def tell(kind: str, content: Any) -> None:
+    """Send a message to the process that keeps the books."""
+    with _talking:
+        _pipe.send((kind, content))
+
+
+def alive() -> None:
+    """A sign of life: the time of a question that has a limit begins anew. Does nothing outside a worker."""
+    if "_pipe" in globals():
+        tell("alive", None)
+
+
+class Told(logging.Handler):
+    """Log lines of a worker, sent to the process that shows the progress."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell("log", (record.name, record.levelno, record.getMessage()))
+
+
+def work(pipe: Connection, threads: int) -> None:
+    """The life of a worker: questions from the pipe until it closes."""
+    global _pipe
+    _pipe = pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: who keeps the books decides
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(LIKELY_VICTIM)
+    logging.basicConfig(level=logging.INFO, handlers=[Told()], force=True)
+    set_threads(threads)
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            tell(*answered(pipe.recv().answer))
+
+
+def answered(answer: Callable[[], Any]) -> tuple[str, Any]:
+    """An answer, trouble, or what ends the run."""
+    try:
+        return "answer", answer()
+    except RUN_ENDS as error:
+        return "raise", error
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of a method are its own trouble
+        return "answer", Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def end_with_parent() -> None:
+    """Nobody waits for the answers of a worker whose parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
