@@ -17,7 +17,6 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 repro: $(READY) ## run the default pipeline; ends with results/site/index.html
-	headroom sync
 	headroom check params
 	dvc repro
 	@headroom status || true
@@ -26,12 +25,11 @@ repro: $(READY) ## run the default pipeline; ends with results/site/index.html
 test: $(READY) ## the fast test suite
 	OMP_NUM_THREADS=1 pytest -n 2
 
-lint: $(READY) ## style, types, direction of dependency, pipeline files in step
+lint: $(READY) ## style, types, direction of dependency
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
-	headroom sync --check
 
 smoke: $(READY) ## toy models through the whole pipeline
 	dvc repro profiles/smoke/dvc.yaml

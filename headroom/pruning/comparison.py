@@ -53,7 +53,8 @@ def comparison(
     method: str, subject: Subject, smaller: Any, plan: Plan, task: Task | None, splits: Any, collator: Any, saved: Path
 ) -> Table:
     """Dense beside removed: size, quality where a task is named, agreement with the mask, speed."""
-    table = made(f"{method}, {len(plan.drop)} units removed", "", "dense", "removed", "")
+    title = f"{method}, {len(plan.drop)} units removed"
+    table = Table("", "dense", "removed", "", title=title, title_justify="left", box=None, header_style="bold")
     batch = next(iter(batches(splits["calibrate"], collator, 8))) if task else None
     sizes(table, subject.model, smaller)
     if task and batch:

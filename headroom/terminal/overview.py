@@ -25,7 +25,7 @@ STYLES = {
 def overview(params_file: Path) -> tuple[Table, int]:
     """A table of methods by models, and how many cells are neither ok nor unsupported."""
     params = load(params_file)
-    stale, running = stale_cells(params_file), running_cells()
+    stale, running = stale_stages(params_file), running_stages(params_file)
     table = made(f"Profile {params.profile}", "method", *params.models)
     notes, unfinished = [], 0
     for method in params.methods:
@@ -44,12 +44,10 @@ def overview(params_file: Path) -> tuple[Table, int]:
 
 def state_of(params: Params, method: str, model: str, stale: set[str], running: set[str]) -> tuple[str, str]:
     """One cell's state, and the reason where there is one."""
-    stage = f"quality@{method},{model}"
+    stage = f"measure@{model}"
     path = params.quality_record(model, method)
-    if stage in running:
-        return "running", ""
     if not path.is_file():
-        return "missing", ""
+        return ("running", "") if stage in running else ("missing", "")
     try:
         record = read(path, CellRecord)
     except UserError as error:
@@ -59,8 +57,8 @@ def state_of(params: Params, method: str, model: str, stale: set[str], running: 
     return ("stale", "") if stage in stale else ("ok", "")
 
 
-def stale_cells(params_file: Path) -> set[str]:
-    """Stages whose code, params or data changed since their record was made, as DVC sees it."""
+def stale_stages(params_file: Path) -> set[str]:
+    """Stages whose code, params or data changed since their records were made, as DVC sees it."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -73,13 +71,13 @@ def stale_cells(params_file: Path) -> set[str]:
     return {name.rpartition(":")[2] for name in found}
 
 
-def running_cells() -> set[str]:
-    """Cells that a stage process is in right now: named by its own command line."""
+def running_stages(params_file: Path) -> set[str]:
+    """Models that a process measures right now: named by its own command line."""
     import psutil
 
     found = set()
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "stage" in words and "quality" in words and len(words) > 2:
-            found.add(f"quality@{words[-2]},{words[-1]}")
+        if "measure" in words and "stage" in words and str(params_file) in words:
+            found.add(f"measure@{words[-1]}")
     return found
