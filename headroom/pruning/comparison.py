@@ -19,7 +19,6 @@ from headroom.data.batches import batches
 from headroom.evaluate import Evaluation, Settings, logit_difference
 from headroom.measure import speed_points
 from headroom.results import stats
-from headroom.terminal.listing import made
 
 WORKS = {
     "translation": Work(kind="encode", batch=8, length=32),

@@ -22,8 +22,8 @@ from headroom.data.loading import load_splits
 from headroom.errors import UserError
 from headroom.models.loading import build, load_model, load_tokenizer
 from headroom.pipeline.context import HarnessContext
-from headroom.pipeline.reach import refusal
 from headroom.pipeline.plans import ask
+from headroom.pipeline.reach import refusal
 from headroom.pruning.comparison import Subject, comparison
 
 
