@@ -101,9 +101,18 @@ class LanguageCollator(Collator):
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128) -> None:
         self.tokenizer, self.length = tokenizer, length
+        self._arranged: dict[Any, list[dict[str, Any]]] = {}  # a split is asked for once a method and once a recovery
 
     def arrange(self, dataset: Dataset) -> list[dict[str, Any]]:
         """Blocks of ``length`` tokens; what is left over at the end is dropped."""
+        known = getattr(dataset, "_fingerprint", None)
+        if known is None:
+            return self._blocks(dataset)
+        if known not in self._arranged:
+            self._arranged[known] = self._blocks(dataset)
+        return self._arranged[known]
+
+    def _blocks(self, dataset: Dataset) -> list[dict[str, Any]]:
         start = self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
         mark = [] if start is None else [start]
         ids = self.tokenizer(list(dataset["text"]), add_special_tokens=False)["input_ids"]
@@ -180,7 +189,7 @@ def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.
         return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
     config: Any = model.config
     if config.is_encoder_decoder:
-        logits = model(**inputs, decoder_input_ids=_shifted(labels, config)).logits
+        logits = model(**inputs, decoder_input_ids=shifted(labels, config)).logits
     else:
         logits, labels = model(**inputs).logits[:, :-1], labels[:, 1:]
     losses = functional.cross_entropy(
@@ -189,8 +198,8 @@ def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.
     return losses.sum(-1) / (labels != IGNORED).sum(-1).clamp_min(1)
 
 
-def _shifted(labels: Tensor, config: Any) -> Tensor:
+def shifted(labels: Tensor, config: Any) -> Tensor:
     """Decoder input: the start mark, then the labels but the last. The same as the model does with labels given."""
     start = labels.new_full((labels.shape[0], 1), config.decoder_start_token_id)
-    shifted = torch.cat([start, labels[:, :-1]], dim=1)
-    return shifted.masked_fill(shifted == IGNORED, config.pad_token_id)
+    moved = torch.cat([start, labels[:, :-1]], dim=1)
+    return moved.masked_fill(moved == IGNORED, config.pad_token_id)
