@@ -60,6 +60,11 @@ class Estimate:
         low, high = (self.value if end is None else end for end in (self.low, self.high))
         return self.value, low, high
 
+    def __format__(self, spec: str) -> str:
+        """``0.93 [0.90, 0.95]`` with each number in the format asked for; the value alone where nothing was sampled."""
+        value, low, high = (format(end, spec) for end in self.ends)
+        return value if low == high else f"{value} [{low}, {high}]"
+
     @property
     def below(self) -> float:
         return self.value - self.ends[1]
@@ -67,6 +72,9 @@ class Estimate:
     @property
     def above(self) -> float:
         return self.ends[2] - self.value
+
+
+DENSE = Estimate(1.0, draws=np.ones(1))  # retained quality of the dense model, on every resample
 
 
 def bootstrap(weights: Array, figure: Callable[[Array], float]) -> Estimate:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from headroom.api import Unit
-from headroom.claims.claim import NotTestable
-from headroom.claims.estimate import Estimate
-from headroom.claims.pairs import mean_draws
-from headroom.results.curves import Curve, curve
+import numpy as np
+
+from headroom.claims.estimate import Array, Estimate
+from headroom.claims.finding import NotTestable
+from headroom.results.curves import Curve, Step, curve
 from headroom.results.load import Records, part
 from headroom.results.records import CellRecord, Point, Setting, SpeedPoint
+from headroom.results.resamples import Counts, with_spread
 from headroom.results.skill import no_skill
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 Place = float | str  # a target, or the name of a point of the method's own
 
 # What a method did before it had the parameter: records of that time lack the key.
-PLAIN: dict[str, Any] = {"iterative": False, "residual": True, "exact": False, "kinds": "all"}
+PLAIN: dict[str, Any] = {"iterative": False, "residual": True, "exact": False}
+SEED = 11
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class Evidence:
 
 
 def _is(cell: CellRecord, stem: str, parameters: dict[str, Any]) -> bool:
-    held = PLAIN | cell.parameters
+    kinds = cell.parameters.get("kinds", cell.parameters.get("where", "all"))  # where: Voita's, in older records
+    held = PLAIN | cell.parameters | {"kinds": kinds}
     same = all(held.get(name) == value for name, value in parameters.items())
     return PurePosixPath(cell.file).stem == stem and same
 
@@ -125,23 +128,17 @@ def good(record: CellRecord, setting: Setting = "as is") -> list[Point]:
     return sorted(points, key=lambda point: (point.seed, point.units_removed))
 
 
-def plans(record: CellRecord, setting: Setting = "as is") -> dict[int, list[list[Unit]]]:
-    """The removed units of every point that removes some, by seed, the smallest plan first."""
-    found: dict[int, list[list[Unit]]] = {}
-    for point in good(record, setting):
-        if point.plan:
-            found.setdefault(point.seed, []).append([Unit.parse(text) for text in point.plan])
-    return found
+def mean_draws(
+    scores: Path | None, record: CellRecord, task: str, steps: Sequence[Step], setting: Setting
+) -> Array | None:
+    """Retained quality, mean over steps and seeds, on each resample, (resamples,); None without per-example scores.
 
-
-def first(nested: Sequence[Sequence[Unit]], count: int) -> Sequence[Unit]:
-    """The smallest plan of at least ``count`` units: what a method removes first."""
-    return next((plan for plan in nested if len(plan) >= count), nested[-1])
-
-
-def layers(nested: Iterable[Sequence[Unit]]) -> dict[str, int]:
-    """Layers of each stack, as far as plans reach; the floor reaches all of them."""
-    found: dict[str, int] = {}
-    for unit in (unit for plan in nested for unit in plan):
-        found[unit.site.stack] = max(found.get(unit.site.stack, 0), unit.site.layer + 1)
-    return found
+    All methods share the resamples, so that two of a claim are compared in pairs.
+    """
+    if task not in record.tasks:
+        return None
+    counts = Counts(scores, record.model, task, setting, record.tasks[task])
+    kept = counts.kept(record.method, sorted(steps[0].draws), steps)
+    if kept is None:
+        return None
+    return with_spread(kept.mean(axis=1), np.random.default_rng([SEED, *record.method.encode()]))

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from headroom.api import Grain, Unit
-from headroom.claims.claim import Finding, NotTestable, above, at_least, below, claim
-from headroom.claims.estimate import Estimate, highest, lowest
-from headroom.claims.evidence import Evidence, first, layers, plans
+from headroom.claims.claim import claim
+from headroom.claims.estimate import DENSE, Estimate, highest, lowest
+from headroom.claims.evidence import Evidence
+from headroom.claims.finding import Finding, NotTestable, above, all_of, at_least, at_most, below
 from headroom.claims.michel import POINT
+from headroom.claims.removal_order import depth_of_first, drops_the_last, plans, share_of_attention
 from headroom.results.records import CellRecord
 
 PAPER = "arXiv:2406.15786"
 EARLY = (0.125, 0.25)  # n = L/8 and L/4
 TABLE_7 = (0.125, 0.25, 0.375)  # 4, 8 and 12 of 32 layers
-ONE_SHOT: dict[str, Any] = {"iterative": False, "residual": True}
+ONE_SHOT: dict[str, Any] = {"iterative": False, "residual": True, "kinds": "all"}
 SMALL, DRAWS, SEED = 4, 1000, 3  # calibration examples of a small sample, and how many samples are drawn
 
 
@@ -31,8 +32,8 @@ def attention_is_cheapest_to_drop(evidence: Evidence, task: str) -> Finding:
     attention, *others = (one_shot(evidence, what) for what in ("attention", "mlp", "block"))
     targets = evidence.shared(EARLY, attention, *others)
     kept = {cell.grains[0]: evidence.kept(cell, task, targets) for cell in (attention, *others)}
-    whole, said = Estimate(1.0, draws=np.ones(1)), ", ".join(f"{name} {one.value:.1%}" for name, one in kept.items())
-    own, other = whole - kept[attention.grains[0]], whole - highest([kept[cell.grains[0]] for cell in others])
+    said = ", ".join(f"{name} {one.value:.1%}" for name, one in kept.items())
+    own, other = DENSE - kept[attention.grains[0]], DENSE - highest([kept[cell.grains[0]] for cell in others])
     return at_least((other - own * 2) * (1 / POINT), 0, f"Retained: {said}.")
 
 
@@ -50,34 +51,10 @@ def one_shot(evidence: Evidence, what: str) -> CellRecord:
 )
 def deep_layers_go_first(evidence: Evidence) -> Finding:
     record = one_shot(evidence, "attention")
-    found = above(depth_of_first(record, 0.25), 0.6)
-    last = [drops_the_last(nested) for nested in plans(record).values()]
-    said = f"{found.reason} The last layer is in the first eighth for {sum(last)} of {len(last)} seeds."
-    return Finding(found.holds and not any(last), found.figure, said.strip())
-
-
-def depth_of_first(record: CellRecord, share: float) -> Estimate:
-    """Mean of layer / layers of its stack over the first share of units removed, mean over seeds."""
-    by_seed = plans(record)
-    if not by_seed:
-        raise NotTestable(f"{record.method} has no points on this model.")
-    return Estimate.over([mean_depth(first(nested, early(nested, share)), nested) for nested in by_seed.values()])
-
-
-def early(nested: Sequence[Sequence[Unit]], share: float) -> int:
-    """How many units a share of the largest plan is, at least one."""
-    return max(1, int(share * len(nested[-1])))
-
-
-def mean_depth(chosen: Sequence[Unit], nested: Sequence[Sequence[Unit]]) -> float:
-    height = layers(nested)
-    return float(np.mean([unit.site.layer / height[unit.site.stack] for unit in chosen]))
-
-
-def drops_the_last(nested: Sequence[Sequence[Unit]]) -> bool:
-    """Whether the last layer of a stack is among the first eighth."""
-    height = layers(nested)
-    return any(unit.site.layer == height[unit.site.stack] - 1 for unit in first(nested, early(nested, 0.125)))
+    depth = depth_of_first(record, 0.25)
+    last = [drops_the_last(nested, 0.125) for nested in plans(record).values()]
+    said = f"The last layer is in the first eighth for {sum(last)} of {len(last)} seeds."
+    return all_of(depth, [above(depth, 0.6), at_most(Estimate(sum(last)), 0)], said)
 
 
 @claim(
@@ -156,8 +133,7 @@ def difference(evidence: Evidence, task: str, one: CellRecord, other: CellRecord
 def cosine_is_like_deepest_first(evidence: Evidence, task: str) -> Finding:
     cosine, deepest = one_shot(evidence, "attention"), evidence.record("by_depth", order="deepest", remove="attention")
     figure = difference(evidence, task, cosine, deepest, EARLY) * (1 / POINT)
-    found = below(figure, 5) if figure.value >= 0 else above(figure, -5)
-    return Finding(abs(figure.value) < 5, figure, found.reason)
+    return all_of(figure, [above(figure, -5), below(figure, 5)])
 
 
 @claim(
@@ -168,9 +144,7 @@ def cosine_is_like_deepest_first(evidence: Evidence, task: str) -> Finding:
 )
 def iterative_does_not_win(evidence: Evidence, task: str) -> Finding:
     again = evidence.record("layer_similarity", remove="attention", iterative=True)
-    figure = difference(evidence, task, again, one_shot(evidence, "attention"), EARLY) * (1 / POINT)
-    found = below(figure, 1)
-    return Finding(figure.value <= 1, figure, found.reason)
+    return at_most(difference(evidence, task, again, one_shot(evidence, "attention"), EARLY) * (1 / POINT), 1)
 
 
 @claim(
@@ -182,15 +156,6 @@ def iterative_does_not_win(evidence: Evidence, task: str) -> Finding:
 )
 def joint_takes_attention_first(evidence: Evidence) -> Finding:
     return at_least(share_of_attention(one_shot(evidence, "joint"), 0.25), 0.85)
-
-
-def share_of_attention(record: CellRecord, share: float) -> Estimate:
-    """Share of attention among the first share of modules removed, mean over seeds."""
-    by_seed = plans(record)
-    if not by_seed:
-        raise NotTestable(f"{record.method} has no points on this model.")
-    early_ones = [first(nested, early(nested, share)) for nested in by_seed.values()]
-    return Estimate.over([float(np.mean([unit.grain is Grain.ATTENTION for unit in units])) for units in early_ones])
 
 
 @claim("L8", PAPER, "The score of attention is low over all of the pretraining; that of MLPs rises.", per_task=False)

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from headroom.api import Grain, Site, Unit
-from headroom.claims.claim import Finding, NotTestable, above, at_least, below, claim
-from headroom.claims.estimate import Estimate, highest, lowest
-from headroom.claims.evidence import Evidence, plans
+from headroom.claims.claim import claim
+from headroom.claims.estimate import DENSE, Estimate, highest, lowest
+from headroom.claims.evidence import Evidence
+from headroom.claims.finding import Finding, NotTestable, above, all_of, at_least, at_most, below
+from headroom.claims.removal_order import plans
 from headroom.results.records import CellRecord, SpeedPoint
 from headroom.results.resamples import retained
 
@@ -47,18 +49,13 @@ def few_heads_matter_alone(evidence: Evidence, task: str) -> Finding:
     effects = single_heads(evidence, task)
     sure = [effect.value for effect in effects if significant(effect)]
     said = f"{len(sure)} of {len(effects)} heads, {sum(value > 0 for value in sure)} of which improve when they go."
-    return Finding(len(sure) <= 0.15 * len(effects), Estimate(len(sure) / len(effects)), said)
+    return at_most(Estimate(len(sure) / len(effects)), 0.15, said)
 
 
 def single_heads(evidence: Evidence, task: str) -> list[Estimate]:
     """What every head changes when it alone is silenced: retained quality minus one."""
     probe = evidence.tried()
-    return [changed(probe.kept([unit], task)) for unit in probe.units]
-
-
-def changed(kept: Estimate) -> Estimate:
-    """Retained quality minus one."""
-    return Estimate.of(kept.value - 1, kept.resampled - 1)
+    return [probe.kept([unit], task) - DENSE for unit in probe.units]
 
 
 def significant(effect: Estimate) -> bool:
@@ -100,12 +97,12 @@ def last_cross_attention_needs_its_heads(evidence: Evidence, task: str) -> Findi
 
 def one_head_losses(evidence: Evidence, task: str) -> dict[Site, Estimate]:
     """Retained quality lost at every site that is left with its best head."""
-    probe, whole = evidence.tried(), Estimate(1.0, draws=np.ones(1))
+    probe = evidence.tried()
     chosen, sites = probe.best_heads(), probe.sites
     if not chosen:
         raise NotTestable("Every attention site has one head to begin with.")
     return {
-        site: whole - probe.kept([unit for unit in sites[site] if unit != best], task) for site, best in chosen.items()
+        site: DENSE - probe.kept([unit for unit in sites[site] if unit != best], task) for site, best in chosen.items()
     }
 
 
@@ -149,7 +146,7 @@ def taylor_beats_random(evidence: Evidence, task: str) -> Finding:
 def random_heads(evidence: Evidence, draws: int = 5) -> CellRecord:
     """The record of heads removed at random. Raises ``NotTestable`` for fewer draws than asked for."""
     fine = ({str(Grain.HEAD)}, {str(Grain.KV_GROUP)})
-    found = next((cell for cell in evidence.every("random_heads") if set(cell.grains) in fine), None)
+    found = next((cell for cell in evidence.every("random_heads", kinds="all") if set(cell.grains) in fine), None)
     if found is None:
         raise NotTestable("No method of this profile removes heads at random.")
     if len(found.costs) < draws:
@@ -172,9 +169,9 @@ def cross_attention_collapses(evidence: Evidence, task: str) -> Finding:
     order = probe.order("michel-greedy", evidence.record("michel_greedy", **TAYLOR).parameters)
     kept = {f"{stack}.{kind}": probe.kept(worst_of_kind(order, stack, kind, 0.8), task) for stack, kind in kinds}
     cross = kept.pop("decoder.cross")
-    said = ", ".join(f"{kind} keeps {one.value:.0%}" for kind, one in kept.items())
-    low = lowest(list(kept.values()))
-    return Finding(low.value >= 0.8 and cross.value < 0.5, low - cross, f"{said}, decoder.cross {cross.value:.0%}.")
+    said = ", ".join(f"{kind} keeps {one:.0%}" for kind, one in kept.items())
+    parts = [*(at_least(one, 0.8) for one in kept.values()), below(cross, 0.5)]
+    return all_of(lowest(list(kept.values())) - cross, parts, f"{said}, decoder.cross {cross:.0%}.")
 
 
 def worst_of_kind(order: Sequence[Unit], stack: str, kind: str, share: float) -> Sequence[Unit]:
@@ -233,8 +230,8 @@ def speed_depends_on_the_batch(evidence: Evidence) -> Finding:
         batches = ", ".join(str(batch) for batch in sorted({point.batch for point in half})) or "none"
         raise NotTestable(f"Speed at half of the heads was timed at batch {batches}, not at 1 and 16 or more.")
     slow, fast = lowest([speed(p) for p in one]), highest([speed(p) for p in many])
-    said = f"{slow.value:.2f}x at batch 1, {fast.value:.2f}x at batch {max(p.batch for p in many)}."
-    return Finding(slow.value < 1.1 <= fast.value, fast - slow, said)
+    said = f"Speed-up {slow:.2f} at batch 1, {fast:.2f} at batch {max(p.batch for p in many)}."
+    return all_of(fast - slow, [below(slow, 1.1), at_least(fast, 1.1)], said)
 
 
 def speed(point: SpeedPoint) -> Estimate:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from headroom.claims.claim import Finding, NotTestable, above, below, claim
+from headroom.claims.claim import claim
 from headroom.claims.estimate import bootstrap, highest
 from headroom.claims.evidence import Evidence
-from headroom.claims.layer_drop import TABLE_7, depth_of_first, difference, largest_step, one_shot, share_of_attention
+from headroom.claims.finding import Finding, NotTestable, above, at_most, below
+from headroom.claims.layer_drop import TABLE_7, difference, largest_step, one_shot
 from headroom.claims.michel import MIDDLE, POINT, random_heads
+from headroom.claims.removal_order import depth_of_first, share_of_attention
 from headroom.results.load import part
 from headroom.results.stats import drawn
 
@@ -127,5 +129,4 @@ def random_matches_when_fine_tuned(evidence: Evidence, task: str) -> Finding:
     spread = float(np.std(np.mean([list(step.draws.values()) for step in steps], axis=0), ddof=1))
     margin = max(1.0, 2 * spread / POINT)
     figure = (highest(list(kept.values())) - evidence.kept(chance, task, targets, "recovered")) * (1 / POINT)
-    found = below(figure, margin, f"Best: {best}. Margin: {margin:.1f} points.")
-    return Finding(figure.value <= margin, figure, found.reason)
+    return at_most(figure, margin, f"Best: {best}. Margin: {margin:.1f} points.")

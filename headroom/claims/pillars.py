@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from headroom.claims.claim import Finding, NotTestable, above, at_least, claim
+from headroom.claims.claim import claim
 from headroom.claims.estimate import Estimate, highest
 from headroom.claims.evidence import Evidence, good
+from headroom.claims.finding import Finding, NotTestable, above, at_least
 from headroom.claims.michel import POINT
 from headroom.results.records import CellRecord, Point
 from headroom.results.stats import over_seeds

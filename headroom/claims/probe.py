@@ -16,8 +16,8 @@ from torch import Tensor
 
 from headroom import attention
 from headroom.api import Grain, Site, Unit
-from headroom.claims.claim import NotTestable
 from headroom.claims.estimate import Estimate
+from headroom.claims.finding import NotTestable
 from headroom.config.registry import file_of, load_method
 from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,9 @@ from torch import Tensor
 
 from headroom import attention
 from headroom.api import Site, Unit
-from headroom.claims.claim import NotTestable
+from headroom.claims.finding import NotTestable
 from headroom.claims.probe import Probe
-from headroom.claims.relations import NAMES, Pairs, Parse, parser
-from headroom.config.project import root
+from headroom.claims.relations import commonest, hit, related
 from headroom.errors import UserError
 
 EXAMPLES = 256
@@ -82,7 +80,7 @@ def _looked(probe: Probe, sites: list[Site], gone: Sequence[Unit], weights: str)
         return {"reason": "Patches of images have no words before or behind them."}
     model = probe.bench.dense(weights) if weights else probe.model
     counts = torch.cat([batch["input_ids"].flatten() for batch in examples]).bincount()
-    known = [related(probe, batch["input_ids"][0]) for batch in examples]
+    known = [related(probe.bench, batch["input_ids"][0]) for batch in examples]
     rows: list[dict[str, Any]] = []
     try:
         with attention.mask(model, gone), attention.heads(model, "map") as heads, torch.inference_mode():
@@ -108,31 +106,3 @@ def pointed(target: Tensor, counts: Tensor) -> dict[str, Any]:
         "tokens": target.shape[1] - 1,
         "rarest": (counts[hits.argmax(-1)] == counts.min()).numpy().astype(float),
     }
-
-
-def hit(target: Tensor, pairs: Pairs) -> dict[str, Any]:
-    """Words of one example that point at the word they belong to, (heads, relations), and the number of pairs."""
-    found = [sum((target[:, one] == other).long() for one, other in pairs.get(name, [])) for name in NAMES]
-    zero = torch.zeros(len(target), dtype=torch.long)
-    columns = torch.stack([column + zero for column in found], dim=-1)
-    return {"found": columns.numpy(), "pairs": np.array([len(pairs.get(name, [])) for name in NAMES])}
-
-
-def related(probe: Probe, ids: Tensor) -> Pairs:
-    """The relations in a source sentence, where the data are of a make that knows them."""
-    parse, tokenizer = _parser(probe), probe.bench.prepared.tokenizer
-    return parse(tokenizer.convert_ids_to_tokens(ids.tolist())) if parse and tokenizer else {}
-
-
-def _parser(probe: Probe) -> Parse | None:
-    data = probe.bench.tasks[0].data
-    return parser(root() / data.made, data.seed) if data.made else None
-
-
-def commonest(known: Sequence[Pairs]) -> Array:
-    """Of each relation the share of its pairs at the commonest distance: what a head finds that counts words."""
-    shares = []
-    for name in NAMES:
-        distances = Counter(other - one for pairs in known for one, other in pairs.get(name, []))
-        shares.append(max(distances.values()) / distances.total() if distances else 1.0)
-    return np.array(shares)

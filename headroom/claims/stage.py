@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterator
 
+from headroom.claims import layer_drop, michel, others, pillars, voita
+from headroom.claims.claim import Claim
 from headroom.claims.evidence import Evidence
-from headroom.claims.rows import claim_rows
+from headroom.claims.finding import NotTestable
 from headroom.config.params import Params
 from headroom.errors import UserError
 from headroom.results.load import DENSE, Records, load
+from headroom.results.rows import ClaimRow
 from headroom.results.write import write_table
 
+PAPERS = (michel, voita, pillars, layer_drop, others)  # in the order of the table
 logger = logging.getLogger(__name__)
 
 
@@ -22,6 +27,32 @@ def run(params: Params, where: str) -> None:
     write_table(records.folder, "claims", rows)
     counts = Counter(row.verdict for row in rows)
     logger.info("claims: %s", ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
+
+
+def claims() -> list[Claim]:
+    """Every claim, by paper and as its file has them."""
+    return [one for paper in PAPERS for one in vars(paper).values() if isinstance(one, Claim)]
+
+
+def claim_rows(records: Records, evidence: Callable[[str], Evidence]) -> Iterator[ClaimRow]:
+    """One row per claim, model and task, claims first; ``evidence`` gives what is known of a model."""
+    known = {model: evidence(model) for model in records.models}
+    for one in claims():
+        for model in records.models:
+            for task in records.tasks(model) or [""] if one.per_task else [""]:
+                yield row(one, known[model], task)
+
+
+def row(one: Claim, evidence: Evidence, task: str) -> ClaimRow:
+    """The verdict on a claim, or why there is none."""
+    names = {"id": one.id, "source": one.source, "prediction": one.prediction, "model": evidence.model, "task": task}
+    try:
+        found = one.find(evidence, task)
+    except NotTestable as why:
+        return ClaimRow(**names, verdict="not testable here", reason=str(why))
+    figure = found.figure
+    ends = {"figure": figure.value, "low": figure.low, "high": figure.high}
+    return ClaimRow(**names, verdict=found.verdict, reason=found.reason, **ends)
 
 
 def evidence(params: Params, where: str, records: Records, model: str) -> Evidence:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from headroom.api import Unit
-from headroom.claims.claim import Finding, NotTestable, above, below, claim
+from headroom.claims.claim import claim
 from headroom.claims.estimate import Estimate, bootstrap
 from headroom.claims.evidence import Evidence, good
+from headroom.claims.finding import Finding, NotTestable, above, all_of, below
 from headroom.results.records import CellRecord, Point
 from headroom.results.stats import drawn
 
@@ -76,19 +77,19 @@ def removed(point: Point) -> set[Unit]:
     per_task=False,
 )
 def encoder_goes_first_and_cross_last(evidence: Evidence) -> Finding:
-    encoder, decoder, cross = (
-        over_seeds(sweep_of_pair(evidence), share_kept(kind)) for kind in (ENCODER, DECODER, CROSS)
-    )
-    said = f"Kept: encoder {encoder.value:.0%}, decoder {decoder.value:.0%}, cross {cross.value:.0%}."
-    found = above(
-        over_seeds(sweep_of_pair(evidence), lambda k, a: share_kept(CROSS)(k, a) - share_kept(ENCODER)(k, a)), 0, said
-    )
-    return Finding(encoder.value < decoder.value < cross.value, found.figure, found.reason)
+    record = sweep_of_pair(evidence)
+
+    def more(kind: Kind, than: Kind) -> Estimate:
+        return over_seeds(record, lambda kept, whole: share_kept(kept, whole, kind) - share_kept(kept, whole, than))
+
+    steps = more(DECODER, ENCODER), more(CROSS, DECODER)
+    said = f"Shares kept: decoder self minus encoder {steps[0]:.0%}, cross minus decoder self {steps[1]:.0%}."
+    return all_of(more(CROSS, ENCODER), [above(step, 0) for step in steps], said)
 
 
 def sweep_of_pair(evidence: Evidence) -> CellRecord:
     """A sweep over all heads of an encoder-decoder."""
-    record = evidence.record("voita_l0", points="lambda", where="all")
+    record = evidence.record("voita_l0", points="lambda", kinds="all")
     if not any((unit.site.stack, unit.site.kind) == CROSS for unit in everyone(record)):
         raise NotTestable("The model has no cross-attention.")
     return record
@@ -111,8 +112,8 @@ def over_seeds(record: CellRecord, share: Share) -> Estimate:
     return Estimate.over([float(np.nanmean(values)) for values in by_seed.values()])
 
 
-def share_kept(kind: Kind) -> Share:
-    return lambda kept, whole: len(of_kind(kept, kind)) / max(len(of_kind(whole, kind)), 1)
+def share_kept(kept: set[Unit], whole: set[Unit], kind: Kind) -> float:
+    return len(of_kind(kept, kind)) / max(len(of_kind(whole, kind)), 1)
 
 
 def of_kind(units: set[Unit], kind: Kind) -> list[Unit]:

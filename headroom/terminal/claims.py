@@ -14,7 +14,7 @@ from headroom.results.rows import ClaimRow
 from headroom.results.write import read_table
 from headroom.terminal.listing import made
 
-STYLES = {"holds": "green", "does not hold": "red", "not testable here": "dim"}
+STYLES = {"holds": "green", "does not hold": "red", "undecided": "yellow", "not testable here": "dim"}
 
 
 def table(params: Params, model: str | None = None) -> Table:

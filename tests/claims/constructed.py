@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from headroom.api import Grain, Site, Unit
-from headroom.claims.claim import Finding, NotTestable, claims
 from headroom.claims.estimate import Estimate
 from headroom.claims.evidence import Evidence
+from headroom.claims.finding import Finding, NotTestable
+from headroom.claims.stage import claims
 from headroom.results.load import Records
 from headroom.results.records import (
     CellRecord,

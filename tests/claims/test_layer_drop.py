@@ -24,11 +24,11 @@ def layers(*places: int) -> list[str]:
     return [f"attention:encoder.self.{place}" for place in places]
 
 
-@pytest.mark.parametrize(("attention", "holds"), [(0.99, True), (0.92, False)])
-def test_attention_is_cheapest_to_drop(attention, holds):
+@pytest.mark.parametrize(("attention", "verdict"), [(0.99, "holds"), (0.975, "undecided"), (0.92, "does not hold")])
+def test_attention_is_cheapest_to_drop(attention, verdict):
     kept = {"attention": attention, "mlp": 0.95, "block": 0.9}
     found = find("L1", evidence(*(similarity(curve(lambda _, k=k: k), what) for what, k in kept.items())))
-    assert found.holds is holds and found.figure.value == pytest.approx(100 * (0.05 - 2 * (1 - attention)))
+    assert found.verdict == verdict and found.figure.value == pytest.approx(100 * (0.05 - 2 * (1 - attention)))
 
 
 def test_a_missing_record_is_named():
@@ -36,12 +36,16 @@ def test_a_missing_record_is_named():
 
 
 @pytest.mark.parametrize(
-    ("order", "holds"),
-    [((6, 5, 7, 4, 3, 2, 1, 0), True), ((7, 6, 5, 4, 3, 2, 1, 0), False), ((1, 2, 3, 4, 5, 6, 7, 0), False)],
+    ("order", "verdict"),
+    [
+        ((6, 5, 7, 4, 3, 2, 1, 0), "holds"),
+        ((7, 6, 5, 4, 3, 2, 1, 0), "does not hold"),
+        ((1, 2, 3, 4, 5, 6, 7, 0), "does not hold"),
+    ],
     ids=["deep but not the last", "the last first", "shallow first"],
 )
-def test_deep_layers_go_first(order, holds):
-    assert find("L2", evidence(similarity(nested(layers(*order))))).holds is holds
+def test_deep_layers_go_first(order, verdict):
+    assert find("L2", evidence(similarity(nested(layers(*order))))).verdict == verdict
 
 
 def test_depth_needs_points():
@@ -60,7 +64,7 @@ def streams(stable: bool, sites: int = 6, between=None) -> Streams:
 @pytest.mark.parametrize("stable", [True, False])
 def test_ranking_needs_few_examples(stable, monkeypatch):
     monkeypatch.setattr(headroom.claims.streams, "streams", lambda probe: streams(stable))
-    assert find("L3a", evidence(probe=object())).holds is stable
+    assert find("L3a", evidence(probe=object())).verdict == ("holds" if stable else "does not hold")
 
 
 def test_two_layers_have_no_ranking(monkeypatch):
@@ -68,69 +72,76 @@ def test_two_layers_have_no_ranking(monkeypatch):
     assert "ranking" in reason("L3a", evidence(probe=object()))
 
 
-@pytest.mark.parametrize(("wrong", "holds"), [(400, True), (20, False)])
-def test_residual_belongs_inside(wrong, holds):
+@pytest.mark.parametrize(("wrong", "verdict"), [(400, "holds"), (20, "does not hold")])
+def test_residual_belongs_inside(wrong, verdict):
     """Without the residual the score drops layer 0, which costs 20 points or 1."""
     units = [Unit(Site("encoder", "self", layer), Grain.ATTENTION) for layer in range(4)]
     model = Model(units, lambda gone: wrong * (units[0] in gone), inside=units[::-1], outside=units)
     found = find("L4", evidence(probe=model))
-    assert found.holds is holds and found.figure.value == pytest.approx(wrong / 20)
+    assert found.verdict == verdict and found.figure.value == pytest.approx(wrong / 20)
 
 
-@pytest.mark.parametrize(("kept", "holds"), [(0.9, True), (0.72, False)])
-def test_cosine_beats_random(kept, holds):
+@pytest.mark.parametrize(("kept", "verdict"), [(0.9, "holds"), (0.75, "undecided"), (0.72, "does not hold")])
+def test_cosine_beats_random(kept, verdict):
     chance = cell("random_heads", curve(lambda _: 0.7, seeds=5), ["attention"], parameters={"remove": "attention"})
-    assert find("L5a", evidence(similarity(curve(lambda _: kept)), chance)).holds is holds
+    assert find("L5a", evidence(similarity(curve(lambda _: kept)), chance)).verdict == verdict
 
 
-@pytest.mark.parametrize(("deepest", "holds"), [(0.88, True), (0.8, False), (0.99, False)])
-def test_cosine_is_like_deepest_first(deepest, holds):
+@pytest.mark.parametrize(
+    ("deepest", "verdict"),
+    [(0.88, "holds"), (0.85, "undecided"), (0.95, "undecided"), (0.8, "does not hold"), (0.99, "does not hold")],
+)
+def test_cosine_is_like_deepest_first(deepest, verdict):
     deep = cell(
         "by_depth", curve(lambda _: deepest), ["attention"], parameters={"order": "deepest", "remove": "attention"}
     )
-    assert find("L5b", evidence(similarity(curve(lambda _: 0.9)), deep)).holds is holds
+    assert find("L5b", evidence(similarity(curve(lambda _: 0.9)), deep)).verdict == verdict
 
 
-@pytest.mark.parametrize(("again", "holds"), [(0.9, True), (0.7, True), (0.95, False)])
-def test_iterative_does_not_win(again, holds):
+@pytest.mark.parametrize(
+    ("again", "verdict"), [(0.9, "holds"), (0.7, "holds"), (0.91, "undecided"), (0.95, "does not hold")]
+)
+def test_iterative_does_not_win(again, verdict):
     known = evidence(similarity(curve(lambda _: 0.9)), similarity(curve(lambda _: again), iterative=True))
-    assert find("L6", known).holds is holds
+    assert find("L6", known).verdict == verdict
 
 
 def test_iterative_is_looked_up_by_its_parameter():
     assert "iterative=True" in reason("L6", evidence(similarity(curve(lambda _: 0.9))))
 
 
-@pytest.mark.parametrize(("mlps", "holds"), [(0, True), (2, False)])
-def test_joint_takes_attention_first(mlps, holds):
+@pytest.mark.parametrize(("mlps", "verdict"), [(0, "holds"), (2, "does not hold")])
+def test_joint_takes_attention_first(mlps, verdict):
     order = [*(f"mlp:encoder.mlp.{at}" for at in range(mlps)), *layers(*range(8))]
     order += [f"mlp:encoder.mlp.{at}" for at in range(mlps, 8)]
     found = find("L7", evidence(similarity(nested(order), "joint")))
-    assert found.holds is holds and found.figure.value == pytest.approx(1 - mlps / 4)
+    assert found.verdict == verdict and found.figure.value == pytest.approx(1 - mlps / 4)
 
 
-@pytest.mark.parametrize(("large", "holds"), [(0.95, True), (0.7, False)])
-def test_larger_models_tolerate_more(large, holds):
+@pytest.mark.parametrize(("large", "verdict"), [(0.95, "holds"), (0.8, "undecided"), (0.7, "does not hold")])
+def test_larger_models_tolerate_more(large, verdict):
     own = similarity(curve(lambda _: large, units=16))
     small = similarity(curve(lambda _: 0.8, units=8)).model_copy(update={"model": "small"})
-    assert find("L9", evidence(own, small)).holds is holds
+    assert find("L9", evidence(own, small)).verdict == verdict
     assert "no smaller model" in reason("L9", evidence(own, small, model="small"))
 
 
-@pytest.mark.parametrize(("long", "holds"), [(0.5, True), (0.95, False)])
-def test_long_and_arithmetic_suffer_first(long, holds):
+@pytest.mark.parametrize(("long", "verdict"), [(0.5, "holds"), (0.9, "undecided"), (0.95, "does not hold")])
+def test_long_and_arithmetic_suffer_first(long, verdict):
     kept = {"piqa": 0.9, "digits": 0.92, "gsm8k": long}
     record = similarity([point(kept, target) for target in (0.125, 0.25)])
     whole = cell("dense", [point(dict.fromkeys(kept, 1.0), 0.0, plan=[])])
-    assert find("L10", evidence(whole, record), "gsm8k").holds is holds
+    assert find("L10", evidence(whole, record), "gsm8k").verdict == verdict
     assert "neither arithmetic nor long" in reason("L10", evidence(whole, record), "piqa")
 
 
-@pytest.mark.parametrize(("fall", "holds"), [(lambda s: 1.0 * (s < 0.6), True), (lambda s: 1 - s, False)])
-def test_knowledge_collapses_abruptly(fall, holds):
+@pytest.mark.parametrize(
+    ("fall", "verdict"), [(lambda s: 1.0 * (s < 0.6), "holds"), (lambda s: 1 - s, "does not hold")]
+)
+def test_knowledge_collapses_abruptly(fall, verdict):
     record = similarity([point({"mmlu": fall(target)}, target) for target in (0.25, 0.5, 0.75, 1.0)])
     whole = cell("dense", [point({"mmlu": 1.0}, 0.0, plan=[])])
-    assert find("L11", evidence(whole, record), "mmlu").holds is holds
+    assert find("L11", evidence(whole, record), "mmlu").verdict == verdict
     assert "knowledge" in reason("L11", evidence(similarity(curve(fall))))
 
 

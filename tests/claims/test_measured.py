@@ -13,12 +13,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from headroom.api import Site
-from headroom.claims.claim import claims
-from headroom.claims.evidence import Evidence, plans
+from headroom.claims.evidence import Evidence
 from headroom.claims.probe import Probe
-from headroom.claims.relations import parser
-from headroom.claims.roles import commonest, hit, pointed, roles
-from headroom.claims.stage import evidence, run
+from headroom.claims.relations import commonest, hit, parser
+from headroom.claims.removal_order import plans
+from headroom.claims.roles import pointed, roles
+from headroom.claims.stage import claims, evidence, run
 from headroom.claims.streams import between, streams
 from headroom.cli import app
 from headroom.config.params import Params

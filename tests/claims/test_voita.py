@@ -41,19 +41,19 @@ def sweep(*gone, note: str = f"3% {UNDECIDED}", everyone=EVERYONE, probe=None, w
 
 
 @pytest.mark.parametrize(
-    ("gone", "holds"),
-    [([*ENCODER[:6], *DECODER[:3]], True), ([*CROSS[:6], *DECODER[:3]], False)],
+    ("gone", "verdict"),
+    [([*ENCODER[:6], *DECODER[:3]], "holds"), ([*CROSS[:6], *DECODER[:3]], "does not hold")],
     ids=["encoder first", "cross first"],
 )
-def test_encoder_goes_first_and_cross_last(gone, holds):
-    assert find("V2", sweep(gone)).holds is holds
+def test_encoder_goes_first_and_cross_last(gone, verdict):
+    assert find("V2", sweep(gone)).verdict == verdict
 
 
-@pytest.mark.parametrize("upside_down", [False, True])
-def test_cross_survives_higher(upside_down):
+@pytest.mark.parametrize(("upside_down", "verdict"), [(False, "holds"), (True, "does not hold")])
+def test_cross_survives_higher(upside_down, verdict):
     gone = [*CROSS[4:], *DECODER[:4]] if upside_down else [*CROSS[:4], *DECODER[4:]]
     found = find("V3", sweep(gone))
-    assert found.holds is not upside_down and abs(found.figure.value) == 1
+    assert found.verdict == verdict and abs(found.figure.value) == 1
 
 
 def test_kinds_need_an_encoder_decoder():
@@ -65,10 +65,10 @@ def test_a_sweep_that_removes_all_or_nothing_says_nothing():
     assert "removes some heads and keeps some" in reason("V2", sweep([]))
 
 
-@pytest.mark.parametrize(("share", "holds"), [("3%", True), ("40%", False)])
-def test_gates_decide(share, holds):
+@pytest.mark.parametrize(("share", "verdict"), [("3%", "holds"), ("40%", "does not hold")])
+def test_gates_decide(share, verdict):
     found = find("V6", sweep(ENCODER, note=f"{share} {UNDECIDED}"))
-    assert found.holds is holds and found.figure.value == pytest.approx(float(share[:-1]) / 100)
+    assert found.verdict == verdict and found.figure.value == pytest.approx(float(share[:-1]) / 100)
 
 
 def test_gates_that_tell_nothing_cannot_be_judged():
@@ -92,11 +92,11 @@ class Sites:
     }
 
 
-@pytest.mark.parametrize("specialised_stay", [True, False])
-def test_specialised_heads_stay(specialised_stay, monkeypatch):
+@pytest.mark.parametrize(("specialised_stay", "verdict"), [(True, "holds"), (False, "does not hold")])
+def test_specialised_heads_stay(specialised_stay, verdict, monkeypatch):
     monkeypatch.setattr(headroom.claims.roles, "roles", lambda probe: roles(2))
     found = find("V1", sweep(ENCODER[3:] if specialised_stay else ENCODER[:5], probe=Sites()))
-    assert found.holds is specialised_stay and "2 of 8 heads have a role" in found.reason
+    assert found.verdict == verdict and "2 of 8 heads have a role" in found.reason
 
 
 def test_without_any_role_there_is_nothing_to_keep(monkeypatch):
@@ -104,15 +104,15 @@ def test_without_any_role_there_is_nothing_to_keep(monkeypatch):
     assert "No head" in reason("V1", sweep(ENCODER[3:], probe=Sites()))
 
 
-@pytest.mark.parametrize("taken_over", [True, False])
-def test_roles_drift(taken_over, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("taken_over", "verdict"), [(True, "holds"), (False, "does not hold")])
+def test_roles_drift(taken_over, verdict, monkeypatch, tmp_path):
     """The dense model has one head with two roles; the fine-tuned one has two or none."""
     monkeypatch.setattr(
         headroom.claims.roles, "roles", lambda _, gone=(), __="": roles(3, (2 * taken_over) if gone else 1)
     )
     (tmp_path / "tuned.safetensors").write_text("")
     found = find("V4", sweep(ENCODER[3:], probe=Sites(), weights=str(tmp_path / "tuned.safetensors")))
-    assert found.holds is taken_over and found.figure.value == pytest.approx((2 / 3 if taken_over else 0) - 1 / 8)
+    assert found.verdict == verdict and found.figure.value == pytest.approx((2 / 3 if taken_over else 0) - 1 / 8)
 
 
 def test_without_the_fine_tuned_weights_roles_cannot_be_followed():
