@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from headroom.errors import UserError
 
 RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 Group = Literal["attention", "other"]
@@ -23,6 +27,19 @@ class Row(BaseModel):
     """A table refuses columns it does not know and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], path: Path) -> Self:
+        """A row from its values. Raises ``UserError`` naming the record they came from and the wrong column."""
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise UserError(
+                f"{path}: {key}: {first['msg']} ({cls.__name__}). "
+                "Delete the record and run `dvc repro` to make it again."
+            ) from None
 
 
 class QualityRow(Row):
