@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,11 +11,11 @@ from torch import Tensor, nn
 from headroom.api import Grain, ModelInfo, Site, Unit
 from headroom.attention import weights as shares
 from headroom.attention.families import Family, family_of, supported_class
-from headroom.attention.layouts import Heads, Stack, Sublayer
+from headroom.attention.layouts import Stack, Sublayer
+from headroom.attention.place import Place
 from headroom.attention.state import Removal, Shape, removal_of
 from headroom.errors import UserError
 
-PER_HEAD = (Grain.HEAD, Grain.KV_GROUP)
 PURPOSES = {
     "ForConditionalGeneration": "translation",
     "MTModel": "translation",
@@ -25,49 +24,6 @@ PURPOSES = {
     "ForCausalLM": "language",
     "LMHeadModel": "language",
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a site is in this model, and which of its heads are left. ``sublayer`` is None for a block."""
-
-    site: Site
-    block: nn.Module
-    sublayer: Sublayer | None = None
-    heads: tuple[int, ...] = ()  # query heads that are left, in the numbering of the dense model
-    groups: tuple[int, ...] = ()  # KV heads that are left
-    reads: tuple[int, ...] = field(default=(), repr=False)  # for every head left, the KV head that it reads
-
-    def module(self, path: str) -> Any:
-        return self.block.get_submodule(path)
-
-    @property
-    def part(self) -> Sublayer:
-        """The table's entry of a sublayer; blocks have none."""
-        if self.sublayer is None:
-            raise TypeError(f"{self.site} is a block, not a sublayer")
-        return self.sublayer
-
-    @property
-    def made(self) -> Heads:
-        """How the attention of this site is made; MLPs and blocks have none."""
-        if self.part.heads is None:
-            raise TypeError(f"{self.site} is not an attention")
-        return self.part.heads
-
-    @property
-    def home(self) -> Any:
-        """The module that attends."""
-        return self.module(self.made.home)
-
-    @property
-    def out(self) -> Any:
-        """The output projection."""
-        return self.module(self.made.out)
-
-    @property
-    def head_size(self) -> int:
-        return getattr(self.home, self.made.size)
 
 
 class Anatomy:
@@ -130,13 +86,13 @@ class Anatomy:
     def units(self, grains: Iterable[Grain]) -> tuple[Unit, ...]:
         """The units of these grains that are left, in dense numbering, in the order in which ties are broken."""
         wanted = set(grains)
-        found = (unit for place in self.places.values() for unit in _units_at(place) if unit.grain in wanted)
+        found = (unit for place in self.places.values() for unit in place.units if unit.grain in wanted)
         return tuple(sorted(found))
 
     def place(self, unit: Unit) -> Place:
         """Where a unit is. Raises ``UserError`` naming it when it has gone or never was there."""
         place = self.places.get(unit.site)
-        if place is None or unit not in _units_at(place):
+        if place is None or unit not in place.units:
             gone = "has already been removed" if self._existed(unit) else "does not exist"
             known = ", ".join(str(site) for site in sorted(self.places))
             raise UserError(f"unit {unit} {gone} in this {self.family} model. Sites left: {known}.")
@@ -166,16 +122,6 @@ class Anatomy:
         (model width, head widths). For a sublayer or block: every parameter under its name in the block.
         """
         return shares.shares(self.place(unit), unit)
-
-
-def _units_at(place: Place) -> list[Unit]:
-    if place.sublayer is None:
-        return [Unit(place.site, Grain.BLOCK)]
-    if place.sublayer.heads is None:
-        return [Unit(place.site, Grain.MLP)]
-    heads = [Unit(place.site, Grain.HEAD, head) for head in place.heads]
-    groups = [Unit(place.site, Grain.KV_GROUP, group) for group in place.groups]
-    return [*heads, *groups, Unit(place.site, Grain.ATTENTION)]
 
 
 def purpose_of_class(name: str) -> str | None:

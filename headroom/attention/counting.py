@@ -12,9 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from headroom.api import Site
 from headroom.attention.anatomy import Anatomy, anatomy
 from headroom.attention.gates import frozen
-from headroom.attention.slicing import parameters_of
 from headroom.attention.taps import refuse_head_mask
-from headroom.attention.weights import total
+from headroom.attention.weights import parameters_of, total
 
 FLOAT32 = 4  # bytes
 _ATEN = torch.ops.aten
@@ -48,20 +47,16 @@ def count(model: nn.Module, example: dict[str, Tensor]) -> Counts:
     plan = anatomy(model)
     everything = {id(p): p for p in model.parameters()}
     embedding = {id(p) for p in _embedding_parameters(model)}
-    attending = [p for place in _attention_places(plan) for p in parameters_of(place)]
+    attentions = [place for place in plan.places.values() if place.sublayer and place.sublayer.heads]
     own, cross = _cache_bytes(plan)
     return Counts(
         parameters=total(everything.values()),
-        attention_parameters=total(attending),
+        attention_parameters=total(p for place in attentions for p in parameters_of(place)),
         non_embedding_parameters=sum(p.numel() for key, p in everything.items() if key not in embedding),
         kv_bytes_per_token=own,
         cross_kv_bytes_per_token=cross,
         macs=multiply_accumulates(model, example),
     )
-
-
-def _attention_places(plan: Anatomy) -> list[Any]:
-    return [place for place in plan.places.values() if place.sublayer and place.sublayer.heads]
 
 
 def _embedding_parameters(model: Any) -> list[nn.Parameter]:
@@ -90,18 +85,16 @@ def _cache_width(plan: Anatomy, site: Site) -> int:
 
 
 @torch.no_grad()
-def multiply_accumulates(model: nn.Module, example: dict[str, Tensor]) -> int:
+def multiply_accumulates(model: Any, example: dict[str, Tensor]) -> int:
     """Multiply-accumulates of the matrix products in one forward pass.
 
     With the CPU's attention counted like an accelerator's, the figure does not depend on the device. Causal masks are
     not subtracted, which is what the kernels' own formulas do too.
     """
+    # encoder-decoder models build the decoder's input from the labels
+    labelled = model.config.is_encoder_decoder and "decoder_input_ids" not in example
+    inputs = {name: value for name, value in example.items() if labelled or name != "labels"}
     # torch's counter stumbles over parameters that ask for gradients and are handed on as they are
     with frozen(model), FlopCounterMode(display=False) as counter:
-        model(**{name: value for name, value in example.items() if name != "labels" or _needs_labels(model, example)})
+        model(**inputs)
     return counter.get_total_flops() // 2
-
-
-def _needs_labels(model: Any, example: dict[str, Tensor]) -> bool:
-    """Encoder-decoder models build the decoder's input from the labels."""
-    return bool(model.config.is_encoder_decoder) and "decoder_input_ids" not in example

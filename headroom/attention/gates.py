@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from headroom.api import Gates, Grain, Scores, Site, Unit
-from headroom.attention.anatomy import PER_HEAD, Anatomy, Place, anatomy
+from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.place import PER_HEAD, Place
 from headroom.attention.taps import guard_inputs, tap
 from headroom.attention.weights import index_of
 from headroom.errors import UserError

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from headroom import api
 from headroom.api import Site
-from headroom.attention.anatomy import Anatomy, Place, anatomy
-from headroom.attention.presence import presence
-from headroom.attention.taps import on_inputs
+from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.place import Place
+from headroom.attention.taps import on_inputs, real_tokens
 from headroom.errors import UserError
 
 Made = Literal["context", "value", "map"]
@@ -57,11 +57,8 @@ class SiteHeads(api.Heads):
         return self._seen[site]
 
     def _real(self, stack: str, shape: torch.Size) -> Tensor:
-        present = presence(self._plan, self._inputs, stack)
-        like = next(iter(self._seen.values()))
-        if present is None:
-            return torch.ones(shape, dtype=torch.bool, device=like.device)
-        return present.to(like.device).bool()[:, -shape[1] :]
+        device = next(iter(self._seen.values())).device
+        return real_tokens(self._plan, self._inputs, stack, shape, device)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from torch import nn
 
 from headroom.api import Grain, Site, Unit
-from headroom.attention.anatomy import Anatomy, Place, anatomy
+from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.place import Place
 from headroom.attention.ragged import check_supported
 from headroom.attention.slicing import empty_site, slice_site
 from headroom.attention.stand_ins import put, stand_in

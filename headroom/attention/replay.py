@@ -61,8 +61,11 @@ class Replay:
     @contextmanager
     def above(self, site: Site) -> Iterator[None]:
         """The blocks that a change at ``site`` cannot reach answer from memory. For the same batch only."""
-        lower = [entry for entry in self._blocks if under(site, *entry[:2])]
-        below = [(blocks, place, blocks[place]) for _, _, blocks, place in lower]
+        below = [
+            (blocks, place, blocks[place])
+            for stack, layer, blocks, place in self._blocks
+            if (layer < site.layer if stack == site.stack else stack == "encoder")  # encoders run before decoders
+        ]
         for blocks, place, block in below:
             blocks[place] = Remembered(block, self._outputs[block])
         try:
@@ -70,8 +73,3 @@ class Replay:
         finally:
             for blocks, place, block in below:
                 blocks[place] = block
-
-
-def under(site: Site, stack: str, layer: int) -> bool:
-    """Whether a block runs before a site and so never hears of a change there; encoders run before decoders."""
-    return layer < site.layer if stack == site.stack else stack == "encoder"

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from headroom.attention.anatomy import Place
+from headroom.attention.place import Place
 from headroom.attention.ragged import set_groups
 from headroom.attention.stand_ins import NoAttention, OnlyBias, fresh, put
 from headroom.attention.weights import index_of, is_transposed
@@ -78,9 +78,3 @@ def empty_site(place: Place, layer_idx: int | None) -> None:
     else:
         put(place.block, out, OnlyBias(bias))
         put(place.block, path, NoAttention(layer_idx, shaped=True))
-
-
-def parameters_of(place: Place) -> list[nn.Parameter]:
-    """All parameters that attend at a site: projections, biases, and norms of queries and keys."""
-    inside = place.made.out.startswith(f"{place.made.home}.")
-    return [*place.home.parameters(), *([] if inside else place.out.parameters())]

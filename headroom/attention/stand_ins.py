@@ -7,19 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 
 
-def _cache_of(kwargs: dict[str, Any]) -> Any:
-    cache = kwargs.get("past_key_values")
-    cache = kwargs.get("layer_past") if cache is None else cache  # GPT-NeoX has its own name for it
-    return getattr(cache, "self_attention_cache", cache)
-
-
 def fill_slot(layer_idx: int | None, hidden: Tensor, kwargs: dict[str, Any]) -> None:
     """Keep the cache slot of a self-attention that has gone alive: write a (batch, 1, tokens, 1) zero, if there is one.
 
     Positions and masks are computed from the length of one slot, often the first. Left empty it stays at length 0 and
     generation goes wrong without any error.
     """
-    cache = _cache_of(kwargs)
+    cache = kwargs.get("past_key_values")
+    cache = kwargs.get("layer_past") if cache is None else cache  # GPT-NeoX has its own name for it
+    cache = getattr(cache, "self_attention_cache", cache)
     if cache is not None and layer_idx is not None:
         zero = hidden.new_zeros(hidden.shape[0], 1, hidden.shape[1], 1)
         cache.update(zero, zero, layer_idx)

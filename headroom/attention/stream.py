@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from headroom.api import Site, Stream
-from headroom.attention.anatomy import Anatomy, Place, anatomy
-from headroom.attention.presence import presence
-from headroom.attention.taps import on_inputs, tap
+from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.taps import on_inputs, real_tokens, tap
 from headroom.errors import UserError
 
 
@@ -45,23 +45,8 @@ class SiteStream(Stream):
         sublayer = self._plan.places[site].sublayer
         if sublayer is not None and sublayer.adds:
             after = before + after
-        real = self._real_tokens(site, before)
+        real = real_tokens(self._plan, self._inputs, site.stack, before.shape[:2], before.device)
         return before[real], after[real]
-
-    def _real_tokens(self, site: Site, stream: Tensor) -> Tensor:
-        """Which tokens are no padding, (batch, tokens)."""
-        present = presence(self._plan, self._inputs, site.stack)
-        if present is None:
-            return torch.ones(stream.shape[:2], dtype=torch.bool, device=stream.device)
-        # with a cache the mask covers the past as well; the stream holds only the last tokens
-        return present.to(stream.device).bool()[:, -stream.shape[1] :]
-
-
-def _watch_place(stream: SiteStream, place: Place) -> list[Any]:
-    def look(before: Tensor, after: Tensor) -> None:
-        stream.see(place.site, before, after)
-
-    return tap(place, look)
 
 
 @contextmanager
@@ -77,7 +62,7 @@ def watch(model: nn.Module, sites: Iterable[Site] | None = None) -> Iterator[Sit
     handles = [on_inputs(model, stream.begin)]
     try:
         for site in sorted(plan.places if sites is None else sites):
-            handles += _watch_place(stream, plan.places[site])
+            handles += tap(plan.places[site], partial(stream.see, site))
         yield stream
     finally:
         for handle in handles:

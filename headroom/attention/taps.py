@@ -1,4 +1,7 @@
-"""Hooks on the two ends of a sublayer: what goes in, what comes out, and how to change what comes out."""
+"""Hooks on a forward pass: its inputs and which tokens are real, and the two ends of every sublayer.
+
+What goes into a sublayer and comes out of it can be watched, and what comes out can be changed.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from headroom.attention.anatomy import Place
+from headroom.attention.anatomy import Anatomy
+from headroom.attention.place import Place
 from headroom.errors import UserError
 
 Change = Callable[[Tensor, Tensor], Tensor | None]
@@ -43,9 +48,31 @@ def guard_inputs(model: nn.Module) -> RemovableHandle:
     return on_inputs(model, lambda _: None)
 
 
-def first_input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """The stream handed to a block, sublayer or norm."""
-    return args[0] if args else kwargs["hidden_states"]
+def presence(plan: Anatomy, inputs: dict[str, Any], stack: str) -> Tensor | None:
+    """True where a token of the stack is no padding, (batch, tokens); None when the inputs do not tell."""
+    get = inputs.get
+    if stack == "encoder" or "encoder" not in plan.stacks:
+        return get("attention_mask")
+    if get("decoder_attention_mask") is not None:
+        return get("decoder_attention_mask")
+    labels = get("labels")
+    if isinstance(labels, Tensor) and labels.dim() == 2:
+        return labels.ne(-100)
+    ids = get("decoder_input_ids")
+    if ids is None:
+        return None
+    present = ids.ne(plan.config.pad_token_id)
+    present[:, 0] = True  # decoders start with the pad token
+    return present
+
+
+def real_tokens(plan: Anatomy, inputs: dict[str, Any], stack: str, like: torch.Size, device: torch.device) -> Tensor:
+    """Which tokens of a stack are real, bool of shape ``like`` (batch, tokens); all when the inputs do not tell."""
+    present = presence(plan, inputs, stack)
+    if present is None:
+        return torch.ones(like, dtype=torch.bool, device=device)
+    # with a cache the mask covers the past as well; a pass holds only the last tokens
+    return present.to(device).bool()[:, -like[1] :]
 
 
 def tap(place: Place, change: Change) -> list[RemovableHandle]:
@@ -59,7 +86,7 @@ def tap(place: Place, change: Change) -> list[RemovableHandle]:
     seen: list[Tensor] = []
 
     def enter(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        seen[:] = [first_input(args, kwargs)]
+        seen[:] = [args[0] if args else kwargs["hidden_states"]]
 
     def leave(_: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         after = output[0] if isinstance(output, tuple) else output

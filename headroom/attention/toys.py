@@ -134,15 +134,10 @@ def toy(family: str, seed: int = 0, **changes: Any) -> torch.nn.Module:
 def _draw(name: str, parameter: Tensor, generator: torch.Generator) -> None:
     noise = torch.randn(parameter.shape, generator=generator)
     if parameter.dim() == 1:
-        start = 1.0 if _is_scale(name) and "gemma" not in name else 0.0
-        parameter.copy_(start + 0.1 * noise)
+        scale = name.endswith("weight") and any(part in name.lower() for part in ("norm", "ln_"))
+        parameter.copy_((1.0 if scale and "gemma" not in name else 0.0) + 0.1 * noise)
     else:
         parameter.copy_(noise * (0.5 if "relative" in name else 0.2))
-
-
-def _is_scale(name: str) -> bool:
-    lowered = name.lower()
-    return name.endswith("weight") and ("norm" in lowered or "ln_" in lowered)
 
 
 def toy_batch(family: str, examples: int = 3, seed: int = 7) -> dict[str, Tensor]:

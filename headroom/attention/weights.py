@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from headroom.api import Grain, Unit
-
-if TYPE_CHECKING:
-    from headroom.attention.anatomy import Place
-    from headroom.attention.layouts import Projection
+from headroom.attention.layouts import Projection
+from headroom.attention.place import PER_HEAD, Place
 
 
 def is_transposed(module: nn.Module) -> bool:
@@ -54,7 +52,7 @@ def _positions(place: Place, unit: Unit) -> tuple[list[int], list[int]]:
 
 def shares(place: Place, unit: Unit) -> dict[str, Tensor]:
     """Views of the weights that go with a unit; see ``Anatomy.weights``."""
-    if unit.grain not in (Grain.HEAD, Grain.KV_GROUP):
+    if unit.grain not in PER_HEAD:
         return owned(place)
     mine, read = _positions(place, unit)
     found = {}
@@ -81,9 +79,15 @@ def owned(place: Place) -> dict[str, Tensor]:
     return found
 
 
+def parameters_of(place: Place) -> list[nn.Parameter]:
+    """All parameters that attend at a site: projections, biases, and norms of queries and keys."""
+    inside = place.made.out.startswith(f"{place.made.home}.")
+    return [*place.home.parameters(), *([] if inside else place.out.parameters())]
+
+
 def freed(place: Place, unit: Unit) -> int:
     """How many numbers go when this one unit goes; see ``Anatomy.parameters``."""
-    if unit.grain not in (Grain.HEAD, Grain.KV_GROUP):
+    if unit.grain not in PER_HEAD:
         return total(owned(place).values())
     mine, read = _positions(place, unit)
     if len(mine) == len(place.heads):

@@ -10,11 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from headroom.evaluate.scores import as_found
-from headroom.measure import capacity, energy
 from headroom.measure.ceilings import bound, ceilings_of, ideal
 from headroom.measure.clock import Clock, clock_for
-from headroom.measure.compiling import compiled_ratio
-from headroom.measure.footprint import saved_peak_mb
+from headroom.measure.extras import compiled_ratio, joules, largest_batch
+from headroom.measure.memory import saved_peak_mb
 from headroom.measure.paired import Paired, compare
 from headroom.measure.work import Cached, Task, task
 from headroom.results.records import Machine, SpeedPoint
@@ -123,15 +122,10 @@ def timed(
         facts = timings(pair, side) | counts(whole, side, machine) | extras(entry, whole, side, settings, clock)
         if work.memory and entry.target == MIDDLE:
             facts |= {"memory_mb": footprint(entry.model, work), "dense_memory_mb": peak}
-        points.append(speed_point(entry, work, facts))
+        facts |= {name: value for name, value in entry._asdict().items() if name != "model"}
+        facts["dtype"] = str(entry.model.dtype).removeprefix("torch.")
+        points.append(SpeedPoint(work=work.kind, batch=work.batch, length=work.length, new=work.new, **facts))
     return points
-
-
-def speed_point(entry: Removed, work: Work, facts: dict[str, Any]) -> SpeedPoint:
-    """One record."""
-    who = {name: value for name, value in entry._asdict().items() if name != "model"}
-    dtype = str(entry.model.dtype).removeprefix("torch.")
-    return SpeedPoint(work=work.kind, batch=work.batch, length=work.length, new=work.new, dtype=dtype, **who, **facts)
 
 
 def timings(pair: Paired, side: Side) -> dict[str, Any]:
@@ -177,10 +171,10 @@ def extras(entry: Removed, whole: Side, side: Side, settings: Settings, clock: C
     facts: dict[str, Any] = {}
     if side.work.compiled and entry.target == MIDDLE:
         facts |= compiled_ratio(whole.model, side.model, side.work, settings.pairs, clock)
-    joules = energy.joules(side.task.call, side.model.device)
-    if joules is not None:
-        facts |= {"joules": joules, "dense_joules": energy.joules(whole.task.call, whole.model.device)}
+    taken = joules(side.task.call, side.model.device)
+    if taken is not None:
+        facts |= {"joules": taken, "dense_joules": joules(whole.task.call, whole.model.device)}
     if settings.memory_gib and side.model.device.type == "cuda" and entry.target == MIDDLE:
-        batches = [capacity.largest_batch(one.model, one.work, settings.memory_gib) for one in (whole, side)]
+        batches = [largest_batch(one.model, one.work, settings.memory_gib) for one in (whole, side)]
         facts |= dict(zip(("dense_largest_batch", "largest_batch"), batches, strict=True))
     return facts

@@ -12,7 +12,7 @@ import psutil
 
 from headroom.api import Grain
 from headroom.measure import speed_points
-from headroom.measure.footprint import peak_mb
+from headroom.measure.memory import peak_mb
 from headroom.measure.speed import Removed
 from headroom.models.shapes import dense, plan, without
 from headroom.pipeline.provenance import provenance

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from headroom.measure.capacity import MOST, largest
-from headroom.measure.energy import joules, per_call
+from headroom.measure.extras import MOST, joules, largest, per_call
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 3, 7, 8, 100, 1023])
@@ -24,7 +23,7 @@ def test_the_search_for_a_batch_ends():
 
 
 def test_energy_is_shared_among_the_calls_of_a_run(monkeypatch):
-    monkeypatch.setattr("headroom.measure.energy.SECONDS", 0.0)
+    monkeypatch.setattr("headroom.measure.extras.SECONDS", 0.0)
     meter = {"joules": 100.0}
 
     def call():

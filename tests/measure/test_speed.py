@@ -14,7 +14,7 @@ from headroom.measure.clock import Lap
 from headroom.measure.machine import machine
 from headroom.measure.speed import Side
 from headroom.measure.work import DECODED, task
-from headroom.pipeline.speed import chosen
+from headroom.pipeline.timing import chosen
 from headroom.results.records import Ceilings, CellRecord, Point
 
 KINDS = [

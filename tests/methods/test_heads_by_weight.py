@@ -9,7 +9,7 @@ from methods_helpers import ToyContext, context, heads_of, kill_heads, method, o
 
 from headroom.api import Grain, Site
 from headroom.attention import anatomy, mask, toy, toy_batch
-from headroom.attention.presence import presence
+from headroom.attention.taps import presence
 from headroom.data.batches import per_example_loss
 
 FAMILIES = ["bert", "vit", "gpt2", "m2m_100", "t5", "llama"]
