@@ -6,7 +6,7 @@
 read literally) or per batch (HF's run_bertology, where the batch size matters). Each site's scores are divided by
 their L2 norm unless ``normalise`` is off; then all sites share one list. One scoring serves all targets, as in the
 released code, so the plans are nested; ``exact`` scores what is left again before every target (the released
-``--exact_pruning``). ``kinds`` leaves all but one kind of attention alone: its targets are shares of that kind.
+``--exact_pruning``).
 
 Where queries share keys and values the gate is the group's, so the sum over its heads lies inside the absolute value.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from headroom.api import Context, Grain, Method, ModelInfo, Plan, Scores, Site, Track, Unit
+from headroom.api import Context, Grain, Method, Plan, Scores, Track, Unit
 
 
 class MichelGreedy(Method):
@@ -29,37 +29,26 @@ class MichelGreedy(Method):
         examples: int = 512
         batch_size: int = 32
         absolute: Literal["token", "example", "batch"] = "token"
-        kinds: Literal["all", "encoder.self", "decoder.self", "decoder.cross"] = "all"
         normalise: bool = True
         exact: bool = False
 
     def removes(self) -> tuple[Grain, ...]:
         return (Grain.HEAD,)
 
-    def supports(self, model: ModelInfo) -> str | None:
-        if any(self.takes(site) for site in model.sites):
-            return None
-        return f"{model.family} models have no {self.params.kinds} attention."
-
-    def takes(self, site: Site) -> bool:
-        return self.params.kinds in ("all", f"{site.stack}.{site.kind}")
-
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
-        pool = [unit for unit in ctx.units if self.takes(unit.site)]
         order, gone = list[Unit](), list[Unit]()
         for target in targets:
-            count = int(target * len(pool) + 1e-9)
-            if not order or (self.params.exact and count < len(pool)):  # where all go there is nothing to choose
+            count = ctx.units.count(target)
+            if not order or (self.params.exact and count < len(ctx.units)):  # where all go there is nothing to choose
                 order = self.rescored(ctx, gone)
             gone = order[:count]
-            note = "" if self.params.kinds == "all" else f"{count} of the {len(pool)} of {self.params.kinds}"
-            yield Plan(target, frozenset(gone), note=note)
+            yield Plan(target, frozenset(gone))
 
     def rescored(self, ctx: Context, gone: Sequence[Unit]) -> list[Unit]:
         """What is gone keeps its place in front; the rest is ordered by its importance in the model without it."""
         with ctx.silenced(gone):
             order = ctx.units.order(self.importance(ctx))
-        return [*gone, *(unit for unit in order if unit not in set(gone) and self.takes(unit.site))]
+        return [*gone, *(unit for unit in order if unit not in set(gone))]
 
     def importance(self, ctx: Context) -> Scores:
         score = ctx.units.zeros()

@@ -8,9 +8,11 @@ One draw per head and forward pass, shared by batch and time. A head stays if an
 which is log_a > 0. How much goes is an outcome of lambda: each lambda is one training from the converged model and one
 point of its own, with the point before binarising beside it. ``points="topk"`` is another method: one training, then
 the heads with the lowest log_a go until each target is met.
+
+Where an encoder-decoder may lose heads of its encoder alone, the decoder is frozen, as in the released code.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log
@@ -20,7 +22,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from headroom.api import Context, Grain, Method, ModelInfo, Plan, Site, Track, Unit
+from headroom.api import Context, Grain, Method, Plan, Site, Track, Unit
 
 BETA, GAMMA, ZETA, EPSILON = 0.33, -0.1, 1.1, 1e-6
 
@@ -67,7 +69,6 @@ class VoitaL0(Method):
         scale: Literal["paper", "code"] = "paper"  # code: mean over modules, so lambda_paper = lambda_code / modules
         init: Literal["open", "glorot"] = "open"  # glorot is the released code's: it halves the model, then heals it
         gate_learning_rate: float = 0.1  # rycolab's port; the authors' is the weights' own, over many more steps
-        where: Literal["all", "encoder"] = "all"  # encoder: the decoder is frozen, so nothing can move there
 
     def __init__(self, params: Any = None) -> None:
         super().__init__(params)
@@ -76,48 +77,24 @@ class VoitaL0(Method):
     def removes(self) -> tuple[Grain, ...]:
         return (Grain.HEAD,)
 
-    def supports(self, model: ModelInfo) -> str | None:
-        if self.params.where == "encoder" and not any(site.stack == "encoder" for site in model.sites):
-            return f"{model.family} models have no encoder to gate."
-        return None
-
-    def expected_failures(self) -> dict[str, str]:
-        if self.params.where == "all":
-            return {}
-        expected = {"check_the_dead_go_before_the_vital": "Heads of the decoder have no gates: its dead ones stay."}
-        if self.natural:
-            expected["check_natural_points_end_at_the_floor"] = "Its floor is that of the encoder."
-        return expected
-
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
-        gated = [unit for unit in ctx.units if self.is_gated(unit.site)]
         if self.params.points == "topk":
-            yield from self.at_targets(ctx, targets, len(gated))
+            with self.trained(ctx, self.params.topk_lambda) as (log_a, weights):
+                order = ctx.units.order(log_a)
+                yield from (Plan(target, ctx.units.first(order, target), weights) for target in targets)
             return
         for weight in self.params.lambdas:
             with self.trained(ctx, weight) as (log_a, weights):
                 yield from binarised(ctx, log_a, weights, f"lambda={weight:g}")
-        yield Plan(len(gated) / len(ctx.units), frozenset(gated), natural="floor")
-
-    def at_targets(self, ctx: Context, targets: Sequence[float], gated: int) -> Iterator[Plan]:
-        """Exact targets from one training; units without a gate are never reached."""
-        with self.trained(ctx, self.params.topk_lambda) as (log_a, weights):
-            never = ctx.units.zeros()
-            order = ctx.units.order({site: log_a.get(site, zero + torch.inf) for site, zero in never.items()})[:gated]
-            for target in targets:
-                drop = ctx.units.first(order, target)
-                short = f"only {gated} units have gates" if len(drop) < ctx.units.count(target) else ""
-                yield Plan(target, drop, weights, note=short)
+        yield Plan(1.0, frozenset(ctx.units), natural="floor")
 
     @contextmanager
     def trained(self, ctx: Context, weight: float) -> Iterator[tuple[LogA, Path]]:
         """Gates and weights after one training from the dense model."""
         ctx.rng.manual_seed(ctx.seed)  # the same draws for every lambda, whichever others are in the list
-        log_a = {site: self.start(ctx, len(units)) for site, units in ctx.units.sites.items() if self.is_gated(site)}
+        log_a = {site: self.start(ctx, len(units)) for site, units in ctx.units.sites.items()}
 
         def gates(site: Site) -> Tensor:
-            if site not in log_a:
-                return torch.ones(len(ctx.units.sites[site]), device=place(ctx))
             u = EPSILON + (1 - 2 * EPSILON) * torch.rand(log_a[site].shape, generator=ctx.rng)
             return drawn(log_a[site], u).to(place(ctx))
 
@@ -125,7 +102,7 @@ class VoitaL0(Method):
             return ctx.loss(batch) / len(batch["labels"]) + weight * self.penalty(log_a)
 
         with ctx.edited(), ctx.gates(values=gates):
-            self.freeze(ctx.model)
+            freeze_decoder(ctx.model, log_a)
             with ctx.trained(objective, self.params.share, log_a.values(), self.params.gate_learning_rate) as weights:
                 yield log_a, weights
 
@@ -141,14 +118,12 @@ class VoitaL0(Method):
             return torch.stack([chance.sum() for chance in chances]).sum()
         return torch.stack([chance.clamp(EPSILON, 1 - EPSILON).sum() for chance in chances]).mean()
 
-    def is_gated(self, site: Site) -> bool:
-        return self.params.where == "all" or site.stack == "encoder"
 
-    def freeze(self, model: Any) -> None:
-        """The decoder and what it writes with; embeddings that it shares with the encoder stay fixed too."""
-        if self.params.where == "encoder" and model.config.is_encoder_decoder:
-            model.get_decoder().requires_grad_(False)
-            model.get_output_embeddings().requires_grad_(False)
+def freeze_decoder(model: Any, gated: Iterable[Site]) -> None:
+    """Where only heads of the encoder are gated: the decoder, what it writes with, and embeddings that both share."""
+    if model.config.is_encoder_decoder and all(site.stack == "encoder" for site in gated):
+        model.get_decoder().requires_grad_(False)
+        model.get_output_embeddings().requires_grad_(False)
 
 
 def binarised(ctx: Context, log_a: LogA, weights: Path, name: str) -> Iterator[Plan]:

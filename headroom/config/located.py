@@ -62,7 +62,7 @@ def sentence(error: ValidationError, kind: type[BaseModel], where: str) -> str:
         choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return f"{where}: {key} is {given!r}. {suggest(str(given), choices)}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {key} is {given!r}; {message[0].lower()}{message[1:]}."
+    return f"{where}: {key} is {given!r}; {message[0].lower()}{message[1:].rstrip('.')}."
 
 
 def written(location: tuple[int | str, ...]) -> str:

@@ -1,4 +1,8 @@
-"""Find the methods: one file each in ``methods/``, discovered by position, nothing registered."""
+"""Find the methods: one file each in ``methods/``, discovered by position, nothing registered.
+
+An entry of ``params.yaml: methods`` holds a method's parameters, and up to two keys that are the harness's: ``method``
+names the file where the entry has another name, ``kinds`` holds the method to some sites, see ``params.kinds_of``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,11 @@ from types import ModuleType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from headroom.api import Method
+from headroom.config.params import kinds_of
 from headroom.config.project import root
 from headroom.errors import UserError, suggest
+
+RESERVED = ("method", "kinds")
 
 
 def method_files() -> dict[str, Path]:
@@ -39,11 +46,12 @@ def file_of(entry: str, parameters: dict[str, Any] | None, where: str) -> Path:
 def load_method(entry: str, parameters: dict[str, Any] | None, where: str) -> Method:
     """The method behind an entry, with its parameters applied.
 
-    Raises ``UserError`` for an unknown method or parameter, a value of the wrong type, or a file that is no method.
+    Raises ``UserError`` for an unknown method, kind of site or parameter, a value of the wrong type, or a file that is
+    no method.
     """
-    file = file_of(entry, parameters, where)
-    kind = method_class(file)
-    given = {key: value for key, value in (parameters or {}).items() if key != "method"}
+    kind = method_class(file_of(entry, parameters, where))
+    kinds_of(parameters or {}, where)
+    given = {key: value for key, value in (parameters or {}).items() if key not in RESERVED}
     return kind(checked_parameters(kind, given, where))
 
 
@@ -60,6 +68,11 @@ def method_class(file: Path) -> type[Method]:
     expected = file.stem.replace("_", "-")
     if getattr(found[0], "name", None) != expected:
         raise UserError(f"{short(file)}: its name is {getattr(found[0], 'name', None)!r}, wanted {expected!r}.")
+    for name in RESERVED:
+        if name in getattr(found[0].Params, "__dataclass_fields__", {}):
+            raise UserError(
+                f"{short(file)}: Params has {name!r}, a key of params.yaml's own; give the parameter another name."
+            )
     return found[0]
 
 
@@ -92,12 +105,15 @@ def checked_parameters(kind: type[Method], given: dict[str, Any], where: str) ->
 
 
 def display_title(method: Method, entry: dict[str, Any]) -> str:
-    """The method's title, and what its entry changes of it in kind: "Layer similarity, mlp". Amounts are not kinds."""
+    """The method's title, and what its entry changes of it in kind: "Layer similarity, mlp". Amounts are not kinds.
+
+    Last come the sites that the entry holds it to: "Michel et al., encoder.self".
+    """
     defaults = {f.name: f.default for f in dataclasses.fields(method.Params)}
     changed = {name: value for name, value in entry.items() if name in defaults and value != defaults[name]}
-    kinds = [str(value) for value in changed.values() if isinstance(value, str)]
-    kinds += [name if value else f"no {name}" for name, value in changed.items() if isinstance(value, bool)]
-    return ", ".join([method.title, *(kind.replace("_", " ") for kind in kinds)])
+    words = [value.replace("_", " ") for value in changed.values() if isinstance(value, str)]
+    words += [name if value else f"no {name}" for name, value in changed.items() if isinstance(value, bool)]
+    return ", ".join([method.title, *words, *entry.get("kinds", ())])
 
 
 def fits(value: Any, wanted: type) -> bool:

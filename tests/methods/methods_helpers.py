@@ -19,9 +19,10 @@ TARGETS = (0.25, 0.5, 0.75, 1.0)
 class ToyContext(HarnessContext):
     """The harness's context on a toy model, with two toy batches for calibration."""
 
-    def __init__(self, family, method, model=None, seed=0, folder=None, batches=None):
+    def __init__(self, family, method, model=None, seed=0, folder=None, batches=None, kinds=None):
         model = toy(family) if model is None else model
-        super().__init__(model, method.removes(), None, None, method.params, seed, weights_folder=folder)
+        grains, params = method.removes(), method.params
+        super().__init__(model, grains, None, None, params, seed, weights_folder=folder, kinds=kinds)
         self.batches = [toy_batch(family, 3, seed) for seed in (7, 8)] if batches is None else batches
 
     def calibration(self, examples, batch_size=32):
@@ -38,15 +39,15 @@ def part(name, function):
     return getattr(import_file(method_files()[name]), function)
 
 
-def context(family, name, model=None, folder=None, batches=None, **params):
+def context(family, name, model=None, folder=None, batches=None, kinds=None, **params):
     """A method and a context for it."""
     found = method(name, **params)
-    return found, ToyContext(family, found, model, folder=folder, batches=batches)
+    return found, ToyContext(family, found, model, folder=folder, batches=batches, kinds=kinds)
 
 
-def plans(family, name, targets=TARGETS, model=None, folder: Path | None = None, batches=None, **params):
+def plans(family, name, targets=TARGETS, model=None, folder: Path | None = None, batches=None, kinds=None, **params):
     """What a method would remove at each target."""
-    found, ctx = context(family, name, model, folder, batches, **params)
+    found, ctx = context(family, name, model, folder, batches, kinds, **params)
     return list(found.plans(ctx, targets))
 
 

@@ -25,7 +25,7 @@ ENTRIES = {
     "magnitude-local": "{method: magnitude-heads, scope: site}",
     "michel-greedy": "{examples: 16}",
     "michel-exact": "{method: michel-greedy, exact: true, examples: 16}",
-    "michel-encoder": "{method: michel-greedy, kinds: encoder.self, examples: 16}",
+    "michel-encoder": "{method: michel-greedy, kinds: [encoder.self], examples: 16}",
     "attention-confidence": "{examples: 16}",
     "entropy-importance": "{examples: 16}",
     "wanda-head": "{examples: 16}",

@@ -8,7 +8,6 @@ from safetensors.torch import load_file
 from training_helpers import still_toy, taught
 
 from headroom.api import Site
-from headroom.attention import anatomy
 
 drawn, settled, chance_open = (part("voita-l0", name) for name in ("drawn", "settled", "chance_open"))
 
@@ -93,8 +92,11 @@ def test_dead_heads_go_before_those_that_matter(tmp_path):
     assert plan.drop == frozenset(dead)
 
 
+ENCODER = ("encoder.self",)
+
+
 def test_an_encoder_only_run_leaves_the_decoder_as_it_was(tmp_path):
-    found, ctx = taught("marian", "voita-l0", tmp_path, lambdas=(5.0,), where="encoder", gate_learning_rate=1.0)
+    found, ctx = taught("marian", "voita-l0", tmp_path, lambdas=(5.0,), gate_learning_rate=1.0, kinds=ENCODER)
     dense = {name: value.clone() for name, value in ctx.model.state_dict().items()}
     asking = [parameter.requires_grad for parameter in ctx.model.parameters()]
     plan, _, floor = found.plans(ctx, ())
@@ -103,13 +105,22 @@ def test_an_encoder_only_run_leaves_the_decoder_as_it_was(tmp_path):
     assert moved and all(".encoder." in name for name in moved)
     assert [parameter.requires_grad for parameter in ctx.model.parameters()] == asking
     assert {unit.site.stack for unit in plan.drop | floor.drop} == {"encoder"}
-    assert floor.target == len(floor.drop) / len(ctx.units) == pytest.approx(1 / 3)
+    assert (floor.target, len(floor.drop)) == (1.0, 12)
 
 
-def test_an_encoder_only_run_needs_an_encoder():
-    info = anatomy(still_toy("llama")).info
-    assert method("voita-l0", where="encoder").supports(info) == "llama models have no encoder to gate."
-    assert method("voita-l0").supports(info) is None
+@pytest.mark.parametrize("kinds", [None, (*ENCODER, "decoder.cross"), ("decoder.self",)])
+def test_a_decoder_that_may_lose_heads_is_trained_with_them(kinds, tmp_path):
+    found, ctx = taught("marian", "voita-l0", tmp_path, lambdas=(0.01,), kinds=kinds)
+    dense = {name: value.clone() for name, value in ctx.model.state_dict().items()}
+    trained = load_file(next(iter(found.plans(ctx, ()))).weights)
+    assert any(".decoder." in name for name, value in trained.items() if not torch.equal(value, dense[name]))
+
+
+def test_a_model_that_is_all_encoder_is_trained_as_a_whole(tmp_path):
+    found, ctx = taught("bert", "voita-l0", tmp_path, lambdas=(0.01,), kinds=ENCODER)
+    dense = {name: value.clone() for name, value in ctx.model.state_dict().items()}
+    trained = load_file(next(iter(found.plans(ctx, ()))).weights)
+    assert any("classifier" in name for name, value in trained.items() if not torch.equal(value, dense[name]))
 
 
 # -- the points -------------------------------------------------------------------------------------------------------
@@ -167,10 +178,11 @@ def test_exact_targets_come_from_one_training_and_are_nested(tmp_path):
     assert ctx.budget.of(points[0].weights) == (5, 5)
 
 
-def test_exact_targets_beyond_the_encoder_say_so(tmp_path):
-    found, ctx = taught("marian", "voita-l0", tmp_path, points="topk", where="encoder")
-    points = list(found.plans(ctx, (0.25, 0.5)))
-    assert [(len(plan.drop), plan.note) for plan in points] == [(9, ""), (12, "only 12 units have gates")]
+def test_exact_targets_are_shares_of_the_units_on_offer(tmp_path):
+    found, ctx = taught("marian", "voita-l0", tmp_path, points="topk", kinds=ENCODER)
+    points = list(found.plans(ctx, (0.25, 0.5, 1.0)))
+    assert [len(plan.drop) for plan in points] == [3, 6, 12]
+    assert {unit.site.stack for unit in points[-1].drop} == {"encoder"}
 
 
 def test_the_dense_weights_come_back(tmp_path):

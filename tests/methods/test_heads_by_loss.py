@@ -78,19 +78,18 @@ def test_michel_scores_once_for_all_targets_and_once_per_target_when_exact():
         assert ctx.passes.forward == ctx.passes.backward == passes * 6
 
 
-@pytest.mark.parametrize("kinds", ["encoder.self", "decoder.self", "decoder.cross"])
-def test_one_kind_of_attention_is_a_list_of_its_own(kinds):
+@pytest.mark.parametrize("kind", ["encoder.self", "decoder.self", "decoder.cross"])
+def test_one_kind_of_attention_is_a_list_of_its_own_and_targets_are_shares_of_it(kind):
     pooled = order("bart", "michel-greedy")
-    alone = plans("bart", "michel-greedy", [0.5, 1.0], kinds=kinds)
-    mine = [unit for unit in pooled if f"{unit.site.stack}.{unit.site.kind}" == kinds]
+    alone = plans("bart", "michel-greedy", [0.5, 1.0], kinds=(kind,))
+    mine = [unit for unit in pooled if f"{unit.site.stack}.{unit.site.kind}" == kind]
     assert alone[0].drop == set(mine[:6]) and alone[1].drop == set(mine)
-    assert alone[0].note == f"6 of the 12 of {kinds}"
 
 
-def test_a_kind_that_a_model_lacks_is_a_sentence():
-    found, ctx = context("bert", "michel-greedy", kinds="decoder.cross")
-    assert found.supports(ctx.info) == "bert models have no decoder.cross attention."
-    assert method("michel-greedy").supports(ctx.info) is None
+def test_michel_exact_chooses_among_the_units_on_offer_alone():
+    exact = plans("bart", "michel-greedy", [0.5, 1.0], exact=True, kinds=("encoder.self",))
+    assert [len(plan.drop) for plan in exact] == [6, 12] and exact[0].drop < exact[1].drop
+    assert {f"{unit.site.stack}.{unit.site.kind}" for unit in exact[1].drop} == {"encoder.self"}
 
 
 # --- maps by hand

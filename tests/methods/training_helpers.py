@@ -57,7 +57,7 @@ def lessons(family, model, steps, learning_rate=1e-3, batch=8):
 class TaughtContext(HarnessContext):
     """The harness's context with lessons, budget and a folder for weights; what it was told is in ``said``."""
 
-    def __init__(self, family, method, folder, model=None, steps=10, seed=0, **recipe):
+    def __init__(self, family, method, folder, model=None, steps=10, seed=0, kinds=None, **recipe):
         model = still_toy(family) if model is None else model
         taught = lessons(family, model, steps, **recipe)
         self.said: list[str] = []
@@ -71,6 +71,7 @@ class TaughtContext(HarnessContext):
             say=self.hear,
             lessons=taught,
             weights_folder=folder,
+            kinds=kinds,
         )
         self.batches = [Stacked()(taught.examples[at : at + 8]) for at in (0, 8)]
 
@@ -81,7 +82,7 @@ class TaughtContext(HarnessContext):
         self.said.append(text)
 
 
-def taught(family, name, folder, model=None, steps=10, recipe=None, **params):
+def taught(family, name, folder, model=None, steps=10, recipe=None, kinds=None, **params):
     """A method and a context in which it can train."""
     found = method(name, **params)
-    return found, TaughtContext(family, found, folder, model, steps, **(recipe or {}))
+    return found, TaughtContext(family, found, folder, model, steps, kinds=kinds, **(recipe or {}))
