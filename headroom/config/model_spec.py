@@ -62,6 +62,9 @@ class TrainSpec(Strict):
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     length: int = Field(default=128, ge=1, description="longest input, tokens")
     seed: int = 0
+    threads: int | None = Field(
+        default=None, ge=1, description="torch threads of this training; run.threads where absent. Weights depend on it"
+    )
 
 
 class CalibrateSpec(Strict):

@@ -43,8 +43,9 @@ def prepare(
     folder appears whole or not at all. Returns what is in ``prepare.json``. Raises ``UserError`` for a wrong spec,
     missing data, or weights that cannot be had.
     """
-    torch.set_num_threads(threads)
     spec = spec if isinstance(spec, ModelSpec) else load_spec(name, spec)
+    threads = (spec.train.threads if spec.train else None) or threads
+    torch.set_num_threads(threads)
     tasks = {task: load_task(task) for task in spec.tasks}
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
@@ -130,7 +131,7 @@ def _make(
         tokenizer = train_tokenizer(spec.tokenizer, texts(data), ends=purpose != "language")
     torch.manual_seed(spec.train.seed)
     model = build(spec, purpose, tokenizer)
-    settings = spec.train.model_dump()
+    settings = spec.train.model_dump(exclude={"threads"})
     length, batch = settings.pop("length"), settings.pop("batch")
     collator = make_collator(purpose, model, tokenizer, spec.image, length)
     stream = batches(data, collator, batch, seed=spec.train.seed, endless=True)

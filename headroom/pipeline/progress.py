@@ -55,6 +55,7 @@ def live(title: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         console=console,
     )
+    lines: list[str] = []  # of finished cells: they stay on the terminal when the block is gone
     last = Text("", style="dim", overflow="ellipsis", no_wrap=True)
 
     class Shown(Progress):
@@ -69,15 +70,18 @@ def live(title: str) -> Iterator[Progress]:
 
         def cell(self, line: str) -> None:
             last.plain = line
+            lines.append(line)
 
     handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]  # lines of the log go above the block and not through it
     try:
-        with Live(Group(last, bar), console=console, refresh_per_second=4):
+        with Live(Group(last, bar), console=console, refresh_per_second=4, transient=True):
             yield Shown()
     finally:
         root.handlers = before
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def headline(record: CellRecord, points: int, fresh: int) -> str:

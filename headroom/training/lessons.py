@@ -72,7 +72,7 @@ class Lessons:
             shown=False,  # a cell fine-tunes dozens of models: one line of the log for each
             **aim,
         )
-        logger.info("fine-tuned for %d steps, loss %.3f to %.3f", steps, curve[0]["loss"], curve[-1]["loss"])
+        logger.debug("fine-tuned for %d steps, loss %.3f to %.3f", steps, curve[0]["loss"], curve[-1]["loss"])
 
     def _begin(self, model: nn.Module) -> Recipe:
         """Put the model before its training, and say how it was trained."""
