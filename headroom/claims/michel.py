@@ -166,7 +166,8 @@ def cross_attention_collapses(evidence: Evidence, task: str) -> Finding:
     kinds = sorted({(site.stack, site.kind) for site in probe.sites})
     if ("decoder", "cross") not in kinds:
         raise NotTestable("The model has no cross-attention.")
-    order = probe.order("michel-greedy", evidence.record("michel_greedy", **TAYLOR).parameters)
+    held = evidence.record("michel_greedy", **TAYLOR).parameters
+    order = probe.order("michel-greedy", {name: held[name] for name in held if name != "kinds"})  # in older records
     kept = {f"{stack}.{kind}": probe.kept(worst_of_kind(order, stack, kind, 0.8), task) for stack, kind in kinds}
     cross = kept.pop("decoder.cross")
     said = ", ".join(f"{kind} keeps {one:.0%}" for kind, one in kept.items())
