@@ -23,10 +23,11 @@ from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation
-from headroom.pipeline.cell import Cell
-from headroom.pipeline.context import HarnessContext, resolved
+from headroom.pipeline.context import HarnessContext
+from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.plans import ask
 from headroom.pipeline.provenance import file_hash
+from headroom.pipeline.reach import resolved
 from headroom.results.records import TaskFacts
 from headroom.results.resamples import retained
 
@@ -38,14 +39,14 @@ Array = np.ndarray
 
 
 class Probe:
-    """One model to try things on. ``cell`` is any of its cells: it lends model, data, journal and what they hang on."""
+    """One model to try things on. ``run`` lends it with its data, the journal, and what every number hangs on."""
 
-    def __init__(self, cell: Cell, tasks: Mapping[str, TaskFacts]) -> None:
-        self.cell, self.bench, self.tasks = cell, cell.bench, tasks
-        self.model = cell.bench.prepared.model
+    def __init__(self, run: ModelRun, tasks: Mapping[str, TaskFacts]) -> None:
+        self.run, self.bench, self.tasks = run, run.bench, tasks
+        self.model = self.bench.prepared.model
         self.plan = attention.anatomy(self.model)
         self.units = self.plan.units(resolved((Grain.HEAD,), self.plan.info))  # heads, or KV groups where there are any
-        self.seed = cell.params.run.seeds[0]
+        self.seed = run.params.run.seeds[0]
 
     @property
     def sites(self) -> dict[Site, list[Unit]]:
@@ -75,8 +76,8 @@ class Probe:
 
     def remember(self, kind: str, make: Callable[[], dict[str, Any]], *code: Path, **rest: Any) -> dict[str, Any]:
         """An answer from the journal, or made now; ``code`` are the files that it hangs on beside the engine."""
-        hangs_on = self.cell.base | {"kind": kind, "code": file_hash(Path(__file__), *code), "seed": self.seed} | rest
-        return self.cell.journal.remember("claims", hangs_on, make)
+        hangs_on = self.run.base | {"kind": kind, "code": file_hash(Path(__file__), *code), "seed": self.seed} | rest
+        return self.run.journal.remember("claims", hangs_on, make)
 
     def scores(self, silent: Iterable[Unit]) -> dict[str, Array]:
         """Counts per example of every task with these units silenced, each (examples, k)."""
@@ -128,7 +129,7 @@ class Probe:
         bench = self.bench
         ctx = HarnessContext(self.model, method.removes(), bench.calibration, bench.collator, method.params, self.seed)
         targets = [(place + 1) / len(ctx.units) for place in range(len(ctx.units))]
-        answer = ask(method, ctx, targets, name, self.cell.params.run.plan_seconds)
+        answer = ask(method, ctx, targets, name, self.run.params.run.plan_seconds)
         plans = sorted((plan.drop for plan in answer.plans), key=len)
         return {"reason": next(iter(answer.missing.values()), ""), "order": [str(unit) for unit in in_turn(plans)]}
 

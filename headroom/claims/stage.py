@@ -60,12 +60,10 @@ def evidence(params: Params, where: str, records: Records, model: str) -> Eviden
     dense = records.cells.get((model, DENSE))
     if dense is None or not dense.tasks:
         return Evidence(model, records, no_probe="the dense model has no scores.")
-    if not (params.model_folder(model) / "prepare.json").is_file():
-        return Evidence(model, records, no_probe=f"{params.model_folder(model)} does not exist; `dvc repro` makes it.")
     from headroom.claims.probe import Probe
-    from headroom.pipeline.cell import Cell
+    from headroom.pipeline.model_run import ModelRun
 
     try:
-        return Evidence(model, records, Probe(Cell(params, where, DENSE, model), dense.tasks))
+        return Evidence(model, records, Probe(ModelRun(params, where, model), dense.tasks))
     except UserError as error:
         return Evidence(model, records, no_probe=str(error))

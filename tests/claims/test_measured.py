@@ -134,7 +134,7 @@ def test_the_stage_gives_every_claim_a_verdict_and_remembers_what_it_measured(pr
 def test_without_the_model_measured_claims_say_so(profile, known):
     records = known.records
     away = profile.model_copy(update={"work": profile.work / "elsewhere"})
-    assert "bert-toy does not exist" in evidence(away, "params.yaml", records, "bert-toy").no_probe
+    assert "bert-toy holds no prepared model" in evidence(away, "params.yaml", records, "bert-toy").no_probe
 
 
 def test_the_table_is_printed_with_figures_and_reasons(profile, monkeypatch):
