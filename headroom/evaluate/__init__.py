@@ -71,8 +71,7 @@ def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], read
 def evaluator(task: Task, rows: list[dict[str, Any]], reader: Any, settings: Settings) -> Evaluator:
     """The evaluator that a task names, for all but the language tasks."""
     from headroom.data.batches import ClassificationCollator, TranslationCollator
-    from headroom.evaluate.classification import Classification
-    from headroom.evaluate.images import ImageClassification
+    from headroom.evaluate.classification import Classification, ImageClassification
     from headroom.evaluate.translation import Translation
 
     match task.evaluator:

@@ -46,3 +46,13 @@ class Classification:
     def signature(self) -> str:
         """What can change the answers beside the model and the data."""
         return f"highest logit, at most {self.settings.max_length} tokens, transformers {version('transformers')}"
+
+
+class ImageClassification(Classification):
+    """Images of one task, made into pixel values once, as the model's ``ImageCollator`` does for training too.
+
+    They all have one size, so nothing is padded, cut or sorted.
+    """
+
+    def signature(self) -> str:
+        return f"highest logit, single view, transformers {version('transformers')}"

@@ -103,7 +103,9 @@ class LanguageTasks:
         metric = "acc" if "acc" in samples[0] else "bits_per_byte"
         stats = np.empty((len(samples), 2))
         for sample in samples:
-            finite(name, sample["filtered_resps"])
+            answers = [answer[0] if isinstance(answer, tuple | list) else answer for answer in sample["filtered_resps"]]
+            if not np.isfinite(answers).all():
+                raise NotFinite(name, "log likelihoods")
             stats[self.order[name][sample["doc_id"]]] = statistics(sample[metric])
         return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", signature(metric, live))
 
@@ -155,13 +157,6 @@ def statistics(value: Any) -> tuple[float, float]:
         log_likelihood, size = value
         return -log_likelihood / math.log(2), float(size)
     return float(value), 1.0
-
-
-def finite(name: str, answers: Any) -> None:
-    """Raise ``NotFinite`` unless every log likelihood of an example is a finite number."""
-    values = [answer[0] if isinstance(answer, tuple | list) else answer for answer in answers]
-    if not np.isfinite(values).all():
-        raise NotFinite(name, "log likelihoods")
 
 
 def signature(metric: str, live: LiveModel) -> str:

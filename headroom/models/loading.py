@@ -68,7 +68,9 @@ def build(
     """
     purpose = purpose or purpose_of(spec)
     if spec.source.config is not None:
-        return _from_config(spec, purpose, tokenizer)
+        filled = _from_tokenizer(tokenizer, purpose)
+        config = config_of(spec.source.config, "params.yaml: source.config", **filled)
+        return _auto(purpose).from_config(config).eval()
     if spec.source.folder is not None:
         return load_model(local_folder(spec, data_dir), purpose)
     return _from_hub(spec, purpose)
@@ -78,11 +80,6 @@ def _auto(purpose: str) -> Any:
     import transformers
 
     return getattr(transformers, CLASSES[purpose])
-
-
-def _from_config(spec: ModelSpec, purpose: str, tokenizer: Any) -> PreTrainedModel:
-    config = config_of(spec.source.config or {}, "params.yaml: source.config", **_from_tokenizer(tokenizer, purpose))
-    return _auto(purpose).from_config(config).eval()
 
 
 def config_of(keys: dict[str, Any], where: str, **filled: Any) -> Any:

@@ -1,8 +1,14 @@
 """Planted truth: tiny models of which it is known what is dead, what is double and what is vital."""
 
 from headroom.planted.answers import with_own_answers
-from headroom.planted.drawing import Planted, planted
-from headroom.planted.figures import dead_among_first, first_vital, twins_before_vital, vital_before_dead
+from headroom.planted.drawing import (
+    Planted,
+    dead_among_first,
+    first_vital,
+    planted,
+    twins_before_vital,
+    vital_before_dead,
+)
 from headroom.planted.planting import Way, plant
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from headroom.data.batches import IGNORED, _shifted
+from headroom.data.batches import IGNORED, shifted
 
 SPREAD = 4.0  # standard deviation of the logits: sure of an answer, and not so sure that its gradient is lost
 
@@ -48,6 +48,6 @@ def _translated(model: Any, batch: dict[str, Tensor]) -> Tensor:
     """The greedy translation: labels are also the decoder's input, so each pass settles one more position."""
     inputs, labels = {name: value for name, value in batch.items() if name != "labels"}, batch["labels"]
     for _ in range(labels.shape[1]):
-        found = model(**inputs, decoder_input_ids=_shifted(labels, model.config)).logits.argmax(-1)
+        found = model(**inputs, decoder_input_ids=shifted(labels, model.config)).logits.argmax(-1)
         labels = found.masked_fill(batch["labels"] == IGNORED, IGNORED)
     return labels

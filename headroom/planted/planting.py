@@ -8,14 +8,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from headroom.api import Grain, Unit
+from headroom.api import Unit
 from headroom.attention import anatomy
+from headroom.attention.place import PER_HEAD
 
 Way = Literal["all", "out", "value"]  # what of a dead head is zero: everything, its output columns, or its values
 
 LOUDER = 5.0  # factor on what a vital unit writes into the stream
 SHARPER = 2.0  # factor on its queries and on its keys, so that it looks confident as well
-PER_HEAD = (Grain.HEAD, Grain.KV_GROUP)
 
 
 @torch.no_grad()
@@ -79,7 +79,7 @@ def _silence(weights: dict[str, Tensor], way: Way) -> None:
 def _erase(plan: Any, unit: Unit) -> None:
     """A dead sublayer or block: every weight but those of norms, which are plain by now."""
     for name, parameter in plan.weights(unit).items():
-        if not _of_norm(name):
+        if not any(part in name.lower() for part in ("norm", "ln_")):
             parameter.zero_()
 
 
@@ -95,8 +95,3 @@ def _amplify(plan: Any, unit: Unit) -> None:
             parameter.mul_(LOUDER**0.5)
         elif "norm" in name and ("post_feedforward" in name or "post_attention" in name):
             parameter.add_(LOUDER - 1)  # four norms: only the one behind the body sets how loud it is
-
-
-def _of_norm(name: str) -> bool:
-    lowered = name.lower()
-    return "norm" in lowered or "ln_" in lowered

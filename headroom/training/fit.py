@@ -67,7 +67,7 @@ def fit(
     pace = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share(step, steps, warmup, schedule))
     loss_of = objective or (lambda batch: per_example_loss(model, batch, label_smoothing).mean())
     losses: list[float] = []
-    with reproducible(seed), progress(label, steps) if shown else nullcontext(_unseen) as advance:
+    with reproducible(seed), progress(label, steps) if shown else nullcontext(lambda step, loss: None) as advance:
         for step, batch in _numbered(batches, steps):
             with accelerator.autocast():
                 loss = loss_of({key: value.to(accelerator.device) for key, value in batch.items()})
@@ -152,10 +152,6 @@ def progress(label: str, steps: int) -> Iterator[Callable[[int, float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=steps)
         yield lambda step, loss: bar.update(task, completed=step, description=f"{label}, loss {loss:.3f}")
-
-
-def _unseen(step: int, loss: float) -> None:
-    pass
 
 
 def _report(label: str, step: int, steps: int, loss: float) -> None:
