@@ -84,7 +84,7 @@ class Cell:
         for seed, answered in sorted(self.plans.items()):
             for plan in answered["plans"]:
                 for setting in self.settings(plan):
-                    yield Asked(plan, setting, seed, question(self.run, plan, setting, seed))
+                    yield Asked(plan, setting, seed, self.question(plan, setting, seed))
 
     def settings(self, plan: Plan) -> list[Setting]:
         """In which settings a plan is a point. A method that trains is never "as is"; labels are not recovered."""
@@ -95,16 +95,21 @@ class Cell:
             return ["recovered"] if recovered else []
         return ["as is", "recovered"] if recovered and not plan["label"] else ["as is"]
 
+    def question(self, plan: Plan, setting: Setting, seed: int) -> PointQuestion:
+        """What has to be measured for a point. Floors are not recovered.
+
+        A draw changes which units go and not what is learned afterwards: every draw learns with the first calibration
+        seed, as the methods do that it is compared with, and draws that hit the same units are one measurement.
+        """
+        steps = 0 if setting == "as is" or plan["label"] else plan["left"]
+        if self.declared and self.declared.stochastic:
+            seed = self.run.params.run.seeds[0]
+        return PointQuestion(self.run, tuple(plan["drop"]), plan["weights"], steps, seed if steps else 0)
+
     @property
     def home(self) -> Setting:
         """The setting in which a plan that is missing would have been a point."""
         return "recovered" if self.declared and self.declared.trains else "as is"
-
-
-def question(run: ModelRun, plan: Plan, setting: Setting, seed: int) -> PointQuestion:
-    """What has to be measured for a point. Floors are not recovered."""
-    steps = 0 if setting == "as is" or plan["label"] else plan["left"]
-    return PointQuestion(run, tuple(plan["drop"]), plan["weights"], steps, seed if steps else 0)
 
 
 def dense_question(run: ModelRun, setting: Setting) -> PointQuestion:
