@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from headroom.errors import UserError, suggest
 
 S = TypeVar("S", bound=BaseModel)
 P = TypeVar("P", str, Path)
+
+
+class Section(BaseModel):
+    """A part of a YAML file; an unknown key is an error, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
 def inside(path: P) -> P:
@@ -51,7 +57,8 @@ def sentence(error: ValidationError, kind: type[BaseModel], where: str) -> str:
     """The first finding in the words of the house."""
     # A misspelt key is also a missing one: say the former, it has the near match.
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    key, given = written(first["loc"]), first["input"]
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])  # run.targets[2]
+    key, given = "".join(steps).removeprefix(".") or "the file", first["input"]
     if first["type"] == "extra_forbidden":
         owner = owner_of(kind, first["loc"][:-1])
         allowed = suggest(str(first["loc"][-1]), owner.model_fields) if owner else ""
@@ -63,14 +70,6 @@ def sentence(error: ValidationError, kind: type[BaseModel], where: str) -> str:
         return f"{where}: {key} is {given!r}. {suggest(str(given), choices)}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {key} is {given!r}; {message[0].lower()}{message[1:].rstrip('.')}."
-
-
-def written(location: tuple[int | str, ...]) -> str:
-    """``("run", "targets", 2)`` as ``run.targets[2]``."""
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".") or "the file"
 
 
 def owner_of(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from headroom.config.located import InsidePath, validated
-from headroom.config.tasks import Revision, Strict
+from headroom.config.located import InsidePath, Section, validated
+from headroom.config.tasks import Revision
 
 
-class ModelSource(Strict):
+class ModelSource(Section):
     """Where the model comes from: built from a config, a local folder, or the Hub. Exactly one."""
 
     config: dict[str, Any] | None = Field(default=None, description="family (m2m_100, llama, ...) and its config keys")
@@ -29,14 +29,14 @@ class ModelSource(Strict):
         return self
 
 
-class TokenizerSpec(Strict):
+class TokenizerSpec(Section):
     """A tokenizer trained on the train split; ``none`` uses the one that comes with the model, if any."""
 
     kind: Literal["word", "bpe", "wordpiece", "none"] = "none"
     size: int = Field(default=0, ge=0, description="largest number of pieces")
 
 
-class ImageSpec(Strict):
+class ImageSpec(Section):
     """How pixels of 0 to 255 become model input: (pixel / 255 - mean) / std, for all channels or each its own."""
 
     mean: float | list[float] = 0.5
@@ -49,7 +49,7 @@ class ImageSpec(Strict):
         return self
 
 
-class TrainSpec(Strict):
+class TrainSpec(Section):
     """The training of a model that is made in the pipeline, on the train split of its first task."""
 
     steps: int = Field(ge=1)
@@ -67,13 +67,13 @@ class TrainSpec(Strict):
     )
 
 
-class CalibrateSpec(Strict):
+class CalibrateSpec(Section):
     """What methods may look at."""
 
     examples: int = Field(default=256, ge=1)
 
 
-class EvaluateSpec(Strict):
+class EvaluateSpec(Section):
     """How the model is scored."""
 
     batch: int = Field(default=64, ge=1)
@@ -83,7 +83,7 @@ class EvaluateSpec(Strict):
     beams: int = Field(default=4, ge=1, description="used with beam only")
 
 
-class ModelSpec(Strict):
+class ModelSpec(Section):
     """One entry of ``params.yaml: models``."""
 
     source: ModelSource

@@ -6,17 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from headroom.config.located import InsidePath, read_yaml, validated
+from headroom.config.located import InsidePath, Section, read_yaml, validated
 from headroom.config.model_spec import ModelSpec
 from headroom.errors import UserError, suggest
-
-
-class Section(BaseModel):
-    """A part of params.yaml; an unknown key is an error, not a wish."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def share(value: Any) -> Any:

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from headroom.config.located import InsidePath, read_yaml, validated
+from headroom.config.located import InsidePath, Section, read_yaml, validated
 from headroom.errors import UserError, suggest
 
 Evaluator = Literal["translation", "classification", "image-classification", "bits-per-byte", "multiple-choice"]
@@ -43,13 +43,7 @@ Slice = Annotated[str, AfterValidator(_slice)]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
-class Strict(BaseModel):
-    """A schema that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class Source(Strict):
+class Source(Section):
     """Where the examples come from: made by code, read from local files, or fetched from the Hub."""
 
     made: InsidePath[str] | None = Field(None, description="python file with make(seed) -> {split: rows}")
@@ -70,7 +64,7 @@ class Source(Strict):
         return self
 
 
-class Splits(Strict):
+class Splits(Section):
     """Which examples train, which a method may look at, and which score."""
 
     train: Slice | None = None
@@ -82,7 +76,7 @@ class Splits(Strict):
         return {name: text for name, text in self if text is not None}
 
 
-class Metric(Strict):
+class Metric(Section):
     """What is measured, and the level that a model without skill reaches, in the same unit (accuracy in per cent)."""
 
     name: Literal["bleu", "accuracy", "bits-per-byte"]
@@ -91,7 +85,7 @@ class Metric(Strict):
     chance: float | Literal["majority", "unigram", "uniform"]
 
 
-class Task(Strict):
+class Task(Section):
     """One task file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
