@@ -93,7 +93,7 @@ def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
 
 @app.command("new-method")
 def start_method(name: str, params: ParamsFile = ROOT_PARAMS) -> None:
-    """Start a method: a file that passes every check, its line in params.yaml, its cells in dvc.yaml."""
+    """Start a method: a file that passes every check, and its line in params.yaml."""
     from headroom.checks.new_method import new_method
 
     for path in new_method(name, params):

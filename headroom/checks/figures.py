@@ -16,10 +16,9 @@ from headroom.api import Grain, Method, Track
 from headroom.checks.listing import FAMILIES, truth_checks_of
 from headroom.checks.of_truth import PlantedSubject, planted_bench
 from headroom.checks.subject import NotApplicable
-from headroom.checks.verdicts import Result
-from headroom.checks.words import DISTANCE, FIRST, FIRST_VITAL, at
+from headroom.checks.words import DISTANCE, FIRST, FIRST_VITAL, Result, at
 from headroom.planted import dead_among_first, first_vital
-from headroom.planted.oracle import Oracle, Saving, losses, oracle, saving
+from headroom.planted.oracle import Oracle, losses, oracle
 
 DRAWS, DRAWS_TRAINED = 5, 2
 SHARES = (0.25, 0.5, 0.75)
@@ -84,9 +83,3 @@ def best_of(family: str, grains: tuple[Grain, ...], seed: int) -> Oracle:
     """The oracle of a planting, searched once for all methods."""
     truth, bench = planted_bench(family, grains, seed, "all")
     return oracle(truth.model, bench.units(grains), bench.batch)
-
-
-def saving_on(family: str, sets: int = 256) -> Saving:
-    """How much cheaper the oracle's shared passes are than one set of heads at a time, measured on a planted toy."""
-    truth, bench = planted_bench(family, (Grain.HEAD,), 0, "all")
-    return saving(truth.model, bench.units((Grain.HEAD,)), bench.batch, sets)

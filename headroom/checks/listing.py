@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 
-from headroom.api import Method, ModelInfo, Track
-from headroom.attention import FAMILY_NAMES, anatomy, toy
+from headroom.api import Method, Track
 from headroom.checks import of_context, of_files, of_models, of_plans, of_truth
 from headroom.checks.subject import Subject
 
@@ -22,7 +21,7 @@ def checks_of(method: Method) -> Iterator[Check]:
     yield of_files.check_name_file_and_docstring_agree
     yield of_files.check_paper_can_be_found
     yield of_files.check_parameters_survive_yaml
-    yield of_context.check_an_unsupported_model_gets_a_sentence
+    yield of_files.check_an_unsupported_model_gets_a_sentence
     yield of_plans.check_every_target_has_a_plan
     if method.natural:
         yield of_plans.check_natural_points_end_at_the_floor
@@ -49,11 +48,6 @@ def truth_checks_of(method: Method) -> Iterator[Callable[[of_truth.PlantedSubjec
             yield of_truth.check_one_of_two_equals_goes_before_the_vital
 
 
-def of_the_file(check: Check) -> bool:
-    """Whether a check looks at the file alone, so that one model is enough."""
-    return check.__module__ == of_files.__name__ or check is of_context.check_an_unsupported_model_gets_a_sentence
-
-
 def method_checks(
     method: Method, file: Path, families: Sequence[str] = FAMILIES, truth: bool = True
 ) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -64,28 +58,12 @@ def method_checks(
     for at, family in enumerate(families):
         subject = Subject(method, file, family)
         for check in checks_of(method):
-            if of_the_file(check):
+            if check.__module__ == of_files.__name__:  # it looks at the file alone, so one model is enough
                 if at == 0:
-                    yield check.__name__, bound(check, subject)
+                    yield check.__name__, partial(check, subject)
             elif not subject.out_of_reach:
-                yield f"{check.__name__}[{family}]", bound(check, subject)
-        if truth and not subject.out_of_reach:
-            yield from planted_checks(method, file, family)
-
-
-def planted_checks(method: Method, file: Path, family: str) -> Iterator[tuple[str, Callable[[], None]]]:
-    checks = list(truth_checks_of(method))
-    if checks:
-        subject = of_truth.PlantedSubject(method, file, family)
-        for check in checks:
-            yield f"{check.__name__}[{family}]", bound(check, subject)
-
-
-def bound(check: Callable[..., None], subject: Subject) -> Callable[[], None]:
-    return lambda: check(subject)
-
-
-@lru_cache(maxsize=1)
-def infos() -> dict[str, ModelInfo]:
-    """What a method may know of a model, for every family there is."""
-    return {family: anatomy(toy(family)).info for family in FAMILY_NAMES}
+                yield f"{check.__name__}[{family}]", partial(check, subject)
+        if truth and not subject.out_of_reach and (truth_checks := list(truth_checks_of(method))):
+            planted = of_truth.PlantedSubject(method, file, family)
+            for truth_check in truth_checks:
+                yield f"{truth_check.__name__}[{family}]", partial(truth_check, planted)

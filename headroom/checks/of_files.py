@@ -1,19 +1,23 @@
-"""Checks of the file itself: how it imports, what it calls itself, and its parameters."""
+"""Checks of the file itself: how it imports, what it calls itself, its parameters, and which models it supports."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
 import re
+from functools import lru_cache
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from headroom.api import ModelInfo
+from headroom.attention import FAMILY_NAMES, anatomy, toy
 from headroom.checks.importing import findings
 from headroom.checks.subject import Subject
 from headroom.config.registry import checked_parameters, method_files
 from headroom.errors import UserError
+from headroom.pipeline.reach import refusal
 
 SECONDS = 2.0  # of process time, torch not counted; scikit-learn alone takes one
 PAPER = re.compile(r"arXiv:(\d\d)(0[1-9]|1[0-2])\.\d{4,5}(v\d+)?|doi:10\.\d{4,9}/\S+|none")
@@ -72,6 +76,16 @@ def check_parameters_survive_yaml(subject: Subject) -> None:
         raise AssertionError(f"the unknown parameter {name}x was taken.")
 
 
+def check_an_unsupported_model_gets_a_sentence(subject: Subject) -> None:
+    """``supports`` answers for every family there is with None or a sentence, never with a traceback."""
+    for family, info in infos().items():
+        try:
+            said = refusal(subject.method, info)
+        except Exception as error:
+            raise AssertionError(f"supports raised {type(error).__name__}: {error} for {family}.") from error
+        assert not said or is_sentence(said), f"for {family} it says {said!r}; wanted a sentence with its full stop."
+
+
 def plain(values: dict[str, Any]) -> dict[str, Any]:
     """Tuples as the lists that YAML has."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -81,3 +95,13 @@ def through_yaml(values: dict[str, Any]) -> dict[str, Any]:
     yaml, stream = YAML(typ="safe", pure=True), StringIO()
     yaml.dump(values, stream)
     return dict(yaml.load(stream.getvalue()) or {})
+
+
+@lru_cache(maxsize=1)
+def infos() -> dict[str, ModelInfo]:
+    """What a method may know of a model, for every family there is."""
+    return {family: anatomy(toy(family)).info for family in FAMILY_NAMES}
+
+
+def is_sentence(text: str) -> bool:
+    return text == text.strip() and text.endswith(".") and " " in text and "\n" not in text and len(text) <= 300

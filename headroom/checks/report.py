@@ -1,9 +1,8 @@
-"""Results for people and for the site: a terminal table, and ``checks.csv``."""
+"""``headroom check``: which methods, on which models, and what came of it as terminal tables."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,12 @@ from headroom.attention import FAMILY_NAMES
 from headroom.checks.figures import figures_of
 from headroom.checks.listing import FAMILIES
 from headroom.checks.subject import NO_PLANS
-from headroom.checks.verdicts import Result, check_method
-from headroom.checks.words import CHECK, in_words
+from headroom.checks.verdicts import check_method
+from headroom.checks.words import CHECK, Result, in_words, write
 from headroom.config.params import load
 from headroom.config.registry import file_of, load_method, method_files
 from headroom.errors import UserError, suggest
 
-COLUMNS = ("method", "model", "check", "figure", "low", "high", "verdict", "reason")
 STYLES = {"passes": "green", "fails": "bold red", "expected failure": "yellow", "not applicable": "dim"}
 
 
@@ -54,8 +52,9 @@ def report(
 def chosen(names: Sequence[str], everything: bool, params_file: Path) -> dict[str, dict[str, Any] | None]:
     """Entries of ``methods:`` by name; a file without an entry stands for itself, with its defaults."""
     entries = load(params_file).methods
-    unused = set(method_files()) - {file.stem.replace("_", "-") for file in files(entries, params_file)}
-    known = entries | dict.fromkeys(sorted((unused | set(names) & set(method_files())) - entries.keys()))
+    used = {file_of(name, entry, f"{params_file}: methods.{name}") for name, entry in entries.items()}
+    files = {name for name, file in method_files().items() if file not in used or name in names}
+    known = entries | dict.fromkeys(sorted(files - entries.keys()))
     if everything:
         return known
     if not names:
@@ -64,10 +63,6 @@ def chosen(names: Sequence[str], everything: bool, params_file: Path) -> dict[st
         if name not in known:
             raise UserError(f"headroom check: there is no method {name!r}. {suggest(name, [*known, 'params'])}")
     return {name: known[name] for name in names}
-
-
-def files(entries: dict[str, dict[str, Any] | None], params_file: Path) -> list[Path]:
-    return [file_of(name, parameters, f"{params_file}: methods.{name}") for name, parameters in entries.items()]
 
 
 def checked_families(names: Sequence[str]) -> Sequence[str]:
@@ -88,27 +83,14 @@ def rows(
     return [*checks, *figures_of(method, file, name, families)] if figures else checks
 
 
-def write(path: Path, results: Iterable[Result]) -> None:
-    """``checks.csv``: one row a check or figure, in the order in which they were made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([shown(getattr(result, column)) for column in COLUMNS] for result in results)
-
-
-def shown(value: object) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
 def checks_table(method: str, results: Sequence[Result]) -> Table:
     """One line a check and verdict, with the models that gave it."""
-    table = Table(title=method, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in ("check", "models", "verdict"):
-        table.add_column(column)
+    every = models_of(results)
+    table = plain_table(f"{method}, on {', '.join(every)}" if every else method, "check", "models", "verdict")
     for (check, verdict), group in grouped(results, "check", "verdict").items():
-        models = ", ".join(filter(None, (one.model for one in group)))
-        table.add_row(in_words(check), models, verdict, style=STYLES[verdict])
+        models = models_of(group)
+        said = "all" if models == every and len(every) > 1 else ", ".join(models)
+        table.add_row(in_words(check), said, verdict, style=STYLES[verdict])
     return table
 
 
@@ -116,10 +98,20 @@ def reasons(results: Sequence[Result]) -> list[str]:
     """A line for every check that did not pass: which, on what, and why. That there were no plans is said once."""
     lines = []
     for (check, verdict, reason), group in grouped(results, "check", "verdict", "reason").items():
-        models = ", ".join(filter(None, (one.model for one in group)))
+        models = ", ".join(models_of(group))
         if verdict != "passes" and reason != NO_PLANS:
             lines.append(f"{in_words(check)}{f' ({models})' if models else ''}, {verdict}: {reason}")
     return lines
+
+
+def figures_table(results: Sequence[Result]) -> Table:
+    """The figures with their range over the draws."""
+    table = plain_table("planted truth and oracle", "figure", "model", "mean", "range")
+    for result in results:
+        if result.figure is not None:
+            span = f"{result.low:.2f} to {result.high:.2f}"
+            table.add_row(result.check, result.model, f"{result.figure:.2f}", span)
+    return table
 
 
 def grouped(results: Sequence[Result], *by: str) -> dict[tuple[str, ...], list[Result]]:
@@ -131,13 +123,13 @@ def grouped(results: Sequence[Result], *by: str) -> dict[tuple[str, ...], list[R
     return groups
 
 
-def figures_table(results: Sequence[Result]) -> Table:
-    """The figures with their range over the draws."""
-    table = Table(title="planted truth and oracle", title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in ("figure", "model", "mean", "range"):
+def models_of(results: Sequence[Result]) -> list[str]:
+    """The models that results are of, in their order; what looks at the file alone has none."""
+    return list(dict.fromkeys(result.model for result in results if result.model))
+
+
+def plain_table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
         table.add_column(column)
-    for result in results:
-        if result.figure is not None:
-            span = f"{result.low:.2f} to {result.high:.2f}"
-            table.add_row(result.check, result.model, f"{result.figure:.2f}", span)
     return table

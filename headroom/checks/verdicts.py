@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from headroom.api import Method
 from headroom.checks.listing import FAMILIES, checks_of, method_checks, truth_checks_of
 from headroom.checks.subject import NotApplicable
+from headroom.checks.words import Result
 from headroom.errors import suggest
-
-Verdict = Literal["passes", "fails", "expected failure", "not applicable"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """One check of one method on one model, or one figure; ``model`` is empty where no model matters."""
-
-    method: str
-    model: str
-    check: str
-    verdict: Verdict
-    reason: str = ""
-    figure: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 def check_method(

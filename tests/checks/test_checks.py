@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from written_method import FILE, IN_ORDER
 
@@ -206,3 +209,9 @@ def test_a_method_that_raises_fails_once_and_the_rest_has_nothing_to_look_at(che
     results = checked("raise RuntimeError('ran aground')\nyield")
     assert "RuntimeError: ran aground" in results["check_every_target_has_a_plan"][1]
     assert results["check_masked_and_removed_agree"][0] == "not applicable"
+
+
+def test_the_words_of_checks_need_nothing_that_a_page_does_not_have():
+    code = "import sys, headroom.checks.words as w; print({'torch', 'rich'} & {*sys.modules}, w.in_words('check_a_b'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set() a b"

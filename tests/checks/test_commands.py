@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from headroom.checks.listing import FAMILIES, checks_of, truth_checks_of
+from headroom.checks.report import checks_table, figures_table, reasons
+from headroom.checks.words import DISTANCE, FIRST, Result, at, in_words
 from headroom.cli import main
 from headroom.config import project
+from headroom.config.registry import load_method
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -47,7 +53,6 @@ def test_a_new_method_passes_every_check_unedited(folder, headroom):
     assert code == 0 and "wrote methods/my_idea.py" in said and "headroom check my-idea" in said
     changed = difflib.unified_diff(before.splitlines(), (folder / "params.yaml").read_text().splitlines(), n=0)
     assert [line for line in changed if line[:1] in "+-" and line[:3] not in ("+++", "---")] == ["+  my-idea: {}"]
-    assert "my-idea" in (folder / "dvc.yaml").read_text()
     assert headroom("check", "params") == (0, "params.yaml: in order.")
     code, said = headroom("check", "my-idea", "--family", "bert")
     assert code == 0 and "fails" not in said and "masked and removed agree bert passes" in said
@@ -98,6 +103,26 @@ def test_check_exits_with_one_when_a_check_fails_and_names_the_reason(folder, he
     file.write_text(file.read_text().replace('paper = "none"', 'paper = "somewhere"'))
     code, said = headroom("check", "random-heads", "--family", "bert")
     assert code == 1 and "paper is 'somewhere'" in said
+
+
+def test_the_report_of_every_check_on_every_model_fits_80_columns():
+    """With the longest verdict there is, and a check that ends in two ways."""
+    method = load_method("michel-greedy", None, "test")
+    names = [check.__name__ for check in (*checks_of(method), *truth_checks_of(method))]
+    results = [Result("michel-greedy", family, name, "expected failure") for name in names for family in FAMILIES]
+    results += [Result("michel-greedy", family, names[0], "fails", "It does not. " * 9) for family in FAMILIES[:2]]
+    figures = (DISTANCE, at(0.25), *FIRST.values())
+    for figure in figures:
+        results.append(Result("michel-greedy", "m2m_100", figure, "passes", "", 0.5, 0.25, 0.75))
+    console = Console(width=80, color_system=None)
+    with console.capture() as captured:
+        console.print(checks_table("michel-greedy", results), *reasons(results), figures_table(results), sep="\n")
+    lines = captured.get().splitlines()
+    cells = [re.split("  +", line.strip()) for line in lines]
+    assert max(map(len, lines)) <= 80
+    assert all([in_words(name), "all", "expected failure"] in cells for name in names)
+    assert [in_words(names[0]), "bert, llama", "fails"] in cells
+    assert all([figure, "m2m_100", "0.50", "0.25 to 0.75"] in cells for figure in figures)
 
 
 def test_rows_for_the_site_have_every_column_and_a_known_verdict(folder, headroom):
