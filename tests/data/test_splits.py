@@ -120,7 +120,7 @@ def test_the_hash_tells_content_and_not_where_it_lies(folder):
 def test_an_offline_hub_says_which_folder_to_set():
     """In a process of its own, because the Hub's libraries read the environment when they are imported."""
     code = (
-        "from test_splits import task\nfrom headroom.data import load_splits\n"
+        "from test_splits import task\nfrom headroom.data.loading import load_splits\n"
         "load_splits(task(data={'hub': 'nobody/nothing', 'revision': '0' * 40, 'folder': {'all': 'some/t.parquet'}}))"
     )
     surroundings = {key: value for key, value in os.environ.items() if key != "HEADROOM_DATA"}

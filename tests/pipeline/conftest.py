@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from headroom.cli import main
 from headroom.config import project
+from headroom.config.params import Params, load
+from headroom.measure.machine import machine
+from headroom.pipeline import measure, timing
+from headroom.results.records import CellRecord, SpeedRecord, write
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -72,19 +79,33 @@ class Project:
         assert old in text, f"{old!r} is not in params.yaml"
         self.params.write_text(text.replace(old, new, 1))
 
-    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """``headroom WORDS`` in the project's folder, in a process of its own."""
-        return subprocess.run(
-            self.command(*words), cwd=self.folder, env=os.environ | environment, capture_output=True, text=True
-        )
+    @property
+    def loaded(self) -> Params:
+        return load(self.params)
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "work/test/journal"
+
+    def record(self, method: str) -> Path:
+        return self.loaded.quality_record("bert-toy", method)
+
+    def measure(self, workers: int = 1) -> dict[str, CellRecord]:
+        """The stage ``measure``, its books kept by this process; the records by method."""
+        return {record.method: record for record in measure.run(self.loaded, "params.yaml", "bert-toy", workers)}
+
+    def time(self, ready: Callable[[], None] = lambda: None) -> dict[str, SpeedRecord]:
+        """The stage ``time`` in this process; the records by method."""
+        params = self.loaded
+        write(params.machine, machine(params.run.threads))
+        return {record.method: record for record in timing.run(params, "params.yaml", "bert-toy", ready)}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
+        """``headroom WORDS`` in the project's folder, in a process of its own."""
+        command = [sys.executable, "-c", "from headroom.cli import main; main()", *words]
         return subprocess.Popen(
-            self.command(*words), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
         )
-
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-c", "from headroom.cli import main; main()", *words]
 
 
 METHOD = '''"""A method for a test."""
@@ -109,7 +130,6 @@ class Tested(Method):
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the toy model trained: two seconds, once a session."""
-    from headroom.config.params import load
     from headroom.pipeline.prepare import prepare
 
     folder = tmp_path_factory.mktemp("prepared")
@@ -119,13 +139,55 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bert-toy"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def server() -> None:
+    """The process that all workers of this session are forked from has what each would import: half a second a worker."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        known = ["headroom.pipeline.libraries", "headroom.pipeline.plans", "headroom.pipeline.bench"]
+        forkserver.set_forkserver_preload([*known, "transformers.models.bert.modeling_bert", "pytest"])
+        forkserver.ensure_running()
+
+
+@contextmanager
+def inside(folder: Path, prepared: Path) -> Iterator[Project]:
+    """A fresh project with the toy model prepared; the working directory is in it meanwhile."""
+    (folder / "params.yaml").write_text(PARAMS)
+    shutil.copytree(REPOSITORY / "methods", folder / "methods", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(prepared, folder / "work" / "test" / "models" / "bert-toy")
+    with chdir(folder):
+        project.root.cache_clear()
+        try:
+            yield Project(folder)
+        finally:
+            project.root.cache_clear()
+
+
 @pytest.fixture
-def world(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Project]:
-    """A fresh project with the toy model prepared; the test's working directory is moved into it."""
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    shutil.copytree(REPOSITORY / "methods", tmp_path / "methods", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(prepared, tmp_path / "work" / "test" / "models" / "bert-toy")
-    monkeypatch.chdir(tmp_path)
-    project.root.cache_clear()
-    yield Project(tmp_path)
-    project.root.cache_clear()
+def world(tmp_path: Path, prepared: Path) -> Iterator[Project]:
+    """A project of the test's own."""
+    with inside(tmp_path, prepared) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Callable[[], object]:
+    """``with shared() as world``: a project for several tests, made once for their module."""
+    return lambda: inside(tmp_path_factory.mktemp("shared"), prepared)
+
+
+@pytest.fixture
+def headroom(world: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., object]:
+    """``headroom WORDS`` in this process: the exit code, and what it printed as one line."""
+
+    def call(*words: str, **environment: str) -> tuple[int, str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["headroom", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code, " ".join((said.out + said.err).split())
+
+    return call
