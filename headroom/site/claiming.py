@@ -10,6 +10,7 @@ from headroom.site.numbers import MINUS
 
 Row = dict[str, str]  # of claims.csv, as text: other parts of Headroom write it
 UNTESTED = "not testable here"
+VERDICTS = ("holds", "does not hold", "undecided", UNTESTED)  # in the order in which they are counted
 PAPERS = {  # by the first letter of a prediction's id
     "B": "Budhraja et al. 2020",
     "M": "Michel, Levy and Neubig 2019",
@@ -50,9 +51,14 @@ class Paper:
     @property
     def tally(self) -> str:
         """How many rows came out how, in words."""
-        found = Counter(row.get("verdict", "") for claim in self.claims for row in claim.tested)
-        said = [f"{verdict} {count}\N{MULTIPLICATION SIGN}" for verdict, count in found.most_common()]
-        return ", ".join(said) or UNTESTED
+        found = tally([row for claim in self.claims for row in claim.tested])
+        return ", ".join(f"{verdict} {count}\N{MULTIPLICATION SIGN}" for verdict, count in found.items()) or UNTESTED
+
+
+def tally(rows: Sequence[Row]) -> dict[str, int]:
+    """How many rows came out how, without the verdicts that none has."""
+    found = Counter(row.get("verdict", "") for row in rows)
+    return {verdict: found[verdict] for verdict in VERDICTS if found[verdict]}
 
 
 def papers(rows: Sequence[Row]) -> list[Paper]:

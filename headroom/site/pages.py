@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -187,7 +186,7 @@ class Site:
             "claims",
             ("table",),
             papers=claiming.papers(self.book.claims),
-            tally=Counter(row.get("verdict", "") for row in self.book.claims).most_common(),
+            tally=claiming.tally(self.book.claims),
             checks=self.checks,
             toys=checking.toys(self.checks),
             kinds=checking.COLUMNS,

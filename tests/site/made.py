@@ -18,6 +18,7 @@ SITES = {
 CLAIMS = """id,source,prediction,model,task,verdict,figure,low,high,reason
 M1,M1,Most heads are redundant alone.,bert-pydocs,package,holds,0.04,0.01,0.09,
 L2,L2,Deep layers go first.,vit-digits,digits,does not hold,0.41,0.30,0.52,Shallow layers went first.
+L6,L6,Scoring again does not win.,vit-digits,digits,undecided,0.80,-0.40,2.10,
 V5,V5,Fine-tuned gates beat gates from scratch.,mt-constructed,,not testable here,,,,Nothing was trained from scratch.
 """
 CHECKS = """method,model,check,figure,low,high,verdict,reason

@@ -19,6 +19,7 @@ from headroom.results import collect, read_table
 from headroom.results.leaderboard import LEAST_OWN
 from headroom.site import build, claiming, running
 from headroom.site.answers import answer
+from headroom.site.numbers import MINUS
 
 PAGES = ["index", "compare", "speed", "claims", "data", "methodology", "contribute", "changes"]
 EVIL = """</script><script>alert(1)</script><img src=x onerror="alert(1)">'"&$x_2${{7*7}}]]>"""
@@ -113,10 +114,20 @@ def test_one_click_from_the_front_are_the_heads_kept_the_command_and_the_word_on
 
 def test_the_claims_stand_once_each_with_every_result_and_every_reason(site):
     claims = find(tree(site, "claims.html"), "article.claim")
-    assert [words(find(one, "b")[0]) for one in claims] == ["M1", "L2", "V5"]
+    assert [words(find(one, "b")[0]) for one in claims] == ["M1", "L2", "L6", "V5"]
     assert "holds 0.040 0.010 to 0.090" in words(claims[0])
     assert "does not hold 0.410 0.300 to 0.520 Shallow layers went first." in words(claims[1])
-    assert "Not testable on any model here: Nothing was trained from scratch." in words(claims[2])
+    assert f"undecided 0.80 {MINUS}0.40 to 2.10" in words(claims[2])
+    assert "Not testable on any model here: Nothing was trained from scratch." in words(claims[3])
+
+
+def test_the_verdicts_are_counted_and_undecided_is_explained(site):
+    page = tree(site, "claims.html")
+    counts = {words(find(one, "dt")[0]): words(find(one, "dd")[0]) for one in find(page, "dl.big", "div")}
+    assert list(counts) == ["holds", "does not hold", "undecided", "not testable here"] and {*counts.values()} == {"1"}
+    assert "undecided where that interval holds its threshold" in words(page)
+    looks = [one.get("class").split()[-1] for one in find(page, ".results", ".verdict")]
+    assert looks == ["yes", "no", "open"]
 
 
 def test_a_claim_on_several_models_is_said_once_and_a_shared_reason_too():
