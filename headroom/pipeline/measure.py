@@ -32,7 +32,7 @@ def run(params: Params, where: str, model: str, workers: int | None = None) -> l
 
     Raises ``UserError`` for a model that is not prepared, and ``OSError`` where the disk is full.
     """
-    forget(params)
+    forget(params, model)  # what failed on another model was said a moment ago
     this = ModelRun(params, where, model)
     with crew(this, workers) as pool, progress(model) as shown:
         offered: Offered = pool.one(OfferedQuestion(this))

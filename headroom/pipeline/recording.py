@@ -107,14 +107,14 @@ def save_scores(found: list[Measured], path: Path) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
-def forget(params: Params) -> list[Path]:
-    """Take away records that nobody may publish; gives their paths.
+def forget(params: Params, only: str = "*") -> list[Path]:
+    """Take away records, of one model or of all, that nobody may publish; gives their paths.
 
     Those of methods and models that left params.yaml, and failed ones: what failed is asked again by the next run, so
     no failure is kept as if it were a result.
     """
     gone = []
-    for path in sorted((params.results / "quality").glob("*/*.json")):
+    for path in sorted((params.results / "quality").glob(f"{only}/*.json")):
         model, method = path.parent.name, path.stem
         if model in params.models and method in params.methods and not has_failed(path):
             continue

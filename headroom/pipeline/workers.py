@@ -11,9 +11,9 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from headroom.errors import UserError
+from headroom.measure.clock import now
 from headroom.pipeline.starting import environment, set_threads
 
 RUN_ENDS = (OSError, MemoryError, UserError)  # not a finding on a method or a model: these end the run
@@ -57,24 +58,24 @@ class Worker:
     process: BaseProcess
     pipe: Connection
     question: Any = None
-    heard: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=now)
 
     @property
     def overdue(self) -> bool:
         """Whether a question that has a limit was silent for longer."""
         limit = self.question.seconds if self.question is not None else None
-        return limit is not None and time.monotonic() - self.heard > limit
+        return limit is not None and now() - self.heard > limit
 
     def give(self, question: Question) -> None:
         """Let it work on a question."""
-        self.question, self.heard = question, time.monotonic()
+        self.question, self.heard = question, now()
         self.pipe.send(question)
 
     def heard_from(self) -> tuple[str, Any]:
         """The next message. Raises ``EOFError`` when it died, also where a child of its own still holds the pipe."""
         if not self.pipe.poll():
             raise EOFError
-        self.heard = time.monotonic()
+        self.heard = now()
         return self.pipe.recv()
 
     def end(self, kill: bool = False) -> None:
@@ -177,6 +178,9 @@ class Workers:
                 worker.end()
                 yield worker, Trouble(death(worker.process.exitcode))
                 continue
+            except Exception as error:  # of a class in a method's file, say
+                yield worker, Trouble(f"answered what nobody else knows: {type(error).__name__}: {error}")
+                continue
             if kind == "log":
                 logging.getLogger(content[0]).log(content[1], "%s", content[2])
             elif kind == "raise":
@@ -232,7 +236,11 @@ def work(pipe: Connection, threads: int) -> None:
     set_threads(threads)
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            tell(*answered(pipe.recv().answer))
+            kind, content = answered(pipe.recv().answer)
+            try:
+                tell(kind, content)
+            except (pickle.PicklingError, AttributeError, TypeError) as error:  # nothing was sent of it
+                tell("answer", Trouble(f"its answer cannot be sent: {type(error).__name__}: {error}"))
 
 
 def answered(answer: Callable[[], Any]) -> tuple[str, Any]:

@@ -141,7 +141,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def server() -> None:
-    """The process that all workers of this session are forked from has what each would import: half a second a worker."""
+    """What workers are forked from: it has what each of them would import, half a second a worker."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver
 
@@ -178,7 +178,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Callable
 
 
 @pytest.fixture
-def headroom(world: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., object]:
+def headroom(
+    world: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., object]:
     """``headroom WORDS`` in this process: the exit code, and what it printed as one line."""
 
     def call(*words: str, **environment: str) -> tuple[int, str]:
