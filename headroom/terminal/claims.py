@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.table import Table
-from rich.text import Text
+from rich.console import Group
 
 from headroom.config.params import Params
 from headroom.errors import UserError, suggest
 from headroom.results.rows import ClaimRow
 from headroom.results.write import read_table
-from headroom.terminal.listing import made
+from headroom.terminal.layout import Listing
 
 STYLES = {"holds": "green", "does not hold": "red", "undecided": "yellow", "not testable here": "dim"}
 
 
-def table(params: Params, model: str | None = None) -> Table:
-    """Verdicts by claim and model with their figures; of one model with the reasons.
+def table(params: Params, model: str | None = None) -> Group:
+    """Verdicts by claim and model with their figures; of one model with the reasons. Under them the counts.
 
     Raises ``UserError`` when the claims stage has not run, or for a model that the profile does not list.
     """
@@ -28,41 +27,35 @@ def table(params: Params, model: str | None = None) -> Table:
     if model is not None and model not in params.models:
         raise UserError(f"profile {params.profile} has no model {model!r}. {suggest(model, params.models)}")
     rows: list[ClaimRow] = read_table(params.results, "claims")
-    shown = one_model([row for row in rows if row.model == model]) if model else all_models(rows, list(params.models))
-    shown.caption, shown.caption_justify = summary(rows), "left"
-    return shown
+    shown = [row for row in rows if row.model == model] if model else [row for row in rows if row.figure is not None]
+    return Group(verdicts(shown, reasons=model is not None), counts(rows))
 
 
-def all_models(rows: Sequence[ClaimRow], models: Sequence[str]) -> Table:
-    """One line a claim. What is testable nowhere is left to the view of one model, which says why."""
-    shown = made("Claims", "id", "prediction", *models)
-    tested = {row.id: row.prediction for row in rows if row.figure is not None}
-    for id, prediction in tested.items():
-        own = [row for row in rows if row.id == id]
-        cells = [Text("\n").join(verdict(row) for row in own if row.model == model) for model in models]
-        shown.add_row(id, prediction, *cells)
-    return shown
+def verdicts(rows: Sequence[ClaimRow], reasons: bool) -> Listing:
+    """The prediction, and under it what came out on every model and task.
+
+    What is testable nowhere is left to the view of one model, which says why.
+    """
+    listing = Listing("Claims", ("model", "task", "verdict", "figure"))
+    for id, prediction in {row.id: row.prediction for row in rows}.items():
+        listing.add(id, "", "", "", text=prediction, style="bold")
+        for row in (row for row in rows if row.id == id):
+            reason = row.reason if reasons else ""
+            listing.add(row.model, row.task, row.verdict, figure(row), text=reason, style=STYLES[row.verdict])
+    return listing
 
 
-def one_model(rows: Sequence[ClaimRow]) -> Table:
-    """One line a claim and task, with the reasons."""
-    shown = made("Claims", "id", "prediction", "verdict", "reason")
-    for row in rows:
-        shown.add_row(row.id, row.prediction, verdict(row), row.reason)
-    return shown
-
-
-def verdict(row: ClaimRow) -> Text:
-    """``holds 0.93 [0.90, 0.95] on digits``."""
+def figure(row: ClaimRow) -> str:
+    """``0.93 [0.9, 0.95]``; empty where nothing could be tested."""
     if row.figure is None:
-        return Text("not testable", style=STYLES[row.verdict])
-    ends = "" if row.low is None or row.high is None else f" [{row.low:.3g}, {row.high:.3g}]"
-    on = f" on {row.task}" if row.task else ""
-    return Text(f"{row.verdict} {row.figure:.3g}{ends}{on}", style=STYLES[row.verdict])
+        return ""
+    return f"{row.figure:.3g}" + ("" if row.low is None or row.high is None else f" [{row.low:.3g}, {row.high:.3g}]")
 
 
-def summary(rows: Sequence[ClaimRow]) -> str:
-    counts = Counter((row.model, str(row.verdict)) for row in rows)
-    models = dict.fromkeys(row.model for row in rows)
-    said = ["; ".join(f"{counts[model, verdict]} {verdict}" for verdict in STYLES) for model in models]
-    return "\n".join(f"{model}: {words}" for model, words in zip(models, said, strict=True))
+def counts(rows: Sequence[ClaimRow]) -> Listing:
+    """How many rows of each model came out how."""
+    found = Counter((row.model, str(row.verdict)) for row in rows)
+    listing = Listing("Counts", ("model", *STYLES), numbers=frozenset(STYLES))
+    for model in dict.fromkeys(row.model for row in rows):
+        listing.add(model, *(str(found[model, verdict]) for verdict in STYLES))
+    return listing

@@ -13,17 +13,17 @@ import headroom.claims
 from headroom.claims.estimate import Estimate
 from headroom.claims.finding import Finding, above, all_of, at_least, at_most, below
 from headroom.claims.stage import claims, row
-from headroom.terminal.claims import summary, verdict
+from headroom.terminal.claims import STYLES, counts, verdicts
 
 ABOVE, ON, BELOW = Estimate(0.8, 0.7, 0.9), Estimate(0.6, 0.4, 0.7), Estimate(0.2, 0.1, 0.3)
 WHOLE = ("holds", "undecided", "does not hold")
 
 
 @pytest.mark.parametrize(
-    ("compare", "verdicts"), [(above, WHOLE), (at_least, WHOLE), (below, WHOLE[::-1]), (at_most, WHOLE[::-1])]
+    ("compare", "found"), [(above, WHOLE), (at_least, WHOLE), (below, WHOLE[::-1]), (at_most, WHOLE[::-1])]
 )
-def test_an_interval_decides_only_where_the_threshold_is_outside(compare, verdicts):
-    assert tuple(compare(figure, 0.5).verdict for figure in (ABOVE, ON, BELOW)) == verdicts
+def test_an_interval_decides_only_where_the_threshold_is_outside(compare, found):
+    assert tuple(compare(figure, 0.5).verdict for figure in (ABOVE, ON, BELOW)) == found
 
 
 @pytest.mark.parametrize("compare", [above, at_least, below, at_most])
@@ -75,8 +75,12 @@ def undecided():
 def test_undecided_reaches_the_table_the_terminal_and_its_counts():
     one = undecided()
     assert one.verdict == "undecided" and one.low < 1 < one.high and one.reason == ""
-    assert verdict(one).plain.startswith("undecided 1 [0.7") and verdict(one).style == "yellow"
-    assert summary([one]) == "toy: 0 holds; 0 does not hold; 1 undecided; 0 not testable here"
+    shown = list(verdicts([one], reasons=False).lines(80))
+    assert [line.split() for line, style in shown if style == "yellow"] == [
+        ["toy", "digits", "undecided", "1", f"[{one.low:.3g},", f"{one.high:.3g}]"]
+    ]
+    heading, numbers = [line for line, _ in counts([one]).lines(80)][1:3]
+    assert heading.split() == ["model", *" ".join(STYLES).split()] and numbers.split() == ["toy", "0", "0", "1", "0"]
 
 
 def test_a_wider_interval_opens_what_a_narrow_one_decides():
@@ -87,3 +91,14 @@ def test_a_wider_interval_opens_what_a_narrow_one_decides():
     narrow, once = similarity(curve(lambda _: 0.98), iterative=True), similarity(curve(lambda _: 0.94))
     assert find("L6", evidence(once, narrow)).verdict == "does not hold"
     assert find("L6", evidence(once, narrow.model_copy(update={"points": wide.points}))).verdict == "undecided"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_terminal_says_a_prediction_once_and_cuts_no_name(width):
+    one = undecided()
+    rows = [one, one.model_copy(update={"model": "a-model-of-a-long-name", "task": "a-task-of-a-long-name"})]
+    lines = [line for line, _ in verdicts(rows, reasons=False).lines(width)]
+    assert max(map(len, lines)) <= width and " ".join(" ".join(lines).split()).count(one.prediction) == 1
+    assert any("a-model-of-a-long-name" in line for line in lines) and any(
+        "a-task-of-a-long-name" in line for line in lines
+    )
