@@ -16,6 +16,11 @@ class Lap:
     wall: float
 
 
+def now() -> float:
+    """Seconds on a clock that never goes back, to tell how long something has been silent."""
+    return time.monotonic()
+
+
 class Clock(Protocol):
     """What the protocol of ``paired`` needs; tests give their own."""
 

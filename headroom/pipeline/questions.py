@@ -75,11 +75,12 @@ class DeclaredQuestion:
 
     def answer(self) -> Declared:
         method, file = loaded(self.run, self.method)
+        entry = self.run.params.entry(self.method)
         grains = resolved(method.removes(), self.offered.info)
         units = [unit for grain in grains for unit in self.offered.units.get(grain, ())]
         offered = of_kinds(units, self.run.params.kinds(self.method))
         return Declared(
-            title=display_title(method, self.run.params.entry(self.method)),
+            title=display_title(method, entry),
             paper=method.paper,
             track=method.track,
             file=short(file),
@@ -87,7 +88,7 @@ class DeclaredQuestion:
             stochastic=method.stochastic,
             calibrated=method.calibrated,
             natural=method.natural,
-            parameters=dict(vars(method.params)),
+            parameters=vars(method.params) | {key: entry[key] for key in ("kinds",) if key in entry},
             grains=grains,
             units=len(offered),
             out_of_reach=self.out_of_reach(method, bool(offered)),

@@ -12,7 +12,6 @@ from headroom.config.params import load
 from headroom.config.registry import load_method, method_files, summary
 from headroom.config.tasks import load_task, tasks_folder
 from headroom.terminal.layout import Listing
-from headroom.terminal.layout import made as made
 
 RESERVED = ("method", "kinds")  # keys of an entry that are no parameters of its method
 FACTS = ("name", "track", "removes", "needs")

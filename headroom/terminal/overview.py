@@ -10,7 +10,7 @@ from rich.text import Text
 from headroom.config.params import Params, load
 from headroom.errors import UserError
 from headroom.results.records import CellRecord, read
-from headroom.terminal.listing import made
+from headroom.terminal.layout import made
 
 STYLES = {
     "ok": "green",

@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from headroom.config.params import load
-from headroom.measure.machine import machine
-from headroom.pipeline.quality import run
-from headroom.results.records import write
-
 _file = Path(__file__).parents[1] / "pipeline" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("pipeline_worlds", _file)
 _worlds = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_worlds)
-prepared, world = _worlds.prepared, _worlds.world
+prepared, shared = _worlds.prepared, _worlds.shared
 
 ENTRIES = {
     "random-heads": "{}",
@@ -44,13 +39,18 @@ ENTRIES = {
 }
 
 
+@pytest.fixture(scope="module")
+def records(shared):
+    """One run of all entries, as in a profile."""
+    with shared() as world:
+        for name, entry in ENTRIES.items():
+            world.use(name, entry)
+        yield world.measure()
+
+
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_method_gives_a_whole_record(world, name):
-    project = world
-    project.use(name, ENTRIES[name])
-    params = load(project.params)
-    write(params.machine, machine(1))
-    record = run(params, "params.yaml", name, "bert-toy")
+def test_a_method_gives_a_whole_record(records, name):
+    record = records[name]
     assert record.status == "ok", record.reason
     assert {point.target for point in record.points} == {0.25, 0.5, 1.0}
     for point in record.points:

@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from headroom.config.params import load
-from headroom.measure.machine import machine
-from headroom.pipeline.quality import run
-from headroom.results.records import write
-
 _file = Path(__file__).parents[1] / "pipeline" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("pipeline_worlds", _file)
 _worlds = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_worlds)
-prepared, world = _worlds.prepared, _worlds.world
+prepared, shared = _worlds.prepared, _worlds.shared
 
 AT_TARGETS = {
     "voita-topk": "{method: voita-l0, points: topk, share: 0.5}",
@@ -27,22 +22,27 @@ NATURAL = {
     "ght-finetune": ("{method: voting-to-stay, groups: [1]}", ["1 group"]),
     "ght-scratch": ("{method: voting-to-stay, training: scratch, groups: [1]}", ["1 group"]),
 }
+POSTHOC = "{method: voting-to-stay, training: posthoc, groups: [2]}"
 
 
-def record_of(world, name, entry):
-    world.recover()
-    world.use(name, entry)
-    params = load(world.params)
-    write(params.machine, machine(1))
-    record = run(params, "params.yaml", name, "bert-toy")
-    assert record.status == "ok", record.reason
-    assert all(point.logit_difference < 1e-4 for point in record.points)
-    return record
+@pytest.fixture(scope="module")
+def records(shared):
+    """One run of all entries, as is and recovered."""
+    with shared() as world:
+        world.recover()
+        for name, (entry, _) in NATURAL.items():
+            world.use(name, entry)
+        for name, entry in (AT_TARGETS | {"pillars-posthoc": POSTHOC}).items():
+            world.use(name, entry)
+        found = world.measure()
+        assert all(record.status == "ok" for record in found.values()), [record.reason for record in found.values()]
+        assert all(point.logit_difference < 1e-4 for record in found.values() for point in record.points)
+        yield found
 
 
 @pytest.mark.parametrize("name", AT_TARGETS)
-def test_trained_plans_at_targets_are_recovered_points_with_weights(world, name):
-    record = record_of(world, name, AT_TARGETS[name])
+def test_trained_plans_at_targets_are_recovered_points_with_weights(records, name):
+    record = records[name]
     assert [(point.target, point.setting, point.updates) for point in record.points] == [
         (target, "recovered", 10) for target in (0.25, 0.5, 1.0)
     ]
@@ -51,9 +51,8 @@ def test_trained_plans_at_targets_are_recovered_points_with_weights(world, name)
 
 
 @pytest.mark.parametrize("name", NATURAL)
-def test_natural_points_are_recovered_and_the_floor_ends_them(world, name):
-    entry, names = NATURAL[name]
-    record = record_of(world, name, entry)
+def test_natural_points_are_recovered_and_the_floor_ends_them(records, name):
+    record, names = records[name], NATURAL[name][1]
     own = [point for point in record.points if point.natural and point.weights]
     assert [(point.natural, point.setting) for point in own] == [(natural, "recovered") for natural in names]
     # from scratch, the steps that made the dense model come on top
@@ -62,15 +61,14 @@ def test_natural_points_are_recovered_and_the_floor_ends_them(world, name):
     assert {point.setting for point in floor} == {"recovered"} and not any(point.weights for point in floor)
 
 
-def test_voitas_point_before_binarising_is_outside_the_series(world):
-    record = record_of(world, "voita-l0", NATURAL["voita-l0"][0])
-    (soft,) = (point for point in record.points if point.label)
+def test_voitas_point_before_binarising_is_outside_the_series(records):
+    (soft,) = (point for point in records["voita-l0"].points if point.label)
     assert (soft.label, soft.setting, soft.updates) == ("soft:lambda=0.01", "recovered", 10)
     assert "undecided" in soft.note
 
 
-def test_groups_without_training_are_points_as_they_are_and_recovered(world):
-    record = record_of(world, "pillars-posthoc", "{method: voting-to-stay, training: posthoc, groups: [2]}")
+def test_groups_without_training_are_points_as_they_are_and_recovered(records):
+    record = records["pillars-posthoc"]
     own = {point.setting: point for point in record.points if point.natural == "2 groups"}
     assert set(own) == {"as is", "recovered"} and record.track == "forward"
     assert (own["as is"].updates, own["recovered"].updates) == (0, 10)
