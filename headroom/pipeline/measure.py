@@ -95,22 +95,23 @@ def measured(run: ModelRun, cells: list[Cell], pool: Workers, shown: Progress, f
             logger.warning("%s", answer.trace or answer.reason)
         else:
             run.journal.write(path, answer)
-        first = next((cell for cell in cells if path in waiting[cell.name]), None)
-        if first:
-            first.fresh += 1
+        owner = wanted.owners.get(path)
+        if owner:
+            owner.fresh += 1
         for paths in waiting.values():
             paths.discard(path)
-        shown.step(first.name if first else "dense")
+        shown.step(owner.name if owner else "dense")
         finish()
     return [records[cell.name] for cell in cells]
 
 
 class Wanted:
-    """Every measurement of a model, each once, and which cells need which."""
+    """Every measurement of a model, each once, which cells need which, and the first cell that has it as a point."""
 
     def __init__(self) -> None:
         self.questions: dict[Path, PointQuestion] = {}
         self.paths: dict[str, set[Path]] = defaultdict(set)
+        self.owners: dict[Path, Cell] = {}
 
 
 def wanted_by(run: ModelRun, cells: list[Cell]) -> Wanted:
@@ -118,9 +119,14 @@ def wanted_by(run: ModelRun, cells: list[Cell]) -> Wanted:
     wanted = Wanted()
     dense = [dense_question(run, "as is"), *([dense_question(run, "recovered")] if run.recover else [])]
     for cell in cells:
-        for question in [*dense, *(asked.question for asked in cell.asked())] if cell.within_reach else []:
+        if not cell.within_reach:
+            continue
+        points = [asked.question for asked in cell.asked()]
+        for question in [*dense, *points]:
             wanted.questions.setdefault(question.path, question)
             wanted.paths[cell.name].add(question.path)
+        for question in points:
+            wanted.owners.setdefault(question.path, cell)
     return wanted
 
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from headroom.api import Method, Plan
 from headroom.config.registry import short
@@ -68,7 +70,7 @@ def context(run: ModelRun, method: Method, kinds: tuple[str, ...] | None, seed: 
 def written(plan: Plan, spent: int, left: int) -> dict[str, Any]:
     """A plan as JSON, with the update steps that its weights have had and those that are left."""
     return {
-        "target": plan.target,
+        "target": float(plan.target),
         "label": plan.label,
         "natural": plan.natural,
         "note": plan.note,
@@ -129,7 +131,8 @@ def ask(
                 plan = next(yielded)
             wrong = fault(plan, ctx, targets, file)
             if wrong:
-                answer.missing[getattr(plan, "target", -1.0)] = wrong
+                target = getattr(plan, "target", None)
+                answer.missing[float(target) if is_share(target) else -1.0] = wrong
             else:
                 answer.plans.append(plan)
     except StopIteration:
@@ -160,6 +163,11 @@ def fault(plan: object, ctx: HarnessContext, targets: Sequence[float], file: str
     """What is wrong with a plan, as a sentence; empty when nothing is."""
     if not isinstance(plan, Plan):
         return f"{file}: yielded {type(plan).__name__}, wanted a Plan."
+    if not is_share(plan.target):
+        return f"{file}: yielded a plan for target {plan.target!r}; a target is a share of units, 0 to 1."
+    for name in ("note", "label", "natural"):
+        if not isinstance(getattr(plan, name), str):
+            return f"{file}: plan for target {plan.target:.2f} has the {name} {getattr(plan, name)!r}; wanted text."
     total = len(ctx.units)
     foreign = [unit for unit in plan.drop if unit not in set(ctx.units)]
     if foreign:
@@ -172,3 +180,8 @@ def fault(plan: object, ctx: HarnessContext, targets: Sequence[float], file: str
             f'Remove {asked}, or yield Plan(target={plan.target:.2f}, drop=..., note="why").'
         )
     return ""
+
+
+def is_share(value: object) -> TypeGuard[float]:
+    """Whether this is a number from 0 to 1, of Python's or NumPy's own."""
+    return isinstance(value, int | float | np.floating) and bool(0 <= value <= 1)

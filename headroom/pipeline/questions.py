@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import to_jsonable_python
 
 from headroom.api import Grain, Method, ModelInfo, Track, Unit
 from headroom.config.registry import display_title, file_of, load_method, short, summary
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.reach import of_kinds, refusal, resolved
-from headroom.pipeline.workers import alive
+from headroom.pipeline.workers import Trouble, alive
 
 GRACE = 10.0  # seconds for an alarm to be heard before a process that does not hear it is killed
 
@@ -73,12 +76,23 @@ class DeclaredQuestion:
     def seconds(self) -> float:
         return self.run.params.run.plan_seconds
 
-    def answer(self) -> Declared:
+    def answer(self) -> Declared | Trouble:
         method, file = loaded(self.run, self.method)
+        try:
+            return self.declared(method, file)
+        except Exception as error:  # of the method's own making, so even a file that it misses ends no run
+            return Trouble(f"{short(file)}: {type(error).__name__}: {error}", traceback.format_exc())
+
+    def declared(self, method: Method, file: Path) -> Declared:
+        """What the method says. Raises ``TypeError`` for what cannot stand in a record, and whatever it raises."""
         entry = self.run.params.entry(self.method)
         grains = resolved(method.removes(), self.offered.info)
         units = [unit for grain in grains for unit in self.offered.units.get(grain, ())]
         offered = of_kinds(units, self.run.params.kinds(self.method))
+        given = vars(method.params) | {key: entry[key] for key in ("kinds",) if key in entry}
+        for name in ("title", "paper"):
+            if not isinstance(getattr(method, name), str):
+                raise TypeError(f"{name} is {getattr(method, name)!r}; wanted text.")
         return Declared(
             title=display_title(method, entry),
             paper=method.paper,
@@ -88,7 +102,9 @@ class DeclaredQuestion:
             stochastic=method.stochastic,
             calibrated=method.calibrated,
             natural=method.natural,
-            parameters=vars(method.params) | {key: entry[key] for key in ("kinds",) if key in entry},
+            parameters=to_jsonable_python(
+                vars(method.params) | {key: entry[key] for key in ("kinds",) if key in entry}
+            ),
             grains=grains,
             units=len(offered),
             out_of_reach=self.out_of_reach(method, bool(offered)),
@@ -98,6 +114,8 @@ class DeclaredQuestion:
         """One sentence when the method cannot do this model; empty when it can."""
         run, model = self.run, self.run.name
         if refused := refusal(method, self.offered.info):
+            if not isinstance(refused, str):
+                raise TypeError(f"supports() gives {refused!r}; wanted a sentence, or nothing where it can.")
             return refused
         if not offered:
             kinds = ", ".join(run.params.kinds(self.method) or ())

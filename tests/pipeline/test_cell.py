@@ -107,9 +107,7 @@ def test_a_method_that_ends_without_a_plan_has_failed_at_every_target(records):
     assert "yielded no plan for this target" in records["silent"].reason
 
 
-written(
-    "stranger", "from headroom.api import Unit\nyield Plan(0.25, frozenset({Unit.parse('head:decoder.self.9.9')}))"
-)
+written("stranger", "from headroom.api import Unit\nyield Plan(0.25, frozenset({Unit.parse('head:decoder.self.9.9')}))")
 
 
 def test_a_unit_of_another_model_is_refused(records):
