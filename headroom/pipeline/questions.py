@@ -102,9 +102,7 @@ class DeclaredQuestion:
             stochastic=method.stochastic,
             calibrated=method.calibrated,
             natural=method.natural,
-            parameters=to_jsonable_python(
-                vars(method.params) | {key: entry[key] for key in ("kinds",) if key in entry}
-            ),
+            parameters=to_jsonable_python(given),
             grains=grains,
             units=len(offered),
             out_of_reach=self.out_of_reach(method, bool(offered)),

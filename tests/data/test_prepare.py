@@ -76,6 +76,29 @@ def test_a_prepared_model_is_whole_and_the_same_twice(name, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
+def test_a_model_of_the_same_recipe_is_left_alone_and_of_another_one_made_again(tmp_path):
+    facts = prepare("vit", entry("vit"), tmp_path / "vit", threads=1)
+    weights = tmp_path / "vit" / "model" / "model.safetensors"
+    made = weights.stat().st_mtime_ns
+    assert prepare("vit", entry("vit"), tmp_path / "vit", threads=1) == facts
+    assert weights.stat().st_mtime_ns == made
+    again = prepare("vit", entry("vit", steps=4), tmp_path / "vit", threads=1)
+    assert again["weight_hash"] != facts["weight_hash"] and weights.stat().st_mtime_ns > made
+
+
+def test_what_a_recipe_is_made_of(tmp_path, monkeypatch):
+    """Besides the spec: threads, code and versions of libraries; and not where the model lies."""
+    first = prepare("vit", entry("vit"), tmp_path / "one", threads=1)["recipe"]
+    assert prepare("vit", entry("vit"), tmp_path / "two", threads=1)["recipe"] == first
+    others = [prepare("vit", entry("vit"), tmp_path / "one", threads=2)["recipe"]]
+    monkeypatch.setattr("headroom.pipeline.prepare._versions", lambda: {"torch": "another"})
+    others.append(prepare("vit", entry("vit"), tmp_path / "one", threads=1)["recipe"])
+    monkeypatch.undo()
+    monkeypatch.setattr("headroom.pipeline.engine.PREPARED", ("headroom/units.py",))
+    others.append(prepare("vit", entry("vit"), tmp_path / "one", threads=1)["recipe"])
+    assert len({first, *others}) == 4
+
+
 def test_a_killed_prepare_leaves_nothing_that_looks_finished(tmp_path):
     code = (
         "import json, sys; from pathlib import Path; from headroom.pipeline.prepare import prepare\n"

@@ -6,31 +6,28 @@ import errno
 import signal
 import time
 
+import psutil
 import pytest
 
-from headroom.cli import main
 from headroom.pipeline.journal import Journal
 
 IN_ORDER = "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target))"
 
 
-def ready(world):
-    """A random method with so many draws that a blow comes before the end, and a pipeline to run it in."""
-    world.method("tested", IN_ORDER, needs="stochastic = True")
-    world.change("draws: 2", "draws: 200")
-    world.run("sync")
-    world.run("stage", "machine")
+def endless(world):
+    """A method whose last point, and that of the dense model, is fine-tuned for longer than any test."""
+    world.method("tested", IN_ORDER)
+    world.recover()
+    world.change(
+        "steps: 10, batch: 16, learning_rate: 0.002", "steps: 1000000, batch: 16, learning_rate: 0.002, targets: [1.0]"
+    )
 
 
 def answers(world):
-    return {path: path.stat().st_mtime_ns for path in (world.folder / "work/test/journal").glob("*/[!.]*.npz")}
+    return {path: path.stat().st_mtime_ns for path in (world.journal / "answers").glob("[!.]*.npz")}
 
 
-def measured(world):
-    return sum(path.parent.name == "answers" for path in answers(world))
-
-
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=120.0):
     while not condition():
         time.sleep(0.05)
         seconds -= 0.05
@@ -38,34 +35,29 @@ def wait_for(condition, seconds=60.0):
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
-def test_after_a_blow_the_finished_points_are_found_again(world, blow):
-    ready(world)
-    process = world.start("stage", "quality", "tested", "bert-toy")
-    wait_for(lambda: measured(world) >= 4)  # dense, and the three targets of draw 0, which all draws share
-    process.send_signal(blow)
-    said, _ = process.communicate(timeout=30)
+def test_after_a_blow_the_finished_points_are_found_again_and_no_worker_is_left(world, caplog, blow):
+    endless(world)
+    driver = world.start("stage", "measure", "bert-toy", "--workers", "2")
+    wait_for(lambda: len(answers(world)) >= 4)  # dense, and the three targets; both workers go on for ever now
+    workers = psutil.Process(driver.pid).children(recursive=True)
+    driver.send_signal(blow)
+    said, _ = driver.communicate(timeout=60)
+    gone, left = psutil.wait_procs(workers, timeout=30)
+    assert len(gone) >= 3 and not left, "two workers and the server that they were forked from"
+    assert driver.returncode != 0 and "Traceback" not in said
+    if blow == signal.SIGINT:
+        assert driver.returncode == 130 and "every finished point is kept" in said
+    assert not world.record("tested").exists()
+
     before = answers(world)
-    assert process.returncode != 0 and "Traceback" not in said
-    assert not (world.folder / "results/test/quality/bert-toy/tested.json").exists()
-
-    world.change("draws: 200", "draws: 1")
-    again = world.run("stage", "quality", "tested", "bert-toy")
-    assert "ok, 3 points, 0 measured now" in again.stderr
-    assert answers(world) == before
+    world.params.write_text(world.params.read_text().partition("recover:")[0])
+    caplog.set_level("INFO")
+    world.measure()
+    assert "tested on bert-toy: ok, 3 points, 0 new" in caplog.text
+    assert {path: time for path, time in answers(world).items() if path in before} == before
 
 
-def test_ctrl_c_says_that_nothing_is_lost(world):
-    ready(world)
-    process = world.start("stage", "quality", "tested", "bert-toy")
-    wait_for(lambda: measured(world) >= 1)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
-    assert process.returncode == 130 and "every finished point is kept" in said
-
-
-def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_stored(world, monkeypatch, capsys):
-    world.run("sync")
-    world.run("stage", "machine")
+def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_stored(headroom, monkeypatch):
     write, written = Journal.write, []
 
     def full(self, path, answer):
@@ -75,12 +67,15 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_stored(worl
         write(self, path, answer)
 
     monkeypatch.setattr(Journal, "write", full)
-    monkeypatch.setattr("sys.argv", ["headroom", "stage", "quality", "dense", "bert-toy"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert "no space left" in capsys.readouterr().err
+    code, said = headroom("stage", "measure", "bert-toy")
+    assert code == 1 and "no space left" in said
     assert written[0].exists()
+
+
+def test_a_disk_that_is_full_for_a_method_is_full_for_everyone(world, headroom):
+    world.method("tested", "raise OSError(28, 'No space left on device', 'weights')\nyield")
+    code, said = headroom("stage", "measure", "bert-toy")
+    assert code == 1 and "weights: no space left" in said and not world.record("dense").exists()
 
 
 def test_a_write_that_fails_leaves_no_half_file(tmp_path, monkeypatch):
@@ -92,15 +87,3 @@ def test_a_write_that_fails_leaves_no_half_file(tmp_path, monkeypatch):
     with pytest.raises(OSError):
         journal.write(tmp_path / "answers" / "x.npz", {"a": 1})
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_a_killed_prepare_leaves_nothing_that_looks_finished(world):
-    import shutil
-
-    shutil.rmtree(world.folder / "work/test/models/bert-toy")
-    world.change("steps: 60", "steps: 100000")
-    process = world.start("stage", "prepare", "bert-toy")
-    wait_for(lambda: list((world.folder / "work/test/models").glob(".bert-toy*")))
-    process.kill()
-    process.communicate(timeout=30)
-    assert not (world.folder / "work/test/models/bert-toy").exists()

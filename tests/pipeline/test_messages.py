@@ -7,23 +7,7 @@ import sys
 
 import pytest
 
-from headroom.cli import main
-
-
-@pytest.fixture
-def headroom(world, monkeypatch, capsys):
-    """``headroom WORDS`` in this process: the exit code, and what it printed as one line."""
-
-    def call(*words, **environment):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("sys.argv", ["headroom", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code, " ".join((said.out + said.err).split())
-
-    return call
+from headroom.pipeline.workers import Workers
 
 
 @pytest.fixture
@@ -39,7 +23,6 @@ def refused(headroom):
 
 
 def test_params_in_order_are_said_to_be(world, headroom):
-    headroom("sync")
     assert headroom("check", "params") == (0, "params.yaml: in order.")
 
 
@@ -94,36 +77,25 @@ def test_an_unknown_family_is_refused_with_the_near_match(world, refused):
 
 
 def test_an_unknown_model_on_the_command_line_is_answered_with_the_near_match(world, refused):
-    assert "has no model 'bert-toi'. Did you mean 'bert-toy'?" in refused("stage", "quality", "dense", "bert-toi")
-
-
-def test_a_pipeline_behind_its_params_is_refused_before_anything_runs(world, headroom, refused):
-    headroom("sync")
-    world.use("random-heads")
-    assert "Run `headroom sync`" in refused("stage", "machine")
+    assert "has no model 'bert-toi'. Did you mean 'bert-toy'?" in refused("stage", "measure", "bert-toi")
 
 
 def test_a_missing_data_folder_is_named_before_anything_runs(world, headroom, refused):
     world.change("tasks: [toy-classification]", "tasks: [sst2]")
-    headroom("sync")
     assert "HEADROOM_DATA" in refused("check", "params", HEADROOM_DATA="")
     assert "is not there" in refused("check", "params", HEADROOM_DATA=str(world.folder))
 
 
 def test_a_corrupted_weight_file_is_named(world, headroom, refused):
-    headroom("sync")
-    headroom("stage", "machine")
     weights = world.folder / "work/test/models/bert-toy/model/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    assert "model.safetensors is corrupt" in refused("stage", "quality", "dense", "bert-toy")
+    assert "model.safetensors is corrupt" in refused("stage", "measure", "bert-toy")
 
 
 def test_a_family_that_is_not_supported_is_named_with_those_that_are(world, headroom, refused):
     world.change("family: bert,", "family: electra,")
     headroom("stage", "prepare", "bert-toy")
-    headroom("sync")
-    headroom("stage", "machine")
-    said = refused("stage", "quality", "dense", "bert-toy")
+    said = refused("stage", "measure", "bert-toy")
     assert "ElectraForSequenceClassification" in said and "Bert" in said
 
 
@@ -140,12 +112,33 @@ def test_a_method_whose_name_is_not_its_files_is_refused(world, refused):
     assert "its name is 'other', wanted 'random-heads'" in refused()
 
 
+def test_a_method_that_ends_its_interpreter_ends_no_check(world, headroom):
+    world.method("tested", "yield", needs="import os; os._exit(7)")
+    assert headroom("check", "params") == (0, "params.yaml: in order.")
+
+
+def test_what_was_in_order_is_not_loaded_again_until_it_is_edited(world, headroom, monkeypatch):
+    asked, ask = [], Workers.ask
+
+    def noted(self, questions, *more, **how):
+        asked.extend(question.name for question in questions)
+        return ask(self, questions, *more, **how)
+
+    monkeypatch.setattr(Workers, "ask", noted)
+    world.use("random-heads")
+    headroom("check", "params")
+    headroom("check", "params")
+    assert sorted(asked) == ["dense", "random-heads"]
+    file = world.folder / "methods" / "random_heads.py"
+    file.write_text(file.read_text() + "\n# a second thought\n")
+    headroom("check", "params")
+    assert sorted(asked) == ["dense", "random-heads", "random-heads"]
+
+
 def test_a_failed_cell_ends_well_and_with_strict_it_does_not(world, headroom):
     world.method("tested", "raise RuntimeError('ran aground')\nyield")
-    headroom("sync")
-    headroom("stage", "machine")
-    assert headroom("stage", "quality", "tested", "bert-toy")[0] == 0
-    code, said = headroom("stage", "quality", "--strict", "tested", "bert-toy")
+    assert headroom("stage", "measure", "bert-toy")[0] == 0
+    code, said = headroom("stage", "measure", "--strict", "bert-toy")
     assert code == 1 and "ran aground" in said
 
 
