@@ -15,7 +15,7 @@ from benchmarks.figures import Figure
 from headroom.config.project import root
 from headroom.measure.clock import Stopwatch
 
-COPIED = ("headroom", "methods", "tasks", "params.yaml")
+COPIED = ("headroom", "methods", "tasks")
 STARTS = 3
 TOO_SLOW_S = 600
 METHODS = {"random-heads": "{}", "magnitude-heads": "{}", "michel-greedy": "{examples: 16}"}
@@ -26,7 +26,6 @@ def processes() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         project = Path(name)
         make(project)
-        headroom(project, "sync")
         yield Figure("first_repro_s", seconds(project, *DVC), "s", "lower")
         yield Figure("noop_repro_s", seconds(project, *DVC), "s", "lower")
         yield Figure("stage_start_s", stage_start(project), "s", "lower")
@@ -42,14 +41,13 @@ DVC = (sys.executable, "-m", "dvc", "repro", "-q")
 
 
 def make(project: Path) -> None:
-    """A copy of the code with the params of the smoke profile cut to one model and one method."""
+    """A copy of the code and of its pipeline, with the params of the smoke profile cut to one model and one method."""
     hidden = shutil.ignore_patterns("__pycache__", "work", "results")
     for name in COPIED:
-        source = root() / name
-        if source.is_dir():
-            shutil.copytree(source, project / name, ignore=hidden)
+        shutil.copytree(root() / name, project / name, ignore=hidden)
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(root() / name, project / name)
     (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    (project / ".dvcignore").write_text("__pycache__\n*.pyc\n", encoding="utf-8")
     run(project, sys.executable, "-m", "dvc", "init", "--no-scm", "-q")
 
 
@@ -58,20 +56,12 @@ def add(project: Path, method: str, parameters: str) -> None:
     params = project / "params.yaml"
     text = params.read_text(encoding="utf-8")
     params.write_text(text.replace("methods:\n", f"methods:\n  {method}: {parameters}\n"), encoding="utf-8")
-    headroom(project, "sync")
 
 
 def stage_start(project: Path) -> float:
-    """A quality stage whose answers are all kept: what is left is getting there and back."""
-    words = (*COMMAND, "stage", "quality", "dense", "bert-toy")
-    return median(seconds(project, *words) for _ in range(STARTS))
-
-
-COMMAND = (sys.executable, "-c", "from headroom.cli import main; main()")
-
-
-def headroom(project: Path, *words: str) -> None:
-    run(project, *COMMAND, *words)
+    """A measure stage whose answers are all kept: what is left is getting there and back."""
+    command = (sys.executable, "-c", "from headroom.cli import main; main()", "stage", "measure", "bert-toy")
+    return median(seconds(project, *command) for _ in range(STARTS))
 
 
 def seconds(project: Path, *command: str) -> float:
@@ -99,6 +89,7 @@ run: {threads: 1, seeds: [0], draws: 2, targets: [0.25, 0.5, 1.0], plan_seconds:
 speed:
   targets: [0.5]
   works: {classification: [{kind: encode, batch: 2, length: 8}]}
+recover: {}
 methods:
   dense: {}
 models:
