@@ -84,7 +84,7 @@ def check_methods(
 
 @check.command("params")
 def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Every key and value of a params.yaml, its methods, tasks and data, and that dvc.yaml belongs to it."""
+    """Every key and value of a params.yaml, its methods, tasks and data."""
     from headroom.pipeline.preflight import preflight
 
     preflight(params)

@@ -1,1 +1,1 @@
-"""What DVC calls: prepare, quality, speed, collect and site, each for one cell or for all. See ``dvc.yaml``."""
+"""What DVC calls: machine, prepare, measure, time and collect. See ``dvc.yaml``."""

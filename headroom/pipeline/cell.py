@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.questions import Declared, PlanQuestion, PointQuestion, planned_by
 from headroom.pipeline.workers import Trouble
 from headroom.results.records import Setting
+
+logger = logging.getLogger(__name__)
 
 Plan = dict[str, Any]  # as ``plans.written`` writes it
 
@@ -68,6 +71,7 @@ class Cell:
         assert self.declared
         if isinstance(answer, Trouble):
             why = f"{self.declared.file}: {answer.reason}"
+            logger.warning("%s", answer.trace or why)
             missing = [(target, why) for target in self.run.params.run.targets]
             answer = {seed: {"plans": [], "missing": missing, "cost": None} for seed in question.seeds}
         for seed, plans in answer.items():

@@ -24,6 +24,7 @@ from headroom.results.records import CellRecord
 
 logger = logging.getLogger(__name__)
 
+EVERY_WORKER = ("headroom.cli", "headroom.pipeline.plans", "headroom.pipeline.bench")  # imports them: once for all
 TRIES = 2  # of a point whose worker died: it runs the harness's code alone, so another process may well do it
 
 
@@ -46,7 +47,7 @@ def crew(run: ModelRun, workers: int | None) -> Workers:
     wanted = run.params.run
     count = workers or wanted.workers or max(1, cores() // wanted.threads)
     family = run.facts["family"]
-    return Workers(count, wanted.threads, [f"transformers.models.{family}.modeling_{family}"])
+    return Workers(count, wanted.threads, [*EVERY_WORKER, f"transformers.models.{family}.modeling_{family}"])
 
 
 def declared(run: ModelRun, pool: Workers, offered: Offered) -> list[Cell]:
@@ -58,6 +59,7 @@ def declared(run: ModelRun, pool: Workers, offered: Offered) -> list[Cell]:
             cell.declared = answer
         else:
             cell.trouble = f"{run.where}: methods.{cell.name}: {answer.reason}"
+            logger.warning("%s", answer.trace or cell.trouble)
     return list(cells.values())
 
 
