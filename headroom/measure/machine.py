@@ -13,6 +13,9 @@ from typing import Any
 
 from headroom.results.records import Machine, read, write
 
+CPUINFO = Path("/proc/cpuinfo")
+VECTORS = ("amx_tile", "avx512f", "avx2")  # of x86, the widest first
+
 
 def machine(threads: int) -> Machine:
     """This machine with the pinned number of threads. The fingerprint is the same in every process.
@@ -54,12 +57,19 @@ def note(results: Path, threads: int) -> Machine:
 
 
 def processor() -> str:
-    """The processor's name as its maker writes it."""
-    known = Path("/proc/cpuinfo")
-    if known.is_file():
-        for line in known.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    """The processor's name as its maker writes it, its model, and the widest vectors that it computes with.
+
+    Under one name ("AMD EPYC", on rented machines) run processors of several kinds, with other speeds and other bits.
+    """
+    if CPUINFO.is_file():
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+        vectors = next((name for name in VECTORS if name in facts.get("flags", "").split()), "")
+        kind = [f"{word} {facts[key]}" for word, key in (("family", "cpu family"), ("model", "model")) if key in facts]
+        if "model name" in facts:
+            return ", ".join(
+                [facts["model name"], *([" ".join(kind)] if kind else []), *([vectors] if vectors else [])]
+            )
     if platform.system() == "Darwin":
         return answer("sysctl", "-n", "machdep.cpu.brand_string")
     return platform.processor() or platform.machine()

@@ -44,3 +44,15 @@ def test_no_host_and_no_user_is_named():
 def test_asking_loads_no_torch():
     code = f"import sys, headroom.measure; {SAY}; raise SystemExit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_processors_of_one_name_and_two_kinds_are_two_machines(monkeypatch, tmp_path):
+    """Rented machines call all of them by one name; their speeds and the bits of their sums differ."""
+    found = set()
+    for model, flags in ((1, "sse2 avx2"), (17, "sse2 avx2 avx512f")):
+        told = tmp_path / f"{model}"
+        told.write_text(f"model name\t: AMD EPYC\ncpu family\t: 25\nmodel\t\t: {model}\nflags\t\t: {flags}\n")
+        monkeypatch.setattr("headroom.measure.machine.CPUINFO", told)
+        found.add((machine(2).processor, machine(2).fingerprint))
+    assert {name for name, _ in found} == {"AMD EPYC, family 25 model 1, avx2", "AMD EPYC, family 25 model 17, avx512f"}
+    assert len({fingerprint for _, fingerprint in found}) == 2
