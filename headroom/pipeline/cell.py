@@ -60,7 +60,7 @@ class Cell:
             return []
         journal = self.run.journal
         stored = {seed: journal.read(self.kept_at(seed)) for seed in self.seeds}
-        self.plans = {seed: plans for seed, plans in stored.items() if plans is not None}
+        self.plans = {seed: plans for seed, plans in stored.items() if plans is not None and at_hand(plans)}
         left = tuple(seed for seed in self.seeds if seed not in self.plans)
         together = self.declared is not None and self.declared.stochastic
         groups = [left] if together and left else [(seed,) for seed in left]
@@ -114,6 +114,11 @@ class Cell:
     def home(self) -> Setting:
         """The setting in which a plan that is missing would have been a point."""
         return "recovered" if self.declared and self.declared.trains else "as is"
+
+
+def at_hand(plans: dict[str, Any]) -> bool:
+    """Whether the weights that plans were made for are still there."""
+    return all(Path(plan["weights"]).is_file() for plan in plans["plans"] if plan["weights"])
 
 
 def dense_question(run: ModelRun, setting: Setting) -> PointQuestion:

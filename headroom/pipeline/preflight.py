@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headroom.config.located import read_yaml
 from headroom.config.params import Params, load
 from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 def preflight(params_file: Path) -> Params:
     """The checked params. Raises ``UserError`` for the first thing that would stop the run, or make it wrong, later."""
     params = load(params_file)
+    if "recover" not in read_yaml(params_file):  # DVC watches the key, and refuses a file without it in other words
+        raise UserError(f"{params_file}: recover: this key is missing; add the line `recover: {{}}`, or a recovery.")
     check_methods(params, str(params_file))
     tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
     for task in tasks.values():

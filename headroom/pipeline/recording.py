@@ -121,6 +121,10 @@ def forget(params: Params, only: str = "*") -> list[Path]:
         for file in (path, params.scores(model, method), params.speed_record(model, method)):
             file.unlink(missing_ok=True)
         gone.append(path)
+    for path in [] if only != "*" else sorted((params.results / "speed").glob("*/*/*.json")):
+        if path.parent.name not in params.models or path.stem not in params.methods:
+            path.unlink()
+            gone.append(path)
     return gone
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -177,6 +177,9 @@ class SpeedPoint(Strict):
     note: str = Field("", description="how the timing differs from one of the whole model")
 
 
+Fingerprint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]  # of a machine: it names a folder, and leads nowhere
+
+
 class SpeedRecord(Strict):
     """Everything one method did to one model, speed side, on one machine."""
 
@@ -186,7 +189,7 @@ class SpeedRecord(Strict):
     model: str
     status: Status
     reason: str = ""
-    machine: str
+    machine: Fingerprint
     load_before: float
     load_after: float
     points: list[SpeedPoint] = Field(default_factory=list)
@@ -203,7 +206,7 @@ class Ceilings(Strict):
 class Machine(Strict):
     """The machine that speeds belong to."""
 
-    fingerprint: str
+    fingerprint: Fingerprint
     processor: str
     cores: int
     accelerator: str

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from headroom.site.book import read_book
+from headroom.site.book import Book, read_book
 from headroom.site.charts import CurveChart, ParetoChart
 from headroom.site.downloads import copy_data
 from headroom.site.drawing import Chart, draw_all
+from headroom.site.installing import pages_in
 from headroom.site.maps import STEPS
 from headroom.site.names import panel_name
 from headroom.site.pages import Site
@@ -21,7 +22,6 @@ from headroom.site.speeds import charts as speed_charts
 from headroom.site.speeds import speed_views
 
 STATIC = Path(__file__).parent / "static"
-OWN = ("assets", "boards", "cell", "data", "figures", "method", "run")
 
 
 def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | None = None) -> None:
@@ -30,7 +30,12 @@ def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | 
     ``siblings`` are the profiles that a reader can switch to: name, and the way to the front page from ``out``.
     """
     book = read_book(profile, results)
-    clear(out)
+    with pages_in(out) as draft:
+        write(book, draft, siblings or {})
+
+
+def write(book: Book, out: Path, siblings: Mapping[str, str]) -> None:
+    """Every page, chart and file of a profile."""
     cells = [cell_view(book, model, task) for model, task in book.cells]
     views = speed_views(book)
     published = _published(cells, {m: record.paper for m in book.methods if (record := book.source(m))})
@@ -38,7 +43,7 @@ def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | 
     drawn = draw_all(shown, out / "figures")
     drawn |= draw_all(_frames(cells), None)
     dress(out)
-    site = Site(book, cells, views, drawn, out, dict(siblings or {}), copy_data(book.folder, out))
+    site = Site(book, cells, views, drawn, out, dict(siblings), copy_data(book.folder, out))
     site.write()
 
 
@@ -54,15 +59,6 @@ def step_rules() -> str:
     by_attribute = [f'.maps[data-at="{n}"]:not(:has(:checked)) i[data-r*="{n}"]' for n in STEPS]
     by_button = [f'.maps:has([value="{n}"]:checked) i[data-r*="{n}"]' for n in STEPS]
     return ",\n".join([*by_attribute, *by_button]) + " { background: transparent; opacity: .45; }\n"
-
-
-def clear(out: Path) -> None:
-    """Remove what an earlier build wrote, and nothing else."""
-    for name in OWN:
-        shutil.rmtree(out / name, ignore_errors=True)
-    for page in [*out.glob("*.html"), *out.glob("feed.xml")]:
-        page.unlink()
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def _curves(cells: list[CellView]) -> list[Chart]:

@@ -15,9 +15,10 @@ from headroom.results.rows import Row, ThroughputRow
 from headroom.shapes.params import ShapesParams
 from headroom.shapes.tables import PublishedRow
 from headroom.site.book import Book, by
-from headroom.site.building import clear, dress
+from headroom.site.building import dress
 from headroom.site.downloads import copy_data
 from headroom.site.drawing import draw_all
+from headroom.site.installing import pages_in
 from headroom.site.pages import Site
 from headroom.site.speeds import charts, speed_views
 
@@ -45,12 +46,17 @@ def build(params: ShapesParams, results: Path, out: Path, siblings: Mapping[str,
     """Write the pages into ``out``. Raises ``UserError`` when `headroom stage shapes collect` has not run."""
     book = read_book(params, results)
     published = read_table(book.folder, "published", PublishedRow)
-    clear(out)
+    with pages_in(out) as draft:
+        write(book, published, draft, siblings or {})
+
+
+def write(book: Book, published: list[PublishedRow], out: Path, siblings: Mapping[str, str]) -> None:
+    """The page, its charts and its data."""
     views = speed_views(book)
     drawn = draw_all(charts(views), out / "figures")
     dress(out)
     downloads = copy_data(book.folder, out, TABLES)
-    site = Site(book, [], views, drawn, out, dict(siblings or {}), downloads, NAV, TABLES)
+    site = Site(book, [], views, drawn, out, dict(siblings), downloads, NAV, TABLES)
     timed = [row for rows in book.speeds.values() for row in rows if row.status == "ok"]
     site.page(
         "index.html",

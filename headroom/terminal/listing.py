@@ -20,8 +20,10 @@ TRACKS = "Tracks: forward looks at forward passes, gradient at backward passes t
 
 def methods_table(params_file: Path) -> Group:
     """Every entry of the profile, then the files that no entry uses."""
-    entries = load(params_file).methods
-    used = Listing(f"Methods in {params_file}", FACTS, caption=TRACKS)
+    params = load(params_file)
+    entries, kinds = params.methods, params.run.kinds
+    limits = f" All of them remove in {', '.join(kinds)} only, unless an entry says otherwise." if kinds else ""
+    used = Listing(f"Methods in {params_file}", FACTS, caption=TRACKS + limits)
     unused = Listing(f"Methods that are not in {params_file}", FACTS)
     left = method_files()  # not described yet
     for name, entry in entries.items():

@@ -45,6 +45,7 @@ models:
     train: {steps: 60, batch: 32, learning_rate: 0.005, warmup: 10, length: 32}
     calibrate: {examples: 16}
     evaluate: {batch: 16}
+recover: {}
 """
 
 RECOVER = """
@@ -72,7 +73,7 @@ class Project:
 
     def recover(self) -> None:
         """Give every plan of the toy model ten steps of fine-tuning."""
-        self.params.write_text(self.params.read_text() + RECOVER)
+        self.change("recover: {}\n", RECOVER)
 
     def change(self, old: str, new: str) -> None:
         text = self.params.read_text()

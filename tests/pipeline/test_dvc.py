@@ -56,7 +56,6 @@ def pipeline(world, monkeypatch):
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(REPOSITORY / name, world.folder / name)
     shutil.rmtree(world.folder / "work")
-    world.change("methods:\n", "recover: {}\nmethods:\n")
     world.use("random-heads")
     stand_in = world.folder / "bin" / "headroom"
     stand_in.parent.mkdir()

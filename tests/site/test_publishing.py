@@ -91,6 +91,42 @@ def test_publishing_before_anything_ran_says_what_to_do(world):
         publishing.publish(world / "out")
 
 
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_publishing_into_a_folder_with_others_files_leaves_them_alone(world):
+    out = world / "out"
+    for name in ("about.html", "data/mine.csv", "run/notes.txt", "cell/deep/er.txt"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("mine", encoding="utf-8")
+    publishing.publish(out)
+    publishing.publish(out)
+    assert all((out / name).read_text() == "mine" for name in ("about.html", "data/mine.csv", "run/notes.txt"))
+    assert (out / "index.html").is_file() and (out / "cell" / "deep" / "er.txt").is_file()
+
+
+def test_a_page_never_takes_the_place_of_a_file_of_somebody_else(world):
+    out = world / "out"
+    out.mkdir()
+    (out / "index.html").write_text("mine", encoding="utf-8")
+    with pytest.raises(UserError, match=r"index\.html: is there already and no page of Headroom's"):
+        publishing.publish(out)
+    assert files_in(out) == {"index.html": b"mine"}, "nothing was written before the refusal"
+
+
+def test_pages_that_are_no_more_go_with_the_next_build(world):
+    publishing.build_own(Path("params.yaml"))
+    site = world / "results" / "site"
+    gone = site / "method" / "gone.html"
+    gone.write_text("old", encoding="utf-8")
+    manifest = site / "pages.txt"
+    manifest.write_text(manifest.read_text() + "method/gone.html\n../../params.yaml\n/etc/hostname\n", encoding="utf-8")
+    publishing.build_own(Path("params.yaml"))
+    assert not gone.exists() and (world / "params.yaml").is_file(), "a manifest leads to no file outside its folder"
+    assert "method/gone.html" not in manifest.read_text()
+
+
 def test_changes_come_from_the_commits_that_moved_the_leaderboard(world):
     import subprocess
 
