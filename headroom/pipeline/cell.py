@@ -10,7 +10,7 @@ from typing import Any
 
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.questions import Declared, PlanQuestion, PointQuestion, planned_by
-from headroom.pipeline.workers import Trouble
+from headroom.pipeline.working import Trouble
 from headroom.results.records import Setting
 
 logger = logging.getLogger(__name__)

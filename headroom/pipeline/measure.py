@@ -19,7 +19,8 @@ from headroom.pipeline.points import Answer, Scoring
 from headroom.pipeline.progress import Progress, headline, progress
 from headroom.pipeline.questions import Declared, DeclaredQuestion, Offered, OfferedQuestion, PointQuestion
 from headroom.pipeline.recording import forget, recorded
-from headroom.pipeline.workers import Trouble, Workers
+from headroom.pipeline.workers import Workers
+from headroom.pipeline.working import Trouble
 from headroom.results.records import CellRecord
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 from headroom.pipeline.cell import Asked, Cell, dense_question
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.questions import PointQuestion
-from headroom.pipeline.workers import Trouble
+from headroom.pipeline.working import Trouble
 from headroom.results import stats
 from headroom.results.records import Point, Setting, TaskFacts, TaskScore
 

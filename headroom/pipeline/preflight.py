@@ -17,7 +17,8 @@ from headroom.errors import UserError
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
 from headroom.pipeline.provenance import file_hash
-from headroom.pipeline.workers import Trouble, Workers
+from headroom.pipeline.workers import Workers
+from headroom.pipeline.working import Trouble
 
 logger = logging.getLogger(__name__)
 

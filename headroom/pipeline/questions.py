@@ -15,7 +15,7 @@ from headroom.config.registry import display_title, file_of, load_method, short,
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.reach import of_kinds, refusal, resolved
-from headroom.pipeline.workers import Trouble, alive
+from headroom.pipeline.working import Trouble, alive
 
 GRACE = 10.0  # seconds for an alarm to be heard before a process that does not hear it is killed
 

@@ -36,8 +36,8 @@ def install(draft: Path, out: Path) -> None:
     foreign = [name for name in new if (out / name).exists() and name not in old]
     if foreign:
         raise UserError(
-            f"{out / foreign[0]}: is there already and no page of Headroom's ({MANIFEST} keeps the list of them), so it is "
-            "left alone. Name another folder, or move the file away."
+            f"{out / foreign[0]}: is there already and no page of Headroom's ({MANIFEST} lists those), so it is left "
+            "alone. Name another folder, or move the file away."
         )
     for name in old:
         (out / name).unlink(missing_ok=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from headroom.errors import UserError
-from headroom.pipeline.workers import Trouble, Workers, death
+from headroom.pipeline.workers import Workers, death
+from headroom.pipeline.working import Trouble
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Lines:
     seconds: float | None = None
 
     def answer(self):
-        import headroom.pipeline.workers as workers
+        from headroom.pipeline import working
 
-        names = {"os": os, "signal": signal, "workers": workers, "UserError": UserError}
+        names = {"os": os, "signal": signal, "working": working, "UserError": UserError}
         exec(self.lines, names)  # noqa: S102 - lines of these tests
         return names.get("answer")
 
@@ -94,7 +95,7 @@ def test_what_raised_comes_with_its_traceback(endings):
 
 
 def test_signs_of_life_give_a_question_more_time(pool):
-    lines = "import time\nfor _ in range(8): time.sleep(0.5); workers.alive()\nanswer = 'slow and well'"
+    lines = "import time\nfor _ in range(8): time.sleep(0.5); working.alive()\nanswer = 'slow and well'"
     assert asked(pool, Lines(lines, 2.5)) == ["slow and well"]
 
 
