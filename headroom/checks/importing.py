@@ -1,6 +1,6 @@
 """Import method files in a process of their own and note what that does to the process.
 
-One process looks at many files, one after the other, because importing torch takes longer than all of them. Run as
+One process can look at many files, one after the other, because importing torch takes longer than all of them. Run as
 ``python -m headroom.checks.importing FILE...``: prints one JSON object, file to findings.
 """
 

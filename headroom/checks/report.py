@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from headroom.checks.words import CHECK, Result, in_words, write
 from headroom.config.params import load
 from headroom.config.registry import file_of, load_method, method_files
 from headroom.errors import UserError, suggest
+from headroom.measure.machine import cores
+from headroom.pipeline.workers import Workers
+from headroom.pipeline.working import Trouble
 
 STYLES = {"passes": "green", "fails": "bold red", "expected failure": "yellow", "not applicable": "dim"}
 
@@ -35,18 +40,51 @@ def report(
 
     Raises ``UserError`` for a name or family that there is not, and when nothing is asked for.
     """
-    found: list[Result] = []
-    for name, parameters in chosen(names, everything, params_file).items():
-        results = rows(name, parameters, str(params_file), checked_families(families), figures or path is not None)
-        found += results
-        show(checks_table(name, results))
-        for line in reasons(results):
-            show(Text(line))
-        if any(result.figure is not None for result in results):
-            show(figures_table(results))
+    entries = chosen(names, everything, params_file)
+    figures, families = figures or path is not None, tuple(checked_families(families))
+    questions = [CheckQuestion(name, entry, str(params_file), families, figures) for name, entry in entries.items()]
+    found: dict[str, list[Result]] = {name: [] for name in entries}
+    with Workers(min(cores(), len(questions)), threads=1) as workers:
+        # plantings and oracles are searched once a process, so figures share theirs as long as nothing goes wrong
+        for question, results in workers.ask(questions, fresh=not figures):
+            found[question.name] = results = ended(question.name, results)
+            show_one(question.name, results, show)
     if path:
-        write(path, found)
-    return any(result.verdict == "fails" for result in found)
+        write(path, [result for results in found.values() for result in results])
+    return any(result.verdict == "fails" for results in found.values() for result in results)
+
+
+@dataclass(frozen=True)
+class CheckQuestion:
+    """Does a method keep its promises? Asked of a process of its own, which the method may end: that is no pass."""
+
+    name: str
+    entry: dict[str, Any] | None
+    where: str
+    families: tuple[str, ...]
+    figures: bool
+
+    seconds = None  # plans have a limit each, and many are asked for
+
+    def answer(self) -> list[Result]:
+        logging.getLogger("headroom").setLevel(logging.WARNING)  # trainings of ten steps are no news
+        return rows(self.name, self.entry, self.where, self.families, self.figures)
+
+
+def ended(name: str, results: list[Result] | Trouble) -> list[Result]:
+    """The results; of a method that ended its process, that it did."""
+    if isinstance(results, Trouble):
+        return [Result(name, "", f"{CHECK}the_process_lives_on", "fails", f"The method {results.reason}")]
+    return results
+
+
+def show_one(name: str, results: list[Result], show: Callable[[object], None]) -> None:
+    """The tables of one method."""
+    show(checks_table(name, results))
+    for line in reasons(results):
+        show(Text(line))
+    if any(result.figure is not None for result in results):
+        show(figures_table(results))
 
 
 def chosen(names: Sequence[str], everything: bool, params_file: Path) -> dict[str, dict[str, Any] | None]:

@@ -105,6 +105,22 @@ def test_check_exits_with_one_when_a_check_fails_and_names_the_reason(folder, he
     assert code == 1 and "paper is 'somewhere'" in said
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import sys; sys.exit(0)", "The method SystemExit: 0"),
+        ("import os; os._exit(0)", "The method left its process with exit code 0, in the middle of its work."),
+        ("import os; os.kill(os.getpid(), 11)", "The method was killed by signal 11 (SIGSEGV)"),
+    ],
+)
+def test_a_method_that_ends_its_process_has_failed_its_checks(folder, headroom, line, words):
+    file = folder / "methods" / "random_heads.py"
+    file.write_text(f"{file.read_text()}\n{line}\n")
+    code, said = headroom("check", "random-heads", "by-depth", "--family", "bert")
+    assert code == 1 and words in said, said
+    assert said.count("fails") == 2, "its table and its reason; the other method is checked all the same"
+
+
 def test_the_report_of_every_check_on_every_model_fits_80_columns():
     """With the longest verdict there is, and a check that ends in two ways."""
     method = load_method("michel-greedy", None, "test")
