@@ -25,9 +25,14 @@ HEAVY = ("transformers", "datasets", "lm_eval", "headroom.pipeline", "headroom.e
 
 @lru_cache(maxsize=8)
 def findings(files: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
-    """For each file: ``seconds`` of process time, ``changed`` things of the process, and the ``error`` if any."""
+    """For each file: ``seconds`` of process time, ``changed`` things of the process, and the ``error`` if any.
+
+    Raises ``CalledProcessError`` when one of the files ended the process that looked.
+    """
     words = [sys.executable, "-B", "-m", "headroom.checks.importing", *map(str, files)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
+    if not done.stdout:
+        raise subprocess.CalledProcessError(done.returncode, words)
     found: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found
 
