@@ -11,7 +11,7 @@ from benchmarks.figures import Figure
 from headroom.config.project import root
 from headroom.measure.clock import Stopwatch
 from headroom.measure.machine import machine
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.results.records import write
 from headroom.site import build
 

@@ -8,7 +8,7 @@ from benchmarks.figures import Figure
 from benchmarks.shapes import bert, llama
 from headroom.api import Grain
 from headroom.config.params import Speed, Work
-from headroom.measure import speed_points
+from headroom.measure.speed import speed_points
 from headroom.models.shapes import plan, without
 
 SETTINGS = Speed(pairs=15, most_pairs=21, works={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headroom.config.params import Params
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.results.records import SpeedRecord, read, write
 
 

@@ -91,7 +91,7 @@ def kept(path: Path, record: CellRecord) -> CellRecord:
     except (UserError, OSError):
         before = None
     if before is not None and before.model_dump(exclude=WHEN) == record.model_dump(exclude=WHEN):
-        return before
+        return record.model_copy(update={"provenance": before.provenance})
     write(path, record)
     return record
 

@@ -17,7 +17,7 @@ from headroom.config.params import Speed, Work
 from headroom.config.tasks import Task
 from headroom.data.batches import batches
 from headroom.evaluate import Evaluation, Settings, logit_difference
-from headroom.measure import speed_points
+from headroom.measure.speed import speed_points
 from headroom.results import stats
 
 WORKS = {

@@ -11,9 +11,8 @@ from typing import Any
 import psutil
 
 from headroom.api import Grain
-from headroom.measure import speed_points
 from headroom.measure.memory import peak_mb
-from headroom.measure.speed import Removed
+from headroom.measure.speed import Removed, speed_points
 from headroom.models.shapes import dense, plan, without
 from headroom.pipeline.provenance import provenance
 from headroom.results.records import Machine, SpeedPoint, SpeedRecord, read, write

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from headroom.results import read_table
 from headroom.results.load import DENSE, Records, load, profile_folder
 from headroom.results.records import CellRecord, Point
+from headroom.results.write import read_table
 
 SETTINGS = ("as is", "recovered")
 READ = ("leaderboard", "quality", "throughput", "floors", "curves")

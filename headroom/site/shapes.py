@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from headroom.results import read_table
 from headroom.results.load import load
 from headroom.results.rows import Row, ThroughputRow
+from headroom.results.write import read_table
 from headroom.shapes.params import ShapesParams
 from headroom.shapes.tables import PublishedRow
 from headroom.site.book import Book, by

@@ -9,10 +9,9 @@ from headroom.api import Grain, Unit
 from headroom.attention import anatomy, count, remove, toy
 from headroom.config.params import Speed, Work
 from headroom.errors import UserError
-from headroom.measure import speed_points
 from headroom.measure.clock import Lap
 from headroom.measure.machine import machine
-from headroom.measure.speed import Side
+from headroom.measure.speed import Side, speed_points
 from headroom.measure.work import DECODED, task
 from headroom.pipeline.timing import chosen
 from headroom.results.records import Ceilings, CellRecord, Point

@@ -13,7 +13,7 @@ import fixtures
 import made
 import made_shapes
 
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.site import build, shapes
 
 

@@ -11,7 +11,7 @@ import fixtures
 import numpy as np
 
 import headroom.site
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.site import build
 from headroom.site.book import read_book
 from headroom.site.charts import CurveChart, paper, ratios

@@ -15,8 +15,9 @@ import pytest
 from lxml import html as parser
 
 from headroom.errors import UserError
-from headroom.results import collect, read_table
+from headroom.results.collecting import collect
 from headroom.results.leaderboard import LEAST_OWN
+from headroom.results.write import read_table
 from headroom.site import build, claiming, running
 from headroom.site.answers import answer
 from headroom.site.numbers import MINUS

@@ -13,7 +13,7 @@ from lxml import html as parser
 
 from headroom.config import project
 from headroom.errors import UserError
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.site import publishing
 
 METHODS = ["dense", "random-heads"]

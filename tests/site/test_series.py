@@ -9,7 +9,7 @@ import fixtures
 import pytest
 
 from headroom.errors import UserError
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.site.book import read_book
 from headroom.site.series import Series, series_of
 

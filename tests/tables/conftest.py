@@ -8,7 +8,7 @@ from pathlib import Path
 import fixtures
 import pytest
 
-from headroom.results import collect
+from headroom.results.collecting import collect
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import pandas
 import pytest
 
 from headroom.errors import UserError
-from headroom.results import collect, read_table
+from headroom.results.collecting import collect
 from headroom.results.rows import TABLES
-from headroom.results.write import dictionary
+from headroom.results.write import dictionary, read_table
 
 
 def test_quality_has_a_row_for_every_point_and_task(table):

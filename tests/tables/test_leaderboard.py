@@ -6,7 +6,7 @@ import fixtures
 import numpy as np
 import pytest
 
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.results.curves import at, curve, group_of, removable_step
 from headroom.results.load import load
 from headroom.results.records import SpeedPoint

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))
 import fixtures
 
 from headroom.errors import UserError
-from headroom.results import collect
+from headroom.results.collecting import collect
 from headroom.site.book import read_book
 from headroom.site.numbers import MINUS
 from headroom.site.panels import cell_view
