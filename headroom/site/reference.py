@@ -59,10 +59,13 @@ class Published:
         return self.quality / self.dense
 
 
-@cache
 def read_published(folder: Path | None = None) -> tuple[Published, ...]:
     """All published figures; none when the file is not there."""
-    path = (folder or root()) / FILE
+    return _read((folder or root()) / FILE)
+
+
+@cache  # by file: one process may build the pages of more than one project
+def _read(path: Path) -> tuple[Published, ...]:
     if not path.is_file():
         return ()
     with path.open(encoding="utf-8", newline="") as file:

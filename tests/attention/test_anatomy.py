@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -157,22 +156,3 @@ def test_importing_the_package_imports_no_modelling_file():
     code = f"import sys, headroom.attention; print({wanted})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_half_the_heads_of_bert_base_go_in_30_milliseconds():
-    from transformers import BertConfig, BertModel
-    from transformers.initialization import no_init_weights
-
-    from headroom.attention import remove
-
-    times = []
-    for _ in range(4):
-        with no_init_weights():
-            model = BertModel(BertConfig())
-        for parameter in model.parameters():
-            parameter.data.fill_(0.1)  # memory that was never touched is slow to read
-        units = [unit for unit in anatomy(model).units((Grain.HEAD,)) if unit.index % 2]
-        start = time.process_time()
-        remove(model, units)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.030, times

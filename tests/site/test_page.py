@@ -342,6 +342,8 @@ def test_a_second_build_leaves_no_page_of_the_first(tiny, tmp_path):
     build("quick", tiny, tmp_path / "site")
     left = tmp_path / "site" / "method" / "no-longer-there.html"
     left.write_text("old", encoding="utf-8")
+    with (tmp_path / "site" / "pages.txt").open("a", encoding="utf-8") as manifest:
+        manifest.write("method/no-longer-there.html\n")
     kept = tmp_path / "site" / "CNAME"
     kept.write_text("example.org", encoding="utf-8")
     build("quick", tiny, tmp_path / "site")
