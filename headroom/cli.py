@@ -69,7 +69,7 @@ def check_methods(
     params: ParamsFile = ROOT_PARAMS,
 ) -> None:
     """The checks that every method has to pass, on toy models. The word `methods` may be left out."""
-    from headroom.checks.report import report
+    from headroom.terminal.checking import report
 
     failed = report(methods or [], everything, family or [], figures, csv, params, out.print)
     raise typer.Exit(1 if failed else 0)

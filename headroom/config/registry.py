@@ -19,7 +19,7 @@ from headroom.config.params import kinds_of
 from headroom.config.project import root
 from headroom.errors import UserError, suggest
 
-RESERVED = ("method", "kinds")
+RESERVED = ("method", "kinds")  # keys of an entry that are the harness's, and no parameters of its method
 
 
 def method_files() -> dict[str, Path]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 from headroom.config.params import Params
 from headroom.measure.machine import cores
 from headroom.pipeline.cell import Cell, dense_question
 from headroom.pipeline.model_run import ModelRun
-from headroom.pipeline.points import Answer, Scoring
+from headroom.pipeline.points import Scoring
 from headroom.pipeline.progress import Progress, headline, progress
 from headroom.pipeline.questions import Declared, DeclaredQuestion, Offered, OfferedQuestion, PointQuestion
 from headroom.pipeline.recording import forget, recorded
@@ -79,7 +78,7 @@ def measured(run: ModelRun, cells: list[Cell], pool: Workers, shown: Progress, f
     wanted = wanted_by(run, cells)
     missing = {path: question for path, question in wanted.questions.items() if run.journal.read(path) is None}
     broken: dict[Path, Trouble] = {}
-    scoring = Scoring(run, recalled(run, broken))
+    scoring = Scoring(run, broken)
     waiting = {cell.name: {path for path in wanted.paths[cell.name] if path in missing} for cell in cells}
     records: dict[str, CellRecord] = {}
 
@@ -131,15 +130,3 @@ def wanted_by(run: ModelRun, cells: list[Cell]) -> Wanted:
         for question in points:
             wanted.owners.setdefault(question.path, cell)
     return wanted
-
-
-def recalled(run: ModelRun, broken: dict[Path, Trouble]) -> Callable[[PointQuestion], Answer | Trouble]:
-    """Answers from the journal, or why there is none."""
-
-    def recall(question: PointQuestion) -> Answer | Trouble:
-        path = question.path
-        if path in broken:
-            return broken[path]
-        return run.journal.read(path) or Trouble(f"{path} was damaged since it was written; the next run mends that.")
-
-    return recall

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from headroom.config.tasks import Task, load_task
 from headroom.errors import UserError
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
-from headroom.pipeline.provenance import file_hash
+from headroom.pipeline.provenance import file_hash, provenance
+from headroom.results.records import Provenance
 
 if TYPE_CHECKING:
     from headroom.pipeline.bench import Bench
@@ -70,6 +71,12 @@ class ModelRun:
             "threads": self.params.run.threads,
             "versions": [version(name) for name in PACKAGES],
         }
+
+    @cache  # noqa: B019 - a run lives as long as its stage, and Git is asked once for all of its records
+    def provenance(self, stage: str, machine: str) -> Provenance:
+        """How the records of a stage on this model can be got again; ``machine`` is its fingerprint."""
+        command = f"headroom stage {stage} --params {self.where} {self.name}"
+        return provenance(command, machine, self.params.run.threads, self.facts["weight_hash"])
 
     @cached_property
     def journal(self) -> Journal:

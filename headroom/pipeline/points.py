@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from headroom.results import stats
 from headroom.results.records import Point, Setting, TaskFacts, TaskScore
 
 Answer = dict[str, Any]  # as ``Bench.answer`` gives it
-Recall = Callable[[PointQuestion], "Answer | Trouble"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,19 @@ class Measured:
 
 
 class Scoring:
-    """Makes points of one model. ``recall`` gives the answer to a question that was asked."""
+    """Makes points of one model. ``broken`` holds, by place in the journal, why a question has no answer there."""
 
-    def __init__(self, run: ModelRun, recall: Recall) -> None:
-        self.run, self.recall = run, recall
+    def __init__(self, run: ModelRun, broken: Mapping[Path, Trouble]) -> None:
+        self.run, self.broken = run, broken
         self._dense: dict[Setting, Answer] = {}
+
+    def recall(self, question: PointQuestion) -> Answer | Trouble:
+        """The answer to a question that was asked, or why there is none."""
+        path = question.path
+        if path in self.broken:
+            return self.broken[path]
+        damaged = Trouble(f"{path} was damaged since it was written; the next run mends that.")
+        return self.run.journal.read(path) or damaged
 
     def dense(self, setting: Setting) -> Answer:
         """The measured dense model of a setting, with which every point is compared.

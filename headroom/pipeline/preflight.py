@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headroom.config.located import read_yaml
 from headroom.config.params import Params, load
 from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
@@ -26,7 +25,7 @@ logger = logging.getLogger(__name__)
 def preflight(params_file: Path) -> Params:
     """The checked params. Raises ``UserError`` for the first thing that would stop the run, or make it wrong, later."""
     params = load(params_file)
-    if "recover" not in read_yaml(params_file):  # DVC watches the key, and refuses a file without it in other words
+    if "recover" not in params.model_fields_set:  # DVC watches the key, and refuses a file without it in other words
         raise UserError(f"{params_file}: recover: this key is missing; add the line `recover: {{}}`, or a recovery.")
     check_methods(params, str(params_file))
     tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
@@ -68,10 +67,10 @@ def check_methods(params: Params, where: str) -> None:
 
 def entries(params: Params, where: str, journal: Journal) -> Iterator[tuple[Path, EntryQuestion]]:
     """The question for every entry, with where the journal notes that it is in order."""
+    code = file_hash(*engine.files(engine.DECLARED))
     for name in params.methods:
         entry, place = params.entry(name), f"{where}: methods.{name}"
-        depends = {"file": file_hash(file_of(name, entry, place)), "entry": entry, "name": name}
-        depends["engine"] = file_hash(*engine.files(engine.DECLARED))
+        depends = {"file": file_hash(file_of(name, entry, place)), "entry": entry, "name": name, "engine": code}
         question = EntryQuestion(name, entry, place, params.run.plan_seconds)
         yield journal.path("entries", depends), question
 

@@ -12,7 +12,6 @@ from headroom.errors import UserError
 from headroom.measure.machine import machine
 from headroom.pipeline.cell import Cell
 from headroom.pipeline.points import Measured, Scoring, failed
-from headroom.pipeline.provenance import provenance
 from headroom.results import stats
 from headroom.results.records import CellRecord, Cost, place, read, write
 
@@ -59,7 +58,6 @@ def empty(cell: Cell, family: str) -> CellRecord:
     run, said = cell.run, cell.declared
     entry = run.params.entry(cell.name)
     file = file_of(cell.name, entry, f"{run.where}: methods.{cell.name}")
-    threads = run.params.run.threads
     return CellRecord(
         profile=run.params.profile,
         method=cell.name,
@@ -75,12 +73,7 @@ def empty(cell: Cell, family: str) -> CellRecord:
         natural=said.natural if said else False,
         grains=[str(grain) for grain in said.grains] if said else [],
         status="ok",
-        provenance=provenance(
-            f"headroom stage measure --params {run.where} {run.name}",
-            machine(threads).fingerprint,
-            threads,
-            run.facts["weight_hash"],
-        ),
+        provenance=run.provenance("measure", machine(run.params.run.threads).fingerprint),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -19,10 +20,11 @@ import psutil
 from headroom.api import Unit
 from headroom.config.params import Params, Work
 from headroom.errors import UserError
+from headroom.measure.speed import MIDDLE, Removed, speed_points
 from headroom.pipeline import engine
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.progress import Progress, progress
-from headroom.pipeline.provenance import file_hash, provenance
+from headroom.pipeline.provenance import file_hash
 from headroom.results.records import CellRecord, Machine, Point, SpeedPoint, SpeedRecord, read, write
 
 logger = logging.getLogger(__name__)
@@ -33,35 +35,36 @@ NAMES = {"target", "label", "natural", "seed", "plan_hash"}  # of a point: whose
 
 @dataclass(frozen=True)
 class Timing:
-    """One thing to time: a plan at a workload. ``middle``: what takes a process of its own is measured too."""
+    """One thing to time: a plan at a workload. ``base`` is what every timing of the model depends on."""
 
     run: ModelRun
-    machine: Machine
+    base: dict[str, Any]
     point: Point
     work: Work
 
-    @property
-    def middle(self) -> bool:
-        return self.point.target == 0.5
-
-    @property
+    @cached_property
     def path(self) -> Path:
         """Where the journal keeps it."""
-        settings = self.run.params.speed.model_dump(mode="json", exclude={"targets", "works"})
-        extras = self.middle and (self.work.memory or self.work.compiled or bool(settings["memory_gib"]))
-        depends = {
-            "weights": self.run.facts["weight_hash"],
+        asked = self.work.memory or self.work.compiled or bool(self.run.params.speed.memory_gib)
+        depends = self.base | {
             "drop": self.point.plan,
             "trained": Path(self.point.weights).name,
             "work": self.work.model_dump(mode="json"),
-            "machine": self.machine.fingerprint,
-            "threads": self.run.params.run.threads,
-            "settings": settings,
-            "extras": extras,
-            "engine": file_hash(*engine.files(engine.TIMED)),
-            "versions": [version(name) for name in ("torch", "transformers")],
+            "extras": self.point.target == MIDDLE and asked,  # what takes a process of its own is measured there only
         }
         return self.run.journal.path("timings", depends)
+
+
+def base(this: ModelRun, machine: Machine) -> dict[str, Any]:
+    """What every timing of a model depends on."""
+    return {
+        "weights": this.facts["weight_hash"],
+        "machine": machine.fingerprint,
+        "threads": this.params.run.threads,
+        "settings": this.params.speed.model_dump(mode="json", exclude={"targets", "works"}),
+        "engine": file_hash(*engine.files(engine.TIMED)),
+        "versions": [version(name) for name in ("torch", "transformers")],
+    }
 
 
 def run(params: Params, where: str, model: str, ready: Callable[[], None]) -> list[SpeedRecord]:
@@ -71,9 +74,9 @@ def run(params: Params, where: str, model: str, ready: Callable[[], None]) -> li
     """
     this, here = ModelRun(params, where, model), read(params.machine, Machine)
     cells = {method: quality(params, model, method) for method in params.methods}
-    works = params.speed.works.get(this.facts["purpose"], ())
+    works, same = params.speed.works.get(this.facts["purpose"], ()), base(this, here)
     wanted = {
-        method: [Timing(this, here, point, work) for work in works for point in chosen(record, params.speed.targets)]
+        method: [Timing(this, same, point, work) for work in works for point in chosen(record, params.speed.targets)]
         for method, record in cells.items()
         if record
     }
@@ -82,7 +85,13 @@ def run(params: Params, where: str, model: str, ready: Callable[[], None]) -> li
         if todo:
             ready()
             time_all(this, here, list(todo.values()), shown)
-        return [written(this, here, cells[method], wanted.get(method, []), todo, shown, method) for method in cells]
+        records = []
+        for method, record in cells.items():
+            timings = wanted.get(method, [])
+            records.append(written(this, here, method, record, timings))
+            new = sum(one.path in todo for one in timings)
+            shown.cell(f"{method} on {model}: {len(records[-1].points)} timings, {new} new")
+        return records
 
 
 def quality(params: Params, model: str, method: str) -> CellRecord | None:
@@ -136,8 +145,6 @@ def series(todo: Sequence[Timing], models: dict[Any, Any]) -> Iterator[list[Timi
 
 def time_series(this: ModelRun, machine: Machine, timings: Sequence[Timing], models: Sequence[Any]) -> None:
     """Time some removed models at one workload against one series of dense calls, and keep each."""
-    from headroom.measure.speed import Removed, speed_points
-
     entries = [
         Removed(one.point.target, one.point.seed, "", one.point.plan_hash, model)
         for one, model in zip(timings, models, strict=True)
@@ -151,21 +158,14 @@ def time_series(this: ModelRun, machine: Machine, timings: Sequence[Timing], mod
 
 
 def written(
-    this: ModelRun,
-    machine: Machine,
-    record: CellRecord | None,
-    timings: Sequence[Timing],
-    new: dict[Path, Timing],
-    shown: Progress,
-    method: str,
+    this: ModelRun, machine: Machine, method: str, record: CellRecord | None, timings: Sequence[Timing]
 ) -> SpeedRecord:
     """Write the speed record of a cell. A cell without quality has no speed, and says the same why."""
-    params = this.params
     kept = [(one.point, this.journal.read(one.path)) for one in timings]
     found = [(point, answer) for point, answer in kept if answer is not None]
     loads = [load for _, answer in found for load in answer["load"]] or [0.0]
     speed = SpeedRecord(
-        profile=params.profile,
+        profile=this.params.profile,
         method=method,
         model=this.name,
         status="ok" if found else record.status if record and record.status != "ok" else "failed",
@@ -174,16 +174,9 @@ def written(
         load_before=loads[0],
         load_after=loads[-1],
         points=[named(point, answer["point"]) for point, answer in found],
-        provenance=provenance(
-            f"headroom stage time --params {this.where} {this.name}",
-            machine.fingerprint,
-            params.run.threads,
-            this.facts["weight_hash"],
-        ),
+        provenance=this.provenance("time", machine.fingerprint),
     )
-    write(params.speed_record(this.name, method), speed)
-    fresh = sum(one.path in new for one in timings)
-    shown.cell(f"{method} on {this.name}: {len(found)} timings, {fresh} new")
+    write(this.params.speed_record(this.name, method), speed)
     return speed
 
 

@@ -19,6 +19,7 @@ from headroom.data.batches import batches
 from headroom.evaluate import Evaluation, Settings, logit_difference
 from headroom.measure.speed import speed_points
 from headroom.results import stats
+from headroom.terminal.layout import made
 
 WORKS = {
     "translation": Work(kind="encode", batch=8, length=32),
@@ -52,8 +53,7 @@ def comparison(
     method: str, subject: Subject, smaller: Any, plan: Plan, task: Task | None, splits: Any, collator: Any, saved: Path
 ) -> Table:
     """Dense beside removed: size, quality where a task is named, agreement with the mask, speed."""
-    title = f"{method}, {len(plan.drop)} units removed"
-    table = Table("", "dense", "removed", "", title=title, title_justify="left", box=None, header_style="bold")
+    table = made(f"{method}, {len(plan.drop)} units removed", "", "dense", "removed", "")
     batch = next(iter(batches(splits["calibrate"], collator, 8))) if task else None
     sizes(table, subject.model, smaller)
     if task and batch:

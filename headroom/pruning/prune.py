@@ -15,6 +15,7 @@ from rich.table import Table
 from headroom import attention
 from headroom.api import Method, Plan, Track
 from headroom.config.model_spec import ModelSpec
+from headroom.config.params import kinds_of
 from headroom.config.registry import file_of, load_method, short
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import Collator, make_collator
@@ -161,11 +162,22 @@ def collator_of(subject: Subject) -> Collator | None:
 
 
 def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any, folder: Path) -> Plan:
+    where = f"--method {request.method}"
+    kinds = kinds_of(parsed(request.parameters), where)
     ctx = HarnessContext(
-        subject.model, method.removes(), examples, collator, method.params, request.seed, weights_folder=folder
+        subject.model,
+        method.removes(),
+        examples,
+        collator,
+        method.params,
+        request.seed,
+        weights_folder=folder,
+        kinds=kinds,
     )
     if refused := refusal(method, ctx.info):
-        raise UserError(f"--method {request.method}: {refused}")
+        raise UserError(f"{where}: {refused}")
+    if not ctx.units:
+        raise UserError(f"{where}: the model has no such unit at {', '.join(kinds or ())} (--set kinds).")
     file = short(file_of(request.method, None, "--method"))
     answer = ask(method, ctx, [request.target], file, seconds=3600)
     if answer.trace:

@@ -9,11 +9,10 @@ from rich.console import Group
 
 from headroom.api import Method, Track
 from headroom.config.params import load
-from headroom.config.registry import load_method, method_files, summary
+from headroom.config.registry import RESERVED, load_method, method_files, summary
 from headroom.config.tasks import load_task, tasks_folder
 from headroom.terminal.layout import Listing
 
-RESERVED = ("method", "kinds")  # keys of an entry that are no parameters of its method
 FACTS = ("name", "track", "removes", "needs")
 TRACKS = "Tracks: forward looks at forward passes, gradient at backward passes too, trained updates weights."
 

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from headroom.checks.listing import FAMILIES, checks_of, truth_checks_of
-from headroom.checks.report import checks_table, figures_table, reasons
 from headroom.checks.words import DISTANCE, FIRST, Result, at, in_words
 from headroom.cli import main
 from headroom.config import project
 from headroom.config.registry import load_method
+from headroom.terminal.checking import checks_table, figures_table, reasons
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -146,7 +146,8 @@ def stages():
 
 
 @pytest.mark.parametrize(
-    ("stage", "named"), [("measure", engine.MEASURED), ("prepare", engine.PREPARED), ("time", engine.TIMED)]
+    ("stage", "named"),
+    [("measure", engine.MEASURED), ("claims", engine.MEASURED), ("prepare", engine.PREPARED), ("time", engine.TIMED)],
 )
 def test_a_stage_depends_on_every_file_that_its_answers_are_kept_under(stages, stage, named):
     """Else DVC would skip a stage whose journal asks for new answers."""

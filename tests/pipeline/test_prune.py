@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headroom import attention
+from headroom.api import Grain
 from headroom.cli import main
 
 
@@ -39,6 +40,16 @@ def test_a_smaller_model_can_be_shrunk_again(world, prune):
     assert len(attention.removed_units(attention.load_removed(world.folder / "smaller"))) == 6
 
 
+def test_a_method_is_held_to_the_sites_that_are_named(world, prune):
+    attention.toy("m2m_100").save_pretrained(world.folder / "translator")
+    code, said = prune(model="translator", method="magnitude-heads", set="kinds=[encoder.self]")
+    assert code == 0, said
+    gone = attention.removed_units(attention.load_removed(world.folder / "small"))
+    every = attention.anatomy(attention.toy("m2m_100")).units((Grain.HEAD,))
+    asked = [unit for unit in every if (unit.site.stack, unit.site.kind) == ("encoder", "self")]
+    assert set(gone) < set(asked) and len(gone) == len(asked) // 2, "the target is a share of what was named"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -46,6 +57,8 @@ def test_a_smaller_model_can_be_shrunk_again(world, prune):
         ({}, "needs calibration examples. Name a task with --task"),
         ({"method": "michel-greedi"}, "Did you mean 'michel-greedy'?"),
         ({"method": "magnitude-heads", "set": "scop=site"}, "Did you mean 'scope'?"),
+        ({"method": "magnitude-heads", "set": "kinds=[encoder.slef]"}, "Did you mean 'encoder.self'?"),
+        ({"method": "magnitude-heads", "set": "kinds=[decoder.self]"}, "the model has no such unit at decoder.self"),
         ({"method": "magnitude-heads", "model": "./nosuch"}, "is neither a folder nor a Hub id"),
         ({"method": "magnitude-heads", "model": "owner/name"}, "a Hub id needs --revision"),
         ({"method": "magnitude-heads", "model": "methods"}, "holds no config.json"),

@@ -23,6 +23,7 @@ from headroom.errors import UserError, suggest
 from headroom.measure.machine import cores
 from headroom.pipeline.workers import Workers
 from headroom.pipeline.working import Trouble
+from headroom.terminal.layout import made
 
 STYLES = {"passes": "green", "fails": "bold red", "expected failure": "yellow", "not applicable": "dim"}
 
@@ -124,7 +125,7 @@ def rows(
 def checks_table(method: str, results: Sequence[Result]) -> Table:
     """One line a check and verdict, with the models that gave it."""
     every = models_of(results)
-    table = plain_table(f"{method}, on {', '.join(every)}" if every else method, "check", "models", "verdict")
+    table = made(f"{method}, on {', '.join(every)}" if every else method, "check", "models", "verdict")
     for (check, verdict), group in grouped(results, "check", "verdict").items():
         models = models_of(group)
         said = "all" if models == every and len(every) > 1 else ", ".join(models)
@@ -144,7 +145,7 @@ def reasons(results: Sequence[Result]) -> list[str]:
 
 def figures_table(results: Sequence[Result]) -> Table:
     """The figures with their range over the draws."""
-    table = plain_table("planted truth and oracle", "figure", "model", "mean", "range")
+    table = made("planted truth and oracle", "figure", "model", "mean", "range")
     for result in results:
         if result.figure is not None:
             span = f"{result.low:.2f} to {result.high:.2f}"
@@ -164,10 +165,3 @@ def grouped(results: Sequence[Result], *by: str) -> dict[tuple[str, ...], list[R
 def models_of(results: Sequence[Result]) -> list[str]:
     """The models that results are of, in their order; what looks at the file alone has none."""
     return list(dict.fromkeys(result.model for result in results if result.model))
-
-
-def plain_table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column)
-    return table
