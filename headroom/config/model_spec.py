@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from headroom.config.located import InsidePath, Section, validated
+from headroom.config.located import InsidePath, Section, validated, wrong
 from headroom.config.tasks import Revision
 
 
@@ -22,10 +22,14 @@ class ModelSource(Section):
     def _one(self) -> ModelSource:
         if sum(value is not None for value in (self.config, self.folder, self.hub)) != 1:
             raise ValueError("give exactly one of 'config', 'folder' and 'hub'")
+        if self.revision and not self.hub:
+            raise wrong("revision", "belongs to a 'hub' id, and there is none; leave the key out")
         if self.config is not None and "family" not in self.config:
-            raise ValueError("a config names its 'family', e.g. bert")
+            raise wrong("config.family", "this key is missing; a config names its family, e.g. bert")
         if self.hub and not self.revision:
-            raise ValueError("a Hub id needs a 'revision' of 40 hex digits, so that the weights cannot change")
+            raise wrong(
+                "revision", "this key is missing; a Hub id needs 40 hex digits, so that the weights cannot change"
+            )
         return self
 
 
@@ -43,9 +47,13 @@ class ImageSpec(Section):
     std: float | list[float] = 0.5
 
     @model_validator(mode="after")
-    def _positive(self) -> ImageSpec:
-        if min(self.std if isinstance(self.std, list) else [self.std]) <= 0:
-            raise ValueError("std has to be above 0")
+    def _divides(self) -> ImageSpec:
+        for key, value in (("mean", self.mean), ("std", self.std)):
+            channels = value if isinstance(value, list) else [value]
+            if not channels:
+                raise wrong(key, "give a number, or one for each channel", value)
+            if key == "std" and min(channels) <= 0:
+                raise wrong(key, "it divides, so it has to be above 0", value)
         return self
 
 
@@ -61,10 +69,18 @@ class TrainSpec(Section):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     length: int = Field(default=128, ge=1, description="longest input, tokens")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     threads: int | None = Field(
         default=None, ge=1, description="torch threads of this training; run.threads where absent. Weights depend on it"
     )
+
+    @model_validator(mode="after")
+    def _rises_in_time(self) -> TrainSpec:
+        if self.warmup > self.steps:
+            raise wrong(
+                "warmup", f"the learning rate would still rise at the last of the {self.steps} steps", self.warmup
+            )
+        return self
 
 
 class CalibrateSpec(Section):
@@ -98,9 +114,15 @@ class ModelSpec(Section):
     @model_validator(mode="after")
     def _made(self) -> ModelSpec:
         if (self.source.config is not None) != (self.train is not None):
-            raise ValueError("'train' belongs to a model that is built from a 'config', and to no other")
-        if (self.tokenizer.kind == "none") != (self.tokenizer.size == 0):
-            raise ValueError("tokenizer: give a size to every kind but 'none'")
+            if self.train is None:
+                raise wrong("train", "this key is missing; it belongs to a model that is built from a 'config'")
+            raise wrong("train", "belongs to a model that is built from a 'config', and to no other")
+        if self.tokenizer.kind == "none" and self.tokenizer.size:
+            raise wrong("tokenizer.kind", "nothing is trained to that size; name a kind, or leave both out", "none")
+        if self.tokenizer.kind != "none" and not self.tokenizer.size:
+            raise wrong("tokenizer.size", "give a size to every kind but 'none': the largest number of pieces", 0)
+        if len(set(self.tasks)) < len(self.tasks):
+            raise wrong("tasks", "names a task twice", self.tasks)
         return self
 
     @property

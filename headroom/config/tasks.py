@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from headroom.config.located import InsidePath, Section, read_yaml, validated
+from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
+from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
 
 Evaluator = Literal["translation", "classification", "image-classification", "bits-per-byte", "multiple-choice"]
@@ -30,7 +31,25 @@ COLUMNS = {
     "multiple-choice": ("context", "choices", "gold"),
 }
 
-SLICE = re.compile(r"^(?P<name>[\w.-]+)(?:\[(?P<start>-?\d*):(?P<stop>-?\d*)(?::(?P<step>\d+))?\])?$")
+METRICS = {
+    "translation": "bleu",
+    "classification": "accuracy",
+    "image-classification": "accuracy",
+    "bits-per-byte": "bits-per-byte",
+    "multiple-choice": "accuracy",
+}
+
+# The level without skill, where it is counted in the data; a number may stand for it everywhere.
+COUNTED = {
+    "classification": "majority",
+    "image-classification": "majority",
+    "bits-per-byte": "unigram",
+    "multiple-choice": "uniform",
+}
+
+SLICE = re.compile(
+    r"^(?P<name>[\w.-]+)(?:\[(?P<start>(?:-?\d+)?):(?P<stop>(?:-?\d+)?)(?::(?P<step>0*[1-9]\d*))?\])?$", re.ASCII
+)
 
 
 def _slice(text: str) -> str:
@@ -47,9 +66,9 @@ class Source(Section):
     """Where the examples come from: made by code, read from local files, or fetched from the Hub."""
 
     made: InsidePath[str] | None = Field(None, description="python file with make(seed) -> {split: rows}")
-    seed: int = Field(0, description="given to make")
+    seed: int = Field(0, ge=0, description="given to make")
     folder: dict[str, InsidePath[str]] | None = Field(
-        None, description="parquet file of each split, under HEADROOM_DATA"
+        None, min_length=1, description="parquet file of each split, under HEADROOM_DATA"
     )
     hub: str | None = Field(None, description="data set id on the Hub")
     config: str | None = Field(None, description="name of the data set's configuration on the Hub")
@@ -60,7 +79,10 @@ class Source(Section):
         if (self.made is None) == (self.folder is None and self.hub is None):
             raise ValueError("give either 'made', or 'folder' and/or 'hub'")
         if self.hub and not self.revision:
-            raise ValueError("a Hub id needs a 'revision' of 40 hex digits, so that the data cannot change")
+            raise wrong("revision", "this key is missing; a Hub id needs 40 hex digits, so that the data cannot change")
+        for key in ("revision", "config"):
+            if getattr(self, key) and not self.hub:
+                raise wrong(key, "belongs to a 'hub' id, and there is none; leave the key out")
         return self
 
 
@@ -84,6 +106,19 @@ class Metric(Section):
     unit: str
     chance: float | Literal["majority", "unigram", "uniform"]
 
+    @model_validator(mode="after")
+    def _reads_right(self) -> Metric:
+        bits = self.name == "bits-per-byte"
+        if self.better != ("lower" if bits else "higher"):
+            raise wrong("better", f"of {self.name} the {'lower' if bits else 'higher'} is the better", self.better)
+        if isinstance(self.chance, str):
+            return self
+        if bits and self.chance <= 0:
+            raise wrong("chance", "bits per byte without skill are above 0", self.chance)
+        if not bits and not 0 <= self.chance < 100:
+            raise wrong("chance", f"{self.name} goes from 0 to 100, and without skill none reaches 100", self.chance)
+        return self
+
 
 class Task(Section):
     """One task file."""
@@ -99,6 +134,28 @@ class Task(Section):
     metric: Metric
     licence: str
     cite: str
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Task:
+        measured, counted = METRICS[self.evaluator], COUNTED.get(self.evaluator)
+        if self.metric.name != measured:
+            raise wrong(
+                "metric.name", f"{self.evaluator} is scored in {measured}, and in nothing else", self.metric.name
+            )
+        if isinstance(self.metric.chance, str) and self.metric.chance != counted:
+            allowed = f"'{counted}' or a number" if counted else "a number"
+            raise wrong(
+                "metric.chance", f"that is not counted for {self.evaluator}; allowed: {allowed}", self.metric.chance
+            )
+        for column, source in self.columns.items():
+            if column not in COLUMNS[self.evaluator]:
+                allowed = suggest(column, COLUMNS[self.evaluator])
+                raise wrong(f"columns.{column}", f"{self.evaluator} has no such column. {allowed}")
+            if isinstance(source, list) and (column != "choices" or len(set(source)) < max(2, len(source))):
+                raise wrong(
+                    f"columns.{column}", "name one column; for choices one, or two and more different ones", source
+                )
+        return self
 
     @property
     def purpose(self) -> str:
@@ -122,12 +179,9 @@ def load_task(name: str, folder: Path | None = None) -> Task:
     folder = folder or tasks_folder()
     path = folder / f"{name}.yaml"
     if not re.fullmatch(r"[\w-]+", name) or not path.is_file():
-        raise UserError(f"There is no task {name!r}. {suggest(name, (p.stem for p in folder.glob('*.yaml')))}")
+        raise UserError(f"There is no task {shown(name)}. {suggest(name, (p.stem for p in folder.glob('*.yaml')))}")
     where = f"tasks/{path.name}"
     task = validated(Task, read_yaml(path), where)
     if task.name != name:
         raise UserError(f"{where}: name is {task.name!r}; it has to be {name!r}, as the file is called.")
-    for column in task.columns:
-        if column not in COLUMNS[task.evaluator]:
-            raise UserError(f"{where}: unknown key 'columns.{column}'. {suggest(column, COLUMNS[task.evaluator])}")
     return task

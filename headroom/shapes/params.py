@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from headroom.api import Grain
-from headroom.config.located import InsidePath, read_yaml, validated
-from headroom.config.params import Section, Target, Work
+from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
+from headroom.config.params import Target, Work, check_works, of_shapes
+from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
 
 Purpose = Literal["classification", "translation", "image-classification", "language", "stack"]
 Device = Literal["cpu", "cuda"]
+SHAPE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")  # it names a folder
 
 
 class ShapeWork(Work):
@@ -33,7 +36,13 @@ class Stack(Section):
     """A model too large for one machine is timed as a stack of fewer of its layers."""
 
     layers: int = Field(ge=4, description="layers that are timed")
-    of: int = Field(description="layers of the whole model: times and counts are scaled to them")
+    of: int = Field(ge=4, description="layers of the whole model: times and counts are scaled to them")
+
+    @model_validator(mode="after")
+    def _part_of_a_whole(self) -> Stack:
+        if self.of < self.layers:
+            raise wrong("of", f"the whole has no fewer layers than the {self.layers} that are timed", self.of)
+        return self
 
 
 class Shape(Section):
@@ -48,9 +57,15 @@ class Shape(Section):
     @model_validator(mode="after")
     def _named(self) -> Shape:
         if "family" not in self.config:
-            raise ValueError("a config names its 'family', e.g. bert")
+            raise wrong("config.family", "this key is missing; a config names its family, e.g. bert")
         if (self.purpose == "stack") != (self.stack is not None):
-            raise ValueError("purpose 'stack' and the key 'stack' belong together")
+            raise wrong("stack", "purpose 'stack' and the key 'stack' belong together; give both or neither")
+        for device, works in self.works.items():
+            check_works(f"works.{device}", self.purpose, works)
+            for place, work in enumerate(works):
+                if foreign := [grain for grain in work.grains or () if grain not in self.grains]:
+                    key, allowed = f"works.{device}[{place}].grains", suggest(foreign[0], map(str, self.grains))
+                    raise wrong(key, f"{foreign[0]} is none of the shape's grains. {allowed}")
         return self
 
 
@@ -89,14 +104,16 @@ class ShapesParams(Section):
     site: InsidePath[Path] = Path("results/shapes/site")
     run: Run = Run()
     speed: Pairs = Pairs()
-    shapes: dict[str, Shape]
+    shapes: dict[str, Shape] = Field(min_length=1)
     published: tuple[Claim, ...] = ()
 
     @model_validator(mode="after")
     def _claims_name_shapes(self) -> ShapesParams:
-        for claim in self.published:
+        for place, claim in enumerate(self.published):
             if claim.shape not in self.shapes:
-                raise ValueError(f"published names the shape {claim.shape!r}. {suggest(claim.shape, self.shapes)}")
+                raise wrong(
+                    f"published[{place}].shape", f"no such shape. {suggest(claim.shape, self.shapes)}", claim.shape
+                )
         return self
 
     def shape(self, name: str) -> Shape:
@@ -117,9 +134,13 @@ class ShapesParams(Section):
 
 def describes(path: Path) -> bool:
     """Whether a params.yaml is of shapes, and not of methods and models."""
-    return "shapes" in read_yaml(path)
+    return of_shapes(read_yaml(path))
 
 
 def load(path: Path) -> ShapesParams:
     """The profile's params. Raises ``UserError`` naming file, key, what is allowed and the near match."""
-    return validated(ShapesParams, read_yaml(path), str(path))
+    params = validated(ShapesParams, read_yaml(path), str(path))
+    for name in params.shapes:
+        if not SHAPE_NAME.fullmatch(name):
+            raise UserError(f"{path}: {shown(name)}: a name is made of lower-case letters, digits, dots and dashes.")
+    return params

@@ -59,6 +59,74 @@ def test_a_wrong_file_is_refused_in_words(tmp_path, old, new, words):
     assert all(word in said for word in words), said
 
 
+METRIC = 'metric: {name: accuracy, better: higher, unit: "%", chance: majority}'
+AS = {
+    "bits-per-byte": "metric: {name: bits-per-byte, better: lower, unit: bits, chance: unigram}",
+    "multiple-choice": METRIC.replace("majority", "uniform"),
+    "translation": "metric: {name: bleu, better: higher, unit: BLEU, chance: 0}",
+    "image-classification": METRIC,
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("name: accuracy", "name: bleu", ["metric.name is 'bleu'; classification is scored in accuracy"]),
+        ("better: higher", "better: lower", ["metric.better is 'lower'; of accuracy the higher is the better"]),
+        ("chance: majority", "chance: unigram", ["metric.chance is 'unigram'", "allowed: 'majority' or a number"]),
+        ("chance: majority", "chance: uniform", ["metric.chance is 'uniform'", "allowed: 'majority' or a number"]),
+        ("chance: majority", "chance: 100", ["metric.chance is 100.0; accuracy goes from 0 to 100"]),
+        ("chance: majority", "chance: -1", ["metric.chance is -1.0"]),
+        ("chance: majority", "chance: .nan", ["metric.chance"]),
+        ("chance: majority", "chance: true", ["metric.chance is True; wanted a number"]),
+        ("chance: majority", "chance: majorty", ["metric.chance", "'majorty'. Did you mean 'majority'?"]),
+        ("version: 1", "version: true", ["version is True; wanted a number"]),
+        ("all[4:]", "all[4::0]", ["splits.evaluate", "a slice such as"]),
+        ("all[4:]", "all[-:]", ["splits.evaluate", "a slice such as"]),
+        ("{folder: {all: some/table.parquet}}", "{folder: {}}", ["data.folder"]),
+        ("{folder: {", "{config: en, folder: {", ["data.config: belongs to a 'hub' id"]),
+        ("{folder: {all: some/table.parquet}}", "{made: tasks/toys.py, seed: -1}", ["data.seed is -1"]),
+        ("cite: nobody", "cite: nobody\ncolumns: {text: [a, b]}", ["columns.text is ['a', 'b']; name one column"]),
+        ("cite: nobody", f"cite: {'long ' * 500}\nlisence: none", ["lisence: unknown key"]),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_when_the_file_is_read(tmp_path, old, new, words):
+    said = refusal(tmp_path, old, new)
+    assert all(word in said for word in words), said
+    assert said.startswith("tasks/mine.yaml: ") and len(said) < 400
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "old", "new", "message"),
+    [
+        ("bits-per-byte", "better: lower", "better: higher", "metric.better is 'higher'; of bits-per-byte the lower"),
+        ("bits-per-byte", "chance: unigram", "chance: 0", "metric.chance is 0.0; bits per byte without skill"),
+        ("bits-per-byte", "chance: unigram", "chance: majority", "allowed: 'unigram' or a number"),
+        ("multiple-choice", "chance: uniform", "chance: majority", "allowed: 'uniform' or a number"),
+        ("translation", "chance: 0", "chance: majority", "that is not counted for translation; allowed: a number"),
+        ("translation", "chance: 0", "chance: 100", "metric.chance is 100.0; bleu goes from 0 to 100"),
+        ("translation", "name: bleu", "name: accuracy", "translation is scored in bleu"),
+        ("image-classification", "name: accuracy", "name: bits-per-byte", "metric.better"),
+        (
+            "multiple-choice",
+            "cite: nobody",
+            "cite: nobody\ncolumns: {choices: [a, a]}",
+            "columns.choices is ['a', 'a']",
+        ),
+        ("multiple-choice", "cite: nobody", "cite: nobody\ncolumns: {choices: []}", "columns.choices is []; name one"),
+        ("multiple-choice", "cite: nobody", "cite: nobody\ncolumns: {golt: a}", "no such column. Did you mean 'gold'?"),
+    ],
+)
+def test_every_evaluator_has_its_metric_and_chance(tmp_path, evaluator, old, new, message):
+    good = GOOD.replace("evaluator: classification", f"evaluator: {evaluator}").replace(METRIC, AS[evaluator])
+    (tmp_path / "mine.yaml").write_text(good)
+    assert load_task("mine", tmp_path).evaluator == evaluator
+    (tmp_path / "mine.yaml").write_text(good.replace(old, new))
+    with pytest.raises(UserError) as caught:
+        load_task("mine", tmp_path)
+    assert message in str(caught.value)
+
+
 def test_an_unknown_task_names_the_near_match(tmp_path):
     assert "Did you mean 'mine'?" in refusal(tmp_path, name="mien")
 

@@ -1,0 +1,28 @@
+"""Text that methods, models and files bring along, made fit to be printed, written and read again."""
+
+from unicodedata import bidirectional, category
+
+TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # classes of Unicode's bidi marks
+KEPT = "\n\t"
+LONGEST = 80  # letters of a value that a message repeats
+
+
+def plain(text: str) -> str:
+    """Without what a terminal would obey (ESC) or what turns round the letters that follow (U+202E).
+
+    A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD: JSON would take it, and no reader of JSON gives it back.
+    """
+    return text if text.isprintable() else "".join(map(_letter, text))
+
+
+def _letter(letter: str) -> str:
+    kind = category(letter)
+    if kind == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    return "" if bidirectional(letter) in TURNS or (kind == "Cc" and letter not in KEPT) else letter
+
+
+def shown(value: object) -> str:
+    """A value as Python writes it, cut where it is long: a message names what is wrong and is no copy of the file."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
