@@ -1,4 +1,4 @@
-"""Examples of a task: loads them from code, local files or the Hub, gives them our column names, checks the splits."""
+"""Examples of a task: loads them from code, local files or the Hub, under our names, checks the splits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headroom.config.tasks import COLUMNS, SLICE, Task, tasks_folder
+from headroom.config.tasks import SLICE, Task, tasks_folder
+from headroom.data.columns import normalised
 from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -173,47 +174,6 @@ def _first(files: dict[str, str] | None) -> str:
     return next(iter((files or {}).values()), "it")
 
 
-def normalised(dataset: Dataset, task: Task) -> Dataset:
-    """The same rows with the columns of the task's evaluator and no others."""
-    wanted = COLUMNS[task.evaluator]
-    source = {column: task.columns.get(column, column) for column in wanted}
-    if task.evaluator == "multiple-choice":
-        return _choices(dataset, task)
-    for column, name in source.items():
-        if name not in dataset.column_names:
-            raise UserError(f"{task.file}: columns.{column} is {name!r}. {suggest(str(name), dataset.column_names)}")
-    dataset = dataset.select_columns(list(dict.fromkeys(source.values())))
-    dataset = dataset.rename_columns({name: column for column, name in source.items() if name != column})
-    if "image" in wanted:
-        from datasets import Image
-
-        dataset = dataset.cast_column("image", Image())
-    return dataset
-
-
-def _choices(dataset: Dataset, task: Task) -> Dataset:
-    """Context, choices and the index of the right one.
-
-    A list of columns for ``choices`` names the right one first; its place then rotates with the row, so that a model
-    that always takes the same place gains nothing.
-    """
-    from datasets import Dataset
-
-    columns = task.columns.get("choices", "choices")
-    names = [columns] if isinstance(columns, str) else columns
-    for name in names:
-        if name not in dataset.column_names:
-            raise UserError(f"{task.file}: columns.choices names {name!r}. {suggest(name, dataset.column_names)}")
-    context, gold = str(task.columns.get("context", "context")), str(task.columns.get("gold", "gold"))
-    rows = []
-    for index, row in enumerate(dataset):
-        choices, right = (row[names[0]], int(row[gold])) if len(names) == 1 else ([row[name] for name in names], 0)
-        turn = index % len(choices) if len(names) > 1 else 0
-        turned = list(choices[-turn:]) + list(choices[:-turn]) if turn else list(choices)
-        rows.append({"context": row.get(context, ""), "choices": turned, "gold": (right + turn) % len(turned)})
-    return Dataset.from_list(rows)
-
-
 def check_disjoint(splits: dict[str, Dataset], task: Task) -> None:
     """Raises ``UserError`` naming the task file and how many examples two splits share."""
     seen = {name: set(example_hashes(split, task)) for name, split in splits.items()}
@@ -235,6 +195,12 @@ def _without_overlap(splits: dict[str, Dataset], task: Task) -> dict[str, Datase
     for name in reversed(list(splits)):
         hashes = example_hashes(splits[name], task)
         kept[name] = splits[name].select([row for row, value in enumerate(hashes) if value not in taken])
+        if not len(kept[name]):
+            others = " or ".join(other for other in kept if other != name)
+            raise UserError(
+                f"{task.file}: splits.{name} is empty: 'overlap: drop' left out all of its {len(hashes)} examples, "
+                f"which stand in {others} too. Give slices that do not meet."
+            )
         taken.update(hashes)
     return {name: kept[name] for name in splits}
 

@@ -76,6 +76,25 @@ def build(
     return _from_hub(spec, purpose)
 
 
+def classes_of(spec: ModelSpec, data_dir: Path | None = None) -> tuple[int, str]:
+    """How many classes a classifier tells apart, known before it is built, and which key or file says so."""
+    from transformers import AutoConfig
+
+    if spec.source.config is not None:
+        key = "source.config"
+        return config_of(spec.source.config, f"params.yaml: {key}").num_labels, f"{key}.num_labels"
+    if spec.source.folder is not None:
+        folder = local_folder(spec, data_dir)
+        return AutoConfig.from_pretrained(folder).num_labels, f"{spec.source.folder}/config.json: num_labels"
+    try:
+        known = AutoConfig.from_pretrained(
+            spec.source.hub, revision=spec.source.revision, trust_remote_code=spec.trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(hub_trouble(spec, error)) from None
+    return known.num_labels, f"{spec.source.hub}: num_labels"
+
+
 def _auto(purpose: str) -> Any:
     import transformers
 

@@ -6,22 +6,22 @@ import hashlib
 import json
 import logging
 import math
-import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from headroom.config.model_spec import ModelSpec, load_spec
+from headroom.config.project import whole
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import batches, make_collator
+from headroom.data.columns import check_labels
 from headroom.data.loading import data_hash, load_splits, quiet
 from headroom.data.tokenize import train_tokenizer
 from headroom.measure.clock import Stopwatch
-from headroom.models.loading import build, load_tokenizer, local_folder, purpose_of
+from headroom.models.loading import build, classes_of, load_tokenizer, local_folder, purpose_of
 from headroom.pipeline import engine
 from headroom.pipeline.provenance import file_hash
 from headroom.training.fit import fit
@@ -53,7 +53,10 @@ def prepare(
     if known := prepared_with(folder, recipe):
         logger.info("%s: prepared already", name)
         return known
-    with _whole(folder) as draft, quiet():
+    if purpose in ("classification", "image-classification"):
+        for task in tasks:
+            check_labels(splits[task], tasks[task], *classes_of(spec, data_dir))
+    with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
             model, tokenizer, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
         model.save_pretrained(draft / "model")
@@ -101,21 +104,6 @@ def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
     notes = folder / "prepare.json"
     facts = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
     return facts if facts.get("recipe") == recipe else None
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A draft folder that takes the place of ``folder`` at the end. After a kill only the draft is left."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
-        yield draft
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _make(

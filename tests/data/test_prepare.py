@@ -76,6 +76,18 @@ def test_a_prepared_model_is_whole_and_the_same_twice(name, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
+def test_a_label_out_of_the_models_classes_is_said_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr("headroom.pipeline.prepare.fit", lambda *_, **__: pytest.fail("trained"))
+    few = entry("vit")
+    few["source"] = {"config": few["source"]["config"] | {"num_labels": 3}}
+    with pytest.raises(UserError) as caught:
+        prepare("vit", few, tmp_path / "vit", threads=1)
+    said = str(caught.value)
+    assert "tasks/toy-images.yaml: splits.train: example" in said and "has the label 3" in said
+    assert "the classes 0 to 2 (source.config.num_labels is 3)" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_of_the_same_recipe_is_left_alone_and_of_another_one_made_again(tmp_path):
     facts = prepare("vit", entry("vit"), tmp_path / "vit", threads=1)
     weights = tmp_path / "vit" / "model" / "model.safetensors"

@@ -9,6 +9,7 @@ import pytest
 from datasets import Dataset
 
 from headroom.config.tasks import Task, load_task
+from headroom.data.columns import check_labels
 from headroom.data.loading import check_disjoint, data_hash, load_splits, read_split
 from headroom.errors import UserError
 
@@ -164,3 +165,59 @@ def test_real_tasks_load_with_disjoint_splits(name):
         pytest.skip(f"the data of {name} are not here; set HEADROOM_DATA to their folder")
     splits = load_splits(found)
     assert len(splits["evaluate"]) >= 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"splits": {"train": "all[5:]", "calibrate": "all[:4]", "evaluate": "all[4:]"}, "overlap": "drop"},
+            ["tasks/mine.yaml", "splits.train is empty", "all of its 5 examples", "stand in evaluate or calibrate too"],
+        ),
+        (
+            {"splits": {"calibrate": "all[4:]", "evaluate": "all[4:]"}, "overlap": "drop"},
+            ["splits.calibrate is empty", "all of its 6 examples"],
+        ),
+        ({"splits": {"calibrate": "all[:0]", "evaluate": "all[4:]"}}, ["splits.calibrate is 'all[:0]'", "no example"]),
+        ({"splits": {"calibrate": "all[:4]", "evaluate": "all[40:]"}}, ["splits.evaluate is 'all[40:]'", "no example"]),
+        ({"splits": {"calibrate": "all[:4]", "evaluate": "all[8:2]"}}, ["splits.evaluate is 'all[8:2]'", "no example"]),
+        ({"columns": {"text": "label"}}, ["columns.text is 'label', which holds int64; wanted text"]),
+        ({"columns": {"text": "hole"}}, ["columns.text is 'hole', and 4 of 4 examples have none"]),
+        (
+            {"evaluator": "multiple-choice", "columns": {"choices": "both", "gold": "label"}},
+            ["columns.gold: example 1 has 2 choices and number 5 is said to be right"],
+        ),
+        (
+            {"evaluator": "multiple-choice", "columns": {"choices": "both", "gold": "golt"}},
+            ["columns.gold names 'golt'", "Did you mean 'gold'?"],
+        ),
+        (
+            {"evaluator": "multiple-choice", "columns": {"choices": "alone", "gold": "gold"}},
+            ["columns.choices: example 0 has 1 choices"],
+        ),
+    ],
+)
+def test_splits_that_no_stage_could_use_are_refused(folder, changes, words):
+    rows = [
+        {"sentence": f"text {n}", "label": 5 * n, "hole": None, "both": ["a", "b"], "alone": ["a"], "gold": 0}
+        for n in range(10)
+    ]
+    Dataset.from_list(rows).to_parquet(folder / "some" / "table.parquet")
+    metric = {"name": "accuracy", "better": "higher", "unit": "%", "chance": 50}
+    said = refusal(task(metric=metric, **changes), folder)
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("label", [2, -1, "1", 0.5])
+def test_a_label_that_the_model_has_no_class_for_is_named(label):
+    split = {"train": Dataset.from_list([{"text": "a", "label": type(label)(0)}, {"text": "b", "label": label}])}
+    with pytest.raises(UserError) as caught:
+        check_labels(split, task(), 2, "params.yaml: models.mine: source.config.num_labels")
+    said = str(caught.value)
+    assert f"the label {label!r}" in said or "the label '0'" in said or "the label 0.0" in said
+    assert "tasks/mine.yaml: splits.train: example" in said
+    assert "the classes 0 to 1 (params.yaml: models.mine: source.config.num_labels is 2)" in said
+
+
+def test_labels_of_the_models_classes_are_in_order():
+    check_labels({"train": Dataset.from_list([{"text": "a", "label": n} for n in range(3)])}, task(), 3, "here")

@@ -1,0 +1,80 @@
+"""Columns of a data set under the names of our evaluators, and whether they hold what these can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headroom.config.plain import shown
+from headroom.config.tasks import COLUMNS, Task
+from headroom.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def normalised(dataset: Dataset, task: Task) -> Dataset:
+    """The same rows with the columns of the task's evaluator and no others."""
+    wanted = COLUMNS[task.evaluator]
+    source = {column: task.columns.get(column, column) for column in wanted}
+    if task.evaluator == "multiple-choice":
+        return _choices(dataset, task)
+    for column, name in source.items():
+        if name not in dataset.column_names:
+            raise UserError(f"{task.file}: columns.{column} is {name!r}. {suggest(str(name), dataset.column_names)}")
+        _check_filled(dataset, task, column, str(name))
+    dataset = dataset.select_columns(list(dict.fromkeys(source.values())))
+    dataset = dataset.rename_columns({name: column for column, name in source.items() if name != column})
+    if "image" in wanted:
+        from datasets import Image
+
+        dataset = dataset.cast_column("image", Image())
+    return dataset
+
+
+def _choices(dataset: Dataset, task: Task) -> Dataset:
+    """Context, choices and the index of the right one.
+
+    A list of columns for ``choices`` names the right one first; its place then rotates with the row, so that a model
+    that always takes the same place gains nothing.
+    """
+    from datasets import Dataset
+
+    columns = task.columns.get("choices", "choices")
+    names = [columns] if isinstance(columns, str) else columns
+    context, gold = str(task.columns.get("context", "context")), str(task.columns.get("gold", "gold"))
+    for column, name in [("choices", name) for name in names] + ([("gold", gold)] if len(names) == 1 else []):
+        if name not in dataset.column_names:
+            raise UserError(f"{task.file}: columns.{column} names {name!r}. {suggest(name, dataset.column_names)}")
+        _check_filled(dataset, task, column, name)
+    rows = []
+    for index, row in enumerate(dataset):
+        choices, right = (row[names[0]], int(row[gold])) if len(names) == 1 else ([row[name] for name in names], 0)
+        if len(choices) < 2 or not 0 <= right < len(choices):
+            raise UserError(
+                f"{task.file}: columns.{'gold' if len(choices) > 1 else 'choices'}: example {index} has {len(choices)} "
+                f"choices and number {right} is said to be right; two or more are wanted, counted from 0."
+            )
+        turn = index % len(choices) if len(names) > 1 else 0
+        turned = list(choices[-turn:]) + list(choices[:-turn]) if turn else list(choices)
+        rows.append({"context": row.get(context, ""), "choices": turned, "gold": (right + turn) % len(turned)})
+    return Dataset.from_list(rows)
+
+
+def _check_filled(dataset: Dataset, task: Task, column: str, name: str) -> None:
+    """Raises ``UserError`` for a column with holes, or with anything but words where words are wanted."""
+    if holes := dataset.select_columns([name]).with_format("arrow")[:].column(0).null_count:
+        raise UserError(f"{task.file}: columns.{column} is {name!r}, and {holes} of {len(dataset)} examples have none.")
+    kind = getattr(dataset.features[name], "dtype", "")
+    if column in ("text", "source", "target") and kind not in ("string", "large_string"):
+        raise UserError(f"{task.file}: columns.{column} is {name!r}, which holds {kind or 'lists'}; wanted text.")
+
+
+def check_labels(splits: dict[str, Dataset], task: Task, classes: int, where: str) -> None:
+    """Raises ``UserError`` for a label that a model of so many classes, which ``where`` sets, cannot learn."""
+    for name, split in splits.items():
+        for row, label in enumerate(split["label"] if "label" in split.column_names else ()):
+            if not isinstance(label, int) or not 0 <= label < classes:
+                raise UserError(
+                    f"{task.file}: splits.{name}: example {row} has the label {shown(label)}, and the model knows the "
+                    f"classes 0 to {classes - 1} ({where} is {classes})."
+                )
