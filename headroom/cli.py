@@ -11,11 +11,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 import typer.core
-from rich.console import Console
 
+from headroom.config.plain import PlainLines
 from headroom.errors import UserError
 from headroom.terminal.commands import add_commands
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
+from headroom.terminal.printing import PlainConsole
 from headroom.terminal.shapes import app as shapes
 from headroom.terminal.stages import app as stage
 
@@ -31,7 +32,7 @@ stage.add_typer(shapes, name="shapes")
 
 KEPT = "every finished point is kept."
 
-out, err = Console(), Console(stderr=True)
+out, err = PlainConsole(), PlainConsole(stderr=True)
 
 
 @app.command("list")
@@ -161,7 +162,9 @@ def prune(
 
 def main() -> None:
     """The entry point: a user's mistake is one message, a bug is a traceback."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(PlainLines())
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     for chatty in ("httpx", "datasets", "lm_eval", "accelerate", "filelock"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     signal.signal(signal.SIGINT, stopped)
@@ -181,5 +184,5 @@ def stopped(*_: object) -> NoReturn:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    err.print(message, style="bold", markup=False, highlight=False, soft_wrap=True)
+    err.print(message, style="bold", highlight=False, soft_wrap=True)
     raise SystemExit(code)

@@ -1,5 +1,7 @@
 """Text that methods, models and files bring along, made fit to be printed, written and read again."""
 
+import logging
+from typing import Any
 from unicodedata import bidirectional, category
 
 TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # classes of Unicode's bidi marks
@@ -20,6 +22,22 @@ def _letter(letter: str) -> str:
     if kind == "Cs":
         return "\N{REPLACEMENT CHARACTER}"
     return "" if bidirectional(letter) in TURNS or (kind == "Cc" and letter not in KEPT) else letter
+
+
+def cleaned(value: Any) -> Any:
+    """A value of JSON with every text in it plain."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {cleaned(key): cleaned(inside) for key, inside in value.items()}
+    return [cleaned(inside) for inside in value] if isinstance(value, list | tuple) else value
+
+
+class PlainLines(logging.Formatter):
+    """Lines of the log, which repeat what methods raise and say."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
 
 
 def shown(value: object) -> str:

@@ -88,7 +88,7 @@ def classes_of(spec: ModelSpec, data_dir: Path | None = None) -> tuple[int, str]
         return AutoConfig.from_pretrained(folder).num_labels, f"{spec.source.folder}/config.json: num_labels"
     try:
         known = AutoConfig.from_pretrained(
-            spec.source.hub, revision=spec.source.revision, trust_remote_code=spec.trust_remote_code
+            str(spec.source.hub), revision=spec.source.revision, trust_remote_code=spec.trust_remote_code
         )
     except (OSError, ValueError) as error:
         raise UserError(hub_trouble(spec, error)) from None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from headroom.config.plain import PlainLines
 from headroom.results.records import CellRecord, Point
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def live(title: str) -> Iterator[Progress]:
             lines.append(line)
 
     handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
+    handler.setFormatter(PlainLines())
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]  # lines of the log go above the block and not through it
     try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from headroom.config.plain import cleaned
 from headroom.errors import UserError
 
 SCHEMA_VERSION = 1
@@ -22,6 +23,12 @@ class Strict(BaseModel):
     """A record refuses keys it does not know, so a typo is not silently lost."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """What methods say is cleaned where it enters: a record that holds a lone surrogate is never read again."""
+        return cleaned(value)
 
 
 class TaskScore(Strict):
@@ -233,7 +240,7 @@ def write(path: Path, record: BaseModel) -> None:
 def read(path: Path, kind: type[R]) -> R:
     """Read and check a record. Raises ``UserError`` naming the file and the first wrong key."""
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

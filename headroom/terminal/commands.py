@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from headroom.config.plain import plain
 from headroom.errors import UserError
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
+from headroom.terminal.printing import PlainConsole
 
 Model = Annotated[str | None, typer.Option(help="only this model")]
 Task = Annotated[str | None, typer.Option(help="only this task")]
@@ -31,12 +33,10 @@ def show(
     params: ParamsFile = ROOT_PARAMS,
 ) -> None:
     """The leaderboard, with a sparkline of every curve."""
-    from rich.console import Console
-
     from headroom.terminal.choosing import book, chosen
     from headroom.terminal.showing import board
 
-    console = Console()
+    console = PlainConsole()
     for cell, panel in chosen(book(params), model, task, setting):
         console.print(board(cell, panel, track, console.width), "")
 
@@ -49,11 +49,9 @@ def compare(
     params: ParamsFile = ROOT_PARAMS,
 ) -> None:
     """Two methods on everything that both ran on: difference with interval, and where their curves cross."""
-    from rich.console import Console
-
     from headroom.terminal.pairing import comparison
 
-    Console().print(comparison(params, a, b, model, task))
+    PlainConsole().print(comparison(params, a, b, model, task))
 
 
 def export(
@@ -72,7 +70,7 @@ def export(
     from headroom.terminal.exporting import as_csv, as_latex, as_markdown
 
     write = as_latex if latex else as_markdown if markdown else as_csv
-    typer.echo(write([panel for _, panel in chosen(book(params), model, task, setting)]), nl=False)
+    typer.echo(plain(write([panel for _, panel in chosen(book(params), model, task, setting)])), nl=False)
 
 
 def site(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from headroom.pipeline.starting import set_threads
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
+from headroom.terminal.printing import PlainConsole
 
 app = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a time; see dvc.yaml.")
 
@@ -54,7 +54,7 @@ def measure(
     records = run(load(params), str(params), model, workers)
     failed = [record for record in records if record.status == "failed"]
     for record in failed:
-        Console(stderr=True).print(f"{record.method} on {model} failed: {record.reason}", markup=False, soft_wrap=True)
+        PlainConsole(stderr=True).print(f"{record.method} on {model} failed: {record.reason}", soft_wrap=True)
     raise typer.Exit(1 if strict and failed else 0)
 
 

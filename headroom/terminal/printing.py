@@ -1,0 +1,22 @@
+"""Consoles that obey nothing in what they print: reasons and notes are by whoever wrote a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from headroom.config.plain import plain
+
+
+class PlainConsole(Console):
+    """Prints strings as they are: no markup, no names of emojis, and nothing that the terminal would obey."""
+
+    def __init__(self, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Everything passes here on its way out, tables and captions too; rich's own control codes are left alone."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(plain(segment.text), segment.style)
