@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from headroom.config.plain import plain
 from headroom.site.book import Book, own_name, setting_of
 from headroom.site.claiming import figures
 from headroom.site.drawing import Drawn
@@ -58,6 +59,7 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str], n
         loader=PackageLoader("headroom.site", package_path=""),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=without_controls,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -85,6 +87,11 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str], n
     for name in MACROS:
         found.globals[name] = found.get_template(f"templates/{name}.html").module
     return found
+
+
+def without_controls(value: Any) -> Any:
+    """Everything that a page repeats of methods and records passes here: it can turn round no text beside it."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def packed(panel: Panel) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from headroom.site.answers import answer
 from headroom.site.numbers import MINUS
 
 PAGES = ["index", "compare", "speed", "claims", "data", "methodology", "contribute", "changes"]
-EVIL = """</script><script>alert(1)</script><img src=x onerror="alert(1)">'"&$x_2${{7*7}}]]>"""
+TURNED = "\u202e\x1b\x07"  # what reverses the text behind it, and what a terminal obeys
+EVIL = f"""</script><script>alert(1)</script><img src=x onerror="alert(1)">'"&$x_2${{{{7*7}}}}]]>{TURNED}"""
 
 
 def tree(site: Path, page: str = "index.html"):
@@ -293,13 +294,32 @@ def test_hostile_records_render_inert_on_every_page(tmp_path):
         found = parser.fromstring(source)
         assert not find(found, "*[self::img or @onerror]"), page
         assert all(part.get("src") or part.get("type") == "application/json" for part in find(found, "script")), page
+        assert not set(TURNED) & set(source), page
         assert "<script>alert" not in source and "49" not in re.findall(r"\$x_2\$(\w+)", source), page
         seen += words(found).count("alert(1)")
     assert seen > 60
     for script in (tmp_path / "site" / "boards").iterdir():
+        assert not set(TURNED) & set(script.read_text(encoding="utf-8"))
         assert "<script>alert" not in script.read_text(encoding="utf-8")
     for drawing in (tmp_path / "site" / "figures").glob("*.svg"):
         assert "<script" not in drawing.read_text(encoding="utf-8")
+
+
+def test_words_in_another_direction_stay_among_themselves(tmp_path):
+    """Hebrew in a title or a reason must not move the numbers and words that stand beside it."""
+    hebrew = "\u05e9\u05dc\u05d5\u05dd"
+    cells = {("bert-pydocs", name): fixtures.cell("quick", "bert-pydocs", name) for name in ("dense", "michel-greedy")}
+    titled = cells["bert-pydocs", "michel-greedy"].model_copy(update={"title": hebrew})
+    cells["bert-pydocs", "michel-greedy"] = titled
+    cells["bert-pydocs", "layer-similarity"] = fixtures.refused(titled, "failed", f"{hebrew} 0.5")
+    fixtures.write_profile(tmp_path, cells=cells)
+    collect("quick", [method for _, method in cells], ["bert-pydocs"], tmp_path)
+    build("quick", tmp_path, tmp_path / "site")
+    apart = 0
+    for page in pages(tmp_path / "site"):
+        found = parser.fromstring((tmp_path / "site" / page).read_text(encoding="utf-8"))
+        apart += sum(hebrew in words(one) for one in find(found, "bdi"))
+    assert apart > 10
 
 
 def test_names_that_are_no_identifiers_stay_apart_inert_and_inside_the_site(tmp_path):
