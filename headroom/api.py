@@ -92,7 +92,7 @@ class Context(ABC):
     info: ModelInfo
     units: Units
     params: Any  # the method's own Params, with params.yaml applied
-    seed: int  # calibration seed of this run
+    seed: int  # calibration seed of this run; a method that looks at it or at rng is calibrated or stochastic
     rng: torch.Generator  # seeded with it, on the CPU
 
     @abstractmethod
@@ -130,6 +130,15 @@ class Context(ABC):
         """Logits on a batch with each unit silenced in turn, on top of what is silenced already.
 
         The blocks below a unit do not see its removal: they run once for all units.
+        """
+
+    @abstractmethod
+    def upwards(self, batches: Sequence[Batch], sites: Iterable[Site]) -> Iterator[tuple[Site, Iterator[Batch]]]:
+        """These sites from below, in the order in which the model runs them, each with a pass of every batch.
+
+        In a pass only the block of the site runs, on what the blocks below made of the batch; watch it with ``heads``
+        or ``stream``. What is silenced before the next site is asked for counts there and above, so that a model can
+        be taken apart from below for about two passes, however many sites it has.
         """
 
     @abstractmethod

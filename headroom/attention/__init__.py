@@ -9,7 +9,7 @@ from headroom.attention.families import FAMILIES
 from headroom.attention.gates import SiteGates, gate, mask
 from headroom.attention.heads import SiteHeads, heads
 from headroom.attention.removal import POLICIES, Policy, remove
-from headroom.attention.replay import Replay
+from headroom.attention.replay import Climb, Replay
 from headroom.attention.saving import load_removed, save_removed
 from headroom.attention.state import removed_units
 from headroom.attention.stream import SiteStream, watch
@@ -22,6 +22,7 @@ __all__ = [
     "POLICIES",
     "PURPOSES",
     "Anatomy",
+    "Climb",
     "Counts",
     "Policy",
     "Replay",

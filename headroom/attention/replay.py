@@ -1,11 +1,15 @@
-"""Run a model again from some block upwards: what the blocks below made is kept from the last whole pass."""
+"""Run a part of a model: again from some block upwards, or block by block from below.
+
+What the blocks below made is kept, from the last whole pass or from the way up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
+import torch
 from torch import nn
 
 from headroom.api import Site
@@ -66,10 +70,74 @@ class Replay:
             for stack, layer, blocks, place in self._blocks
             if (layer < site.layer if stack == site.stack else stack == "encoder")  # encoders run before decoders
         ]
-        for blocks, place, block in below:
-            blocks[place] = Remembered(block, self._outputs[block])
-        try:
+        with _remembering([(blocks, place, self._outputs[block]) for blocks, place, block in below]):
             yield
+
+
+class Arrived(Exception):
+    """A batch has been through the block that it had to go through; those above need not run."""
+
+
+class Climb:
+    """Batches on their way up a model, a block at a time, encoder first: each block runs on what those below made.
+
+    Only what the topmost block made of each batch is kept. ``runs`` counts the blocks that have run, per example.
+    """
+
+    def __init__(self, model: nn.Module, batches: Sequence[dict[str, Any]]) -> None:
+        plan = anatomy(model)
+        self._model, self._batches = model, batches
+        order = [(stack, layer) for stack in plan.stacks for layer in plan.removal.blocks(stack)]
+        places = [(plan.blocks(stack), place) for stack in plan.stacks for place in range(len(plan.blocks(stack)))]
+        self._blocks = [(stack, *where) for (stack, _), where in zip(order, places, strict=True)]
+        self._level = {key: level for level, key in enumerate(order)}
+        self._made: list[dict[str, Any]] = [{} for _ in batches]  # by stack, by the topmost block that has run
+        self._passed = 0  # blocks that all batches are through
+        self.runs = 0.0
+
+    def up_to(self, site: Site) -> None:
+        """Carry every batch to the block of a site, through all that lie below it, as the model is now."""
+        for level in range(self._passed, self._level[site.stack, site.layer]):
+            stack = self._blocks[level][0]
+            for batch, made in zip(self._batches, self._made, strict=True):
+                made[stack] = self._run(level, batch, made)
+            self._passed = level + 1
+
+    def through(self, site: Site) -> Iterator[dict[str, Any]]:
+        """Run the block of the site alone on each batch in turn; nothing is kept of it."""
+        for batch, made in zip(self._batches, self._made, strict=True):
+            self._run(self._level[site.stack, site.layer], batch, made)
+            yield batch
+
+    @torch.inference_mode()
+    def _run(self, level: int, batch: dict[str, Any], made: dict[str, Any]) -> Any:
+        stack, blocks, place = self._blocks[level]
+        # of a finished stack and of the blocks below, all answer alike: only the topmost one is heard
+        below = [(blocks, place, made[stack]) for stack, blocks, place in self._blocks[:level]]
+        output: list[Any] = []
+
+        def arrive(_: nn.Module, __: Any, made_here: Any) -> NoReturn:
+            output.append(made_here)
+            raise Arrived
+
+        self.runs += len(next(iter(batch.values()))) / len(self._blocks)
+        handle = blocks[place].register_forward_hook(arrive)  # the last of its hooks, so that all others are heard
+        try:
+            with _remembering(below), suppress(Arrived):
+                self._model(**batch)
         finally:
-            for blocks, place, block in below:
-                blocks[place] = block
+            handle.remove()
+        return output[0]
+
+
+@contextmanager
+def _remembering(outputs: list[tuple[Any, int, Any]]) -> Iterator[None]:
+    """Let blocks, each given as its list, its place in it and an output, answer from memory in the ``with`` block."""
+    blocks = [there[place] for there, place, _ in outputs]
+    for (there, place, output), block in zip(outputs, blocks, strict=True):
+        there[place] = Remembered(block, output)
+    try:
+        yield
+    finally:
+        for (there, place, _), block in zip(outputs, blocks, strict=True):
+            there[place] = block

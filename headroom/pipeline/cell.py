@@ -79,6 +79,17 @@ class Cell:
             if not plans["missing"]:
                 self.run.journal.write(self.kept_at(seed), plans)
 
+    @property
+    def denied(self) -> str:
+        """What the plans of all seeds say against the method's declarations, as a sentence; empty where nothing."""
+        if self.declared is None or not self.declared.stochastic or len(self.plans) < 2:
+            return ""
+        drawn = [[plan["drop"] for plan in answer["plans"]] for answer in self.plans.values()]
+        some = any(0 < len(drop) < self.declared.units for drop in drawn[0])
+        if some and all(draw == drawn[0] for draw in drawn):
+            return f"{self.declared.file}: declares stochastic = True, and {len(drawn)} draws gave the same plans."
+        return ""
+
     def kept_at(self, seed: int) -> Path:
         """Where the journal keeps the plans of a seed."""
         return self.run.journal.path("plans", planned_by(self.run, self.name, seed))

@@ -1,10 +1,11 @@
-"""What a method gets to see of a model: gates, the stream, calibration examples, and a counter on every pass."""
+"""What a method gets to see of a model: gates, the stream, calibration examples; what it does is counted."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,15 +17,12 @@ from headroom import api, attention
 from headroom.api import Gates, Grain, ModelInfo, Site, Unit, Units
 from headroom.data.batches import Collator, batches, per_example_loss
 from headroom.errors import UserError
+from headroom.pipeline.deeds import Deeds
+from headroom.pipeline.fence import lifted
 from headroom.pipeline.reach import of_kinds, resolved
 from headroom.training.lessons import Aim, Budget, Lessons, keep, weights_back
 
-
-class Passes:
-    """Examples that went through the model, forward and backward, and optimizer steps: counted, not claimed."""
-
-    def __init__(self) -> None:
-        self.forward = self.backward = self.updates = 0
+KINDS = ("self", "cross", "mlp", "block")  # in the order in which the sites of a block end
 
 
 class HarnessContext(api.Context):
@@ -48,35 +46,35 @@ class HarnessContext(api.Context):
         self.info: ModelInfo = anatomy.info
         units = of_kinds(anatomy.units(resolved(grains, self.info)), kinds)
         self.units = Units(units, {unit: anatomy.parameters(unit) for unit in units}, str(device_of(model)))
-        self.params, self.seed, self._voice = params, seed, say
-        self.rng = torch.Generator().manual_seed(seed)
-        self.passes = Passes()
+        self.params, self._seed, self._voice = params, seed, say
+        self._rng = torch.Generator().manual_seed(seed)
+        self.deeds = Deeds(self.model)
         self._anatomy, self._examples, self._collator = anatomy, examples, collator
         self._lessons, self._folder = lessons, weights_folder
         scratch = lessons.scratch if lessons else None
         self.budget = Budget(lessons.recover.steps if lessons else 0, scratch.steps if scratch else 0)
 
+    @property
+    def seed(self) -> int:  # type: ignore[override]  # a property, so that looking at it is noticed
+        self.deeds.chance = True
+        return self._seed
+
+    @property
+    def rng(self) -> torch.Generator:  # type: ignore[override]
+        self.deeds.chance = True
+        return self._rng
+
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
-        for batch in batches(self._examples, self._collator, batch_size, seed=self.seed, examples=examples):
+        for batch in batches(self._examples, self._collator, batch_size, seed=self._seed, examples=examples):
+            self.deeds.examples += len(next(iter(batch.values())))
             yield {name: value.to(self.units.device) for name, value in batch.items()}
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
-        self._count(batch)
-        loss = per_example_loss(self.model, batch).sum()
-        if loss.requires_grad:  # whoever asks for a gradient, of gates or of weights, comes by here
-            loss.register_hook(lambda _: self._count_backward(len(next(iter(batch.values())))))
-        return loss
+        return per_example_loss(self.model, batch).sum()
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
-        self._count(batch)
         with torch.inference_mode():
             return self.model(**batch).logits
-
-    def _count(self, batch: dict[str, Tensor]) -> None:
-        self.passes.forward += len(next(iter(batch.values())))
-
-    def _count_backward(self, examples: int) -> None:
-        self.passes.backward += examples
 
     def gates(
         self, per: Literal["batch", "example", "token"] = "batch", values: Callable[[Site], Tensor] | None = None
@@ -101,7 +99,19 @@ class HarnessContext(api.Context):
                 logits = self.logits(batch)
             yield unit, logits  # outside, so that a caller who runs another batch meets no remembered block
 
+    def upwards(
+        self, batches: Sequence[dict[str, Tensor]], sites: Iterable[Site]
+    ) -> Iterator[tuple[Site, Iterator[dict[str, Tensor]]]]:
+        climb = attention.Climb(self.model, batches)
+        try:
+            for site in sorted(sites, key=lambda site: (site.stack == "decoder", site.layer, KINDS.index(site.kind))):
+                climb.up_to(site)
+                yield site, climb.through(site)
+        finally:
+            self.deeds.forward += ceil(climb.runs)  # blocks that ran, in passes of the whole model
+
     def weights(self, unit: Unit) -> dict[str, Tensor]:
+        self.deeds.weights = True
         return {name: tensor.detach() for name, tensor in self._anatomy.weights(unit).items()}
 
     def out_bias(self, site: Site) -> Tensor | None:
@@ -122,17 +132,21 @@ class HarnessContext(api.Context):
         aim = Aim(objective=objective, extra_parameters=extra, extra_learning_rate=extra_learning_rate)
         with self.edited(), self.budget.unchanged():
             steps = self.budget.take(share, from_scratch)
-            self._lessons.teach(self.model, steps, self.seed, from_scratch, **aim)
-            self.passes.updates += steps
+            self._lessons.teach(self.model, steps, self._seed, from_scratch, **aim)
+            self.deeds.taught(steps)
             yield self.keep()
 
-    def edited(self) -> AbstractContextManager[None]:
-        return weights_back(self.model)
+    @contextmanager
+    def edited(self) -> Iterator[None]:
+        with self.deeds.editing(), weights_back(self.model):
+            yield
 
     def keep(self) -> Path:
         if self._folder is None:
             raise UserError("Weights can be kept in the pipeline only.")
-        return self.budget.note(keep(self.model, self._folder))
+        self.deeds.kept()
+        with lifted():
+            return self.budget.note(keep(self.model, self._folder))
 
     def say(self, text: str) -> None:
         self._voice(text)

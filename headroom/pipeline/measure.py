@@ -71,6 +71,9 @@ def planned(cells: list[Cell], pool: Workers, shown: Progress) -> None:
     for question, answer in pool.ask(questions, fresh=True):
         by_name[question.method].take(question, answer)
         shown.step(f"plans, {question.method}")
+    for cell in cells:
+        if denied := cell.denied:
+            cell.plans, cell.trouble = {}, denied
 
 
 def measured(run: ModelRun, cells: list[Cell], pool: Workers, shown: Progress, family: str) -> list[CellRecord]:

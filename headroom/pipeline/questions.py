@@ -12,6 +12,8 @@ from pydantic_core import to_jsonable_python
 
 from headroom.api import Grain, Method, ModelInfo, Track, Unit
 from headroom.config.registry import display_title, file_of, load_method, short, summary
+from headroom.errors import UserError
+from headroom.pipeline.fence import fenced
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.reach import of_kinds, refusal, resolved
@@ -77,9 +79,13 @@ class DeclaredQuestion:
         return self.run.params.run.plan_seconds
 
     def answer(self) -> Declared | Trouble:
-        method, file = loaded(self.run, self.method)
+        where = f"{self.run.where}: methods.{self.method}"
+        file = file_of(self.method, self.run.params.entry(self.method), where)
         try:
-            return self.declared(method, file)
+            with fenced(self.run.params):
+                return self.declared(loaded(self.run, self.method), file)
+        except UserError as error:  # params.yaml was checked before: it is the file that went wrong since
+            return Trouble(str(error))
         except Exception as error:  # of the method's own making, so even a file that it misses ends no run
             return Trouble(f"{short(file)}: {type(error).__name__}: {error}", traceback.format_exc())
 
@@ -125,10 +131,9 @@ class DeclaredQuestion:
         return ""
 
 
-def loaded(run: ModelRun, entry: str) -> tuple[Method, Path]:
-    """The method behind an entry, and its file."""
-    parameters, where = run.params.entry(entry), f"{run.where}: methods.{entry}"
-    return load_method(entry, parameters, where), file_of(entry, parameters, where)
+def loaded(run: ModelRun, entry: str) -> Method:
+    """The method behind an entry."""
+    return load_method(entry, run.params.entry(entry), f"{run.where}: methods.{entry}")
 
 
 @dataclass(frozen=True)
@@ -144,12 +149,15 @@ class PlanQuestion:
         """The method's own alarm rings first. This is for one that blocks where no alarm is heard."""
         return self.run.params.run.plan_seconds + GRACE
 
-    def answer(self) -> dict[int, dict[str, Any]]:
+    def answer(self) -> dict[int, dict[str, Any]] | Trouble:
         from headroom.pipeline.plans import asked
 
-        method, file = loaded(self.run, self.method)
-        kinds = self.run.params.kinds(self.method)
-        return {seed: asked(self.run, method, file, kinds, seed, alive) for seed in self.seeds}
+        try:
+            with fenced(self.run.params):
+                method = loaded(self.run, self.method)
+        except UserError as error:
+            return Trouble(str(error))
+        return {seed: asked(self.run, self.method, method, seed, alive) for seed in self.seeds}
 
 
 def planned_by(run: ModelRun, method: str, seed: int) -> dict[str, Any]:

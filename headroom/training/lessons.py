@@ -112,6 +112,10 @@ class Budget:
         self._files[path.name] = (self.spent, self.whole - self.spent)
         return path
 
+    def knows(self, weights: object) -> bool:
+        """Whether this is a file that was noted."""
+        return isinstance(weights, Path) and weights.name in self._files
+
     def of(self, weights: Path | None) -> tuple[int, int]:
         """Steps spent on a file of weights, and steps left for it; the dense weights have all of them left."""
         return (0, self.steps) if weights is None else self._files[weights.name]

@@ -69,7 +69,7 @@ def test_every_target_is_a_training_of_its_own_and_exact(family, tmp_path):
     found, ctx = taught(family, "differentiable-subset", tmp_path)
     points = list(found.plans(ctx, (0.25, 0.5, 1.0)))
     assert [len(plan.drop) for plan in points] == [ctx.units.count(target) for target in (0.25, 0.5, 1.0)]
-    assert len({plan.weights for plan in points}) == 3 and ctx.passes.updates == 15
+    assert len({plan.weights for plan in points}) == 3 and ctx.deeds.updates == 15
     assert {ctx.budget.of(plan.weights) for plan in points} == {(5, 5)}
 
 

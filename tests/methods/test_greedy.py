@@ -10,15 +10,17 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr, softmax
 
 from headroom.api import Grain, Site
-from headroom.attention import anatomy, mask, toy, watch
+from headroom.attention import FAMILY_NAMES, anatomy, mask, toy, watch
 
 ONE, OTHER = [2.0, 0.0, -1.0], [0.0, 1.0, 1.0]  # dense logits, and those without a sublayer
+MIDDLE = (softmax(ONE) + softmax(OTHER)) / 2
 
 
 @pytest.mark.parametrize(
     ("distance", "wanted"),
     [
         ("js", jensenshannon(softmax(ONE), softmax(OTHER)) ** 2),
+        ("released", (rel_entr(MIDDLE, softmax(ONE)).sum() + rel_entr(MIDDLE, softmax(OTHER)).sum()) / 2),
         ("kl", rel_entr(softmax(ONE), softmax(OTHER)).sum()),
         ("norm", 3.0),  # of (2, -1, -2)
         ("angular", acos(0)),  # the cosine is below zero and clamped
@@ -101,6 +103,37 @@ def test_early_blocks_are_spared_until_their_share_has_gone():
     assert {unit.site.layer for unit in found.candidates(ctx, late[:9])} >= {0, 1, 2, 3, 4}
 
 
+def test_what_the_released_code_calls_js_has_no_bound():
+    """All of p on one word, all of q on another: the Jensen-Shannon divergence ends at log 2."""
+    DISTANCES, far = part("finercut", "DISTANCES"), torch.tensor([[60.0, 0.0]])
+    assert DISTANCES["js"](far, far.flip(1)).item() == pytest.approx(np.log(2))
+    assert DISTANCES["released"](far, far.flip(1)).item() > 20
+
+
+def test_the_two_forms_of_js_choose_differently_somewhere():
+    first = [order("llama", "finercut", toy("llama", seed), distance="js") for seed in range(4)]
+    assert first != [order("llama", "finercut", toy("llama", seed), distance="released") for seed in range(4)]
+
+
+@pytest.mark.parametrize(("remove", "blocks"), [("joint", 13), ("attention", 7), ("mlp", 7)])
+def test_the_released_rule_spares_half_the_share_of_the_sublayers_that_may_go(remove, blocks):
+    """-x 0.4 of 32 blocks, int(0.4 S / 2) + 1 with S = 64 or 32."""
+    for spared, wanted in (("released", blocks), ("share", 13)):
+        found = method("finercut", early=0.4, spared=spared, remove=remove)
+        ctx = ToyContext("bert", found, toy("bert", num_hidden_layers=32))
+        layers = {unit.site.layer for unit in found.candidates(ctx, [])}
+        assert layers == set(range(wanted, 32))
+
+
+def test_the_released_rule_withholds_block_0_from_the_first_removal_alone():
+    found = method("finercut", spared="released")
+    ctx = ToyContext("bert", found)
+    assert {unit.site.layer for unit in found.candidates(ctx, [])} == {1, 2}
+    assert {unit.site.layer for unit in found.candidates(ctx, [ctx.units.all[-1]])} == {0, 1, 2}
+    ours = method("finercut")
+    assert ours.candidates(ctx, []) == list(ctx.units)
+
+
 def test_finercut_with_early_blocks_spared_removes_late_ones_first():
     first = order("llama", "finercut", early=0.5)[:3]
     assert all(unit.site.layer > 2 - 1 for unit in first)
@@ -110,30 +143,80 @@ def test_finercut_counts_its_passes():
     found, ctx = context("vit", "finercut", remove="attention")
     list(found.plans(ctx, [2 / 3]))
     # dense once; then per round the dense pass of the replay and one per candidate: 1 + (1 + 3) + (1 + 2)
-    assert ctx.passes.forward == 8 * 6
+    assert ctx.deeds.forward == 8 * 6
 
 
 # --- NOSE
 
 
-def entropy(ctx, gone):
-    rows, (stack, last) = [], max((s.stack == "decoder", s.layer) for s in ctx.info.sites)
-    site = Site("decoder" if stack else "encoder", "block", last)
-    for batch in ctx.batches:
-        with mask(ctx.model, list(gone)), watch(ctx.model) as stream, torch.no_grad():
-            ctx.model(**batch)
-        rows.append(stream.around(site)[1].double().numpy())
-    return np.log(np.concatenate(rows).std(0)).sum()
+def handed_to_the_head(ctx, batch):
+    """Rows after the final norm: CLS tokens of an encoder, real tokens of a decoder."""
+    made = ctx.model(**batch, output_hidden_states=True)
+    if ctx.info.family == "vit":
+        return ctx.model.vit.layernorm(made.hidden_states[-1])[:, 0]
+    if ctx.info.family == "bert":
+        return made.hidden_states[-1][:, 0]
+    states = made.decoder_hidden_states if ctx.info.family == "marian" else made.hidden_states
+    return states[-1][batch["labels"] != -100]  # of decoders the last of them is behind the norm
 
 
-@pytest.mark.parametrize("family", ["vit", "marian", "opt"])
-def test_nose_agrees_with_a_search_by_whole_passes(family):
+def last_of_the_stream(ctx, batch):
+    stack, last = max((s.stack == "decoder", s.layer) for s in ctx.info.sites)
+    with watch(ctx.model) as stream:
+        ctx.model(**batch)
+    return stream.around(Site("decoder" if stack else "encoder", "block", last))[1]
+
+
+def at_the_head(ctx, batch):
+    logits, labels = ctx.model(**batch).logits, batch["labels"]
+    return logits if labels.dim() == 1 else logits[labels != -100]
+
+
+READ = {"cls": handed_to_the_head, "stream": last_of_the_stream, "logits": at_the_head}
+
+
+def entropy(ctx, gone, representation):
+    with mask(ctx.model, list(gone)), torch.no_grad():
+        rows = np.concatenate([READ[representation](ctx, batch).double().numpy() for batch in ctx.batches])
+    # as the two measures of the released code: log of numpy's deviation, log2 of torch's
+    return np.log2(rows.std(0, ddof=1)).sum() if representation == "logits" else np.log(rows.std(0)).sum()
+
+
+@pytest.mark.parametrize("representation", READ)
+@pytest.mark.parametrize("family", ["vit", "bert", "marian", "opt"])
+def test_nose_agrees_with_a_search_by_whole_passes(family, representation):
     _, ctx = context(family, "nose-posthoc")
-    dense, gone = entropy(ctx, ()), []
-    for _ in range(3):
+    dense, gone = entropy(ctx, (), representation), []
+    for _ in range(2):
         left = [unit for unit in ctx.units if unit not in gone]
-        gone.append(min(left, key=lambda unit: abs(dense - entropy(ctx, [*gone, unit]))))
-    assert order(family, "nose-posthoc")[:3] == gone
+        gone.append(min(left, key=lambda unit: abs(dense - entropy(ctx, [*gone, unit], representation))))
+    assert order(family, "nose-posthoc", representation=representation)[:2] == gone
+
+
+def test_nose_reads_the_first_token_behind_the_norm_unless_told_otherwise():
+    found, ctx = context("vit", "nose-posthoc")
+    dense = found.entropy_of_all(ctx, ctx.batches)
+    assert dense == pytest.approx(entropy(ctx, (), "cls"), abs=1e-3)
+    assert all(abs(dense - entropy(ctx, (), other)) > 1 for other in ("stream", "logits"))
+    assert len({tuple(order("vit", "nose-posthoc", model=tall(), representation=r)) for r in READ}) > 1
+
+
+def tall():
+    return toy("vit", num_hidden_layers=6)
+
+
+@pytest.mark.parametrize("family", FAMILY_NAMES)
+def test_every_family_hands_its_final_representation_out(family):
+    found, ctx = context(family, "nose-posthoc")
+    with found.final(ctx) as final, torch.no_grad():
+        logits = ctx.logits(ctx.batches[0])
+        rows = final(ctx.batches[0], logits)
+        head = ctx.model.get_output_embeddings()
+        if head is not None:  # what is read is what the head turns into logits, but for T5's scale and Gemma's cap
+            told = final(ctx.batches[0], logits) @ head.weight.T
+            answers = logits[ctx.batches[0]["labels"] != -100]
+            assert (told.argmax(-1) == answers.argmax(-1)).float().mean() > 0.9
+    assert rows.shape[-1] == 32 and (len(rows) == 3) == (head is None)
 
 
 def test_entropy_is_the_sum_of_log_standard_deviations():

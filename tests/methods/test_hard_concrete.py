@@ -135,7 +135,7 @@ def test_every_lambda_is_a_point_and_the_floor_ends_them(tmp_path):
     assert all("undecided" in plan.note for plan in points[:4])
     assert [line for line in ctx.said if line.startswith("lambda=0.01:")]
     assert ctx.budget.of(points[0].weights) == ctx.budget.of(points[1].weights) == (10, 0)
-    assert ctx.passes.updates == 20
+    assert ctx.deeds.updates == 20
 
 
 def test_the_share_of_undecided_gates_counts_those_strictly_inside(tmp_path):
@@ -174,7 +174,7 @@ def test_exact_targets_come_from_one_training_and_are_nested(tmp_path):
     points = list(found.plans(ctx, (0.25, 0.5, 1.0)))
     assert not found.natural and [len(plan.drop) for plan in points] == [9, 18, 36]
     assert points[0].drop < points[1].drop < points[2].drop
-    assert len({plan.weights for plan in points}) == 1 and ctx.passes.updates == 5
+    assert len({plan.weights for plan in points}) == 1 and ctx.deeds.updates == 5
     assert ctx.budget.of(points[0].weights) == (5, 5)
 
 

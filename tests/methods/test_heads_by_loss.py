@@ -11,7 +11,7 @@ from methods_helpers import ToyContext, context, heads_of, kill_heads, method, o
 
 from headroom.api import Grain, Site
 from headroom.attention import FAMILY_NAMES, anatomy, mask, toy
-from headroom.data.batches import per_example_loss
+from headroom.data.batches import per_example_loss, shifted
 
 # --- Michel
 
@@ -53,11 +53,54 @@ def test_michel_is_the_absolute_product_of_context_and_gradient(family, absolute
 
 
 def test_michel_without_normalisation_keeps_the_scale_of_a_site():
-    found, ctx = context("bert", "michel-greedy", normalise=False)
+    found, ctx = context("bert", "michel-greedy", normalise=False, divisors="none")
     score, wanted = found.importance(ctx), taylor(ctx, "token")
     for site in ctx.units.sites:
         assert np.allclose(score[site].numpy(), wanted[site], rtol=1e-3)
-    assert order("bert", "michel-greedy", normalise=False) != order("bert", "michel-greedy")
+    assert order("bert", "michel-greedy", normalise=False, divisors="none") != order("bert", "michel-greedy")
+
+
+def tokens_of(ctx, site):
+    """Real tokens that a site sees; an image is 16 patches and the first token."""
+    if ctx.info.family == "vit":
+        return sum(17 * len(batch["labels"]) for batch in ctx.batches)
+    if site.stack == "encoder" or ctx.info.family == "llama":
+        return sum(int(batch["attention_mask"].sum()) for batch in ctx.batches)
+    fed = [shifted(batch["labels"], ctx.model.config) for batch in ctx.batches]  # the start mark is the padding word
+    return sum(len(ids) + int((ids[:, 1:] != 0).sum()) for ids in fed)
+
+
+@pytest.mark.parametrize("family", ["bert", "vit", "marian", "llama"])
+def test_michel_without_normalisation_divides_as_released(family):
+    """Classifiers: layers by their tokens, but the last by the examples. Others: every module by its own tokens."""
+    found, ctx = context(family, "michel-greedy", normalise=False)
+    score, wanted = found.importance(ctx), taylor(ctx, "token")
+    for site in ctx.units.sites:
+        last_of_classifier = family in ("bert", "vit") and site.layer == 2
+        divisor = 6 if last_of_classifier else tokens_of(ctx, site)
+        assert np.allclose(score[site].numpy(), wanted[site] / divisor, rtol=1e-3), site
+
+
+@pytest.mark.parametrize("family", ["bert", "vit", "marian"])
+def test_the_divisors_change_the_order_where_nothing_is_normalised(family):
+    released, raw = (order(family, "michel-greedy", normalise=False, divisors=d) for d in ("released", "none"))
+    assert released != raw
+    normalised = [order(family, "michel-greedy", divisors=divisors) for divisors in ("released", "none")]
+    assert normalised[0] == normalised[1], "a constant of a site is divided out again"
+
+
+def test_per_batch_is_one_gradient_a_batch_and_no_running_total():
+    """What HF's script sums is | g1 | + | g1 + g2 |: it never clears the gradient of its mask."""
+    found, ctx = context("marian", "michel-greedy", absolute="batch", normalise=False, divisors="none")
+    score, signed = found.importance(ctx), []
+    for batch in ctx.batches:
+        with ctx.gates() as gates:
+            signed.append(gates.slopes(ctx.loss(batch)))
+    for site in ctx.units.sites:
+        first, second = (slopes[site] for slopes in signed)
+        assert torch.allclose(score[site], first.abs() + second.abs(), rtol=1e-4)
+    running = {site: signed[0][site].abs() + (signed[0][site] + signed[1][site]).abs() for site in score}
+    assert ctx.units.order(running) != ctx.units.order(score)
 
 
 def test_michel_exact_scores_the_heads_that_are_left_in_the_model_without_the_others():
@@ -75,7 +118,7 @@ def test_michel_scores_once_for_all_targets_and_once_per_target_when_exact():
     for exact, passes in [(False, 1), (True, 3)]:
         found, ctx = context("bert", "michel-greedy", exact=exact)
         list(found.plans(ctx, [0.25, 0.5, 0.75]))
-        assert ctx.passes.forward == ctx.passes.backward == passes * 6
+        assert ctx.deeds.forward == ctx.deeds.backward == passes * 6
 
 
 @pytest.mark.parametrize("kind", ["encoder.self", "decoder.self", "decoder.cross"])

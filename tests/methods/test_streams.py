@@ -96,7 +96,7 @@ def test_iterative_layer_similarity_scores_what_is_left():
 def test_one_shot_layer_similarity_needs_one_pass():
     found, ctx = context("llama", "layer-similarity")
     list(found.plans(ctx, [0.25, 0.5, 1.0]))
-    assert ctx.passes.forward == sum(len(batch["labels"]) for batch in ctx.batches)
+    assert ctx.deeds.forward == sum(len(batch["labels"]) for batch in ctx.batches)
 
 
 # --- consecutive blocks

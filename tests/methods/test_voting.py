@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 from training_helpers import still_toy, taught
 
 from headroom.api import Grain, Track
+from headroom.checks.watching import hooks
 from headroom.attention import anatomy
 
 centres_of, assigned, k_means, closeness, ballot = (
@@ -229,7 +230,7 @@ def test_every_layer_keeps_as_many_heads_as_there_are_groups(family, counts, tmp
 def test_without_training_it_needs_forward_passes_alone(tmp_path):
     found, ctx = taught("bert", "voting-to-stay", tmp_path, training="posthoc", groups=(2,))
     plan, _ = found.plans(ctx, ())
-    assert (found.track, plan.weights, ctx.passes.updates) == (Track.FORWARD, None, 0)
+    assert (found.track, plan.weights, ctx.deeds.updates) == (Track.FORWARD, None, 0)
     assert method("voting-to-stay").track is Track.TRAINED
 
 
@@ -248,7 +249,7 @@ def test_as_in_the_code_only_decoders_are_grouped(tmp_path):
 
 def test_the_dense_weights_come_back(tmp_path):
     found, ctx = taught("llama", "voting-to-stay", tmp_path, groups=(1,))
-    before = {name: value.clone() for name, value in ctx.model.state_dict().items()}
+    before, counted = {name: value.clone() for name, value in ctx.model.state_dict().items()}, hooks(ctx.model)
     list(found.plans(ctx, ()))
     assert all(torch.equal(value, before[name]) for name, value in ctx.model.state_dict().items())
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in ctx.model.modules())
+    assert hooks(ctx.model) == counted, "the harness's counter is there, and nothing else"

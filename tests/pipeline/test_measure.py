@@ -89,8 +89,9 @@ def test_what_failed_is_taken_away_and_asked_again(world, headroom, monkeypatch)
         f"""
         import os
         from pathlib import Path
-        if not Path("tried").exists():
-            Path("tried").touch()
+        tried = Path("{world.folder}") / "tried"
+        if not tried.exists():
+            tried.touch()
             os._exit(1)
         {FIRST}
         """,
