@@ -5,12 +5,15 @@
 x_j is what enters the output projection on channel j, || x_j || its root mean square over real calibration tokens.
 The same share of every site goes. ``sequential``, as released, scores a site in the model that has already lost what
 went from the sites before it, once per target, so its plans need not be nested; otherwise one pass serves all targets.
+The hidden states are carried up from site to site, as released, so a target costs about two passes.
 
-The released code removes int(share x heads) from each site. So does this where that is a whole number; where it is
-not, the rest is spread from the lowest layers up, so that the share of the whole model is the one asked for.
+What the released code does differently: it removes int(share x heads) from each site. So does this where that is a
+whole number; where it is not, the rest is spread from the lowest layers up, so that the share of the whole model is
+the one asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,32 +36,47 @@ class WandaHead(Method):
 
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         batches = list(ctx.calibration(self.params.examples, self.params.batch_size))
-        sequential, sites = self.params.sequential, ctx.units.sites
-        orders = sites if sequential else self.orders(ctx, batches, list(sites))
+        if self.params.sequential:
+            yield from (Plan(target, self.from_below(ctx, batches, quotas(ctx.units, target))) for target in targets)
+            return
+        orders = self.orders(ctx, self.passes(ctx, batches), list(ctx.units.sites))
         for target in targets:
-            drop: list[Unit] = []
-            for site, count in quotas(ctx.units, target).items():
-                if sequential and 0 < count < len(sites[site]):  # where none or all go there is nothing to choose
-                    with ctx.silenced(drop):
-                        orders = orders | self.orders(ctx, batches, [site])
-                drop += orders[site][:count]
-            yield Plan(target, frozenset(drop))
+            quota = quotas(ctx.units, target)
+            yield Plan(target, frozenset(unit for site, count in quota.items() for unit in orders[site][:count]))
 
-    def orders(self, ctx: Context, batches: list[Any], sites: list[Site]) -> dict[Site, list[Unit]]:
+    def from_below(self, ctx: Context, batches: list[Any], quota: dict[Site, int]) -> frozenset[Unit]:
+        """What goes of each site, chosen in the model that has lost what goes of the sites before it."""
+        sites = ctx.units.sites
+        drop = [unit for site, count in quota.items() if count == len(sites[site]) for unit in sites[site]]
+        undecided = [site for site, count in quota.items() if 0 < count < len(sites[site])]
+        with ExitStack() as gone:
+            gone.enter_context(ctx.silenced(drop))
+            for site, passes in ctx.upwards(batches, undecided):
+                lowest = self.orders(ctx, passes, [site])[site][: quota[site]]
+                gone.enter_context(ctx.silenced(lowest))
+                drop += lowest
+        return frozenset(drop)
+
+    def passes(self, ctx: Context, batches: Iterable[Any]) -> Iterator[Any]:
+        """Every batch, once the whole model has run on it."""
+        for batch in batches:
+            ctx.logits(batch)
+            yield batch
+
+    def orders(self, ctx: Context, passes: Iterable[Any], sites: list[Site]) -> dict[Site, list[Unit]]:
         """The heads of each site, lowest score first."""
         found = {}
-        for site, sizes in self.sizes(ctx, batches, sites).items():
+        for site, sizes in self.sizes(ctx, passes, sites).items():
             heads = zip(ctx.units.sites[site], sizes, strict=True)
             score = {unit: float((ctx.weights(unit)["out"].abs().mean(0) * size).sum()) for unit, size in heads}
             found[site] = sorted(score, key=lambda unit: (score[unit], unit.place))
         return found
 
-    def sizes(self, ctx: Context, batches: list[Any], sites: list[Site]) -> dict[Site, Any]:
+    def sizes(self, ctx: Context, passes: Iterable[Any], sites: list[Site]) -> dict[Site, Any]:
         """|| x_j || of every channel of every head, (units, size)."""
         squares, tokens = dict[Site, Any](), dict.fromkeys(sites, 0)
         with ctx.heads("context") as heads:
-            for batch in batches:
-                ctx.logits(batch)
+            for _ in passes:
                 for site in sites:
                     squares[site] = squares.get(site, 0) + heads.at(site).double().square().sum((0, 1))
                     tokens[site] += int(heads.real(site).sum())
@@ -66,8 +84,7 @@ class WandaHead(Method):
 
 
 def quotas(units: Units, target: float) -> dict[Site, int]:
-    """How many heads each site loses, in the order in which a model runs its sites."""
+    """How many heads each site loses."""
     places = [(place / len(heads), site) for site, heads in units.sites.items() for place in range(1, len(heads) + 1)]
     chosen = [site for _, site in sorted(places, key=lambda one: (one[0], one[1].place))][: units.count(target)]
-    running = sorted(units.sites, key=lambda site: (site.stack == "decoder", site.layer, site.kind == "cross"))
-    return {site: chosen.count(site) for site in running}
+    return {site: chosen.count(site) for site in units.sites}

@@ -111,9 +111,9 @@ class Climb:
 
     @torch.inference_mode()
     def _run(self, level: int, batch: dict[str, Any], made: dict[str, Any]) -> Any:
-        stack, blocks, place = self._blocks[level]
+        _, blocks, place = self._blocks[level]
         # of a finished stack and of the blocks below, all answer alike: only the topmost one is heard
-        below = [(blocks, place, made[stack]) for stack, blocks, place in self._blocks[:level]]
+        below = [(there, at, made[stack]) for stack, there, at in self._blocks[:level]]
         output: list[Any] = []
 
         def arrive(_: nn.Module, __: Any, made_here: Any) -> NoReturn:
