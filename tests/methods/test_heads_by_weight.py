@@ -144,7 +144,14 @@ def test_sequential_wanda_scores_a_site_in_the_model_that_lost_heads_below():
 def test_sequential_wanda_costs_nothing_where_there_is_nothing_to_choose():
     found, ctx = context("bert", "wanda-head")
     list(found.plans(ctx, [1.0]))
-    assert ctx.passes.forward == 0
+    assert ctx.deeds.forward == 0
+
+
+def test_sequential_wanda_runs_a_model_about_twice_a_target_however_deep():
+    found = method("wanda-head")
+    deep = ToyContext("bert", found, toy("bert", num_hidden_layers=12))
+    list(found.plans(deep, [0.25, 0.5, 0.75]))
+    assert deep.deeds.forward <= 3 * 2 * 6, "not once a site and target, 3 x 12 x 6"
 
 
 # --- FLAP
@@ -237,6 +244,41 @@ def test_taylor_sums_weight_times_gradient_over_coupled_rows_and_columns(sums):
     for site in ctx.units.sites:
         assert np.allclose(score[site].numpy(), wanted[site.layer], rtol=1e-4)
     assert wanted.std() > 0
+
+
+def test_the_released_code_adds_a_query_head_to_one_group_and_removes_it_with_another():
+    """Eight query heads, two groups: head h is added to group h mod 2 and goes with group h // 4."""
+    found, ctx, own = salience("weight")
+    found = method("taylor-weight", queries="released")
+    model = copy.deepcopy(ctx.model)
+    for batch in ctx.batches:
+        per_example_loss(model, batch).sum().backward()
+    score = found.salience(ctx)
+    for site, layer in enumerate(model.model.layers):
+        q, k, v, o = (
+            (p.weight * p.weight.grad).detach().abs().double()
+            for p in (getattr(layer.self_attn, f"{name}_proj") for name in "qkvo")
+        )
+        wanted = [
+            sum(float(q[h * 8 : h * 8 + 8].sum() + o[:, h * 8 : h * 8 + 8].sum()) for h in range(g, 8, 2))
+            + float(k[g * 8 : g * 8 + 8].sum() + v[g * 8 : g * 8 + 8].sum())
+            for g in range(2)
+        ]
+        assert np.allclose(score[Site("decoder", "self", site)].numpy(), wanted, rtol=1e-4)
+        assert not np.allclose(wanted, own[site], rtol=1e-3)
+
+
+def test_without_grouped_queries_released_and_own_are_one():
+    assert order("bert", "taylor-weight", queries="released") == order("bert", "taylor-weight")
+
+
+def test_the_released_queries_change_plans():
+    seeds = range(4)
+    plan = {
+        queries: [plans("llama", "taylor-weight", [0.5], toy("llama", s), queries=queries)[0].drop for s in seeds]
+        for queries in ("own", "released")
+    }
+    assert plan["own"] != plan["released"]
 
 
 def test_taylor_takes_the_same_share_of_every_site_that_is_not_spared():
