@@ -3,19 +3,28 @@
     I_h = E_x | d L(x) / d xi_h |        (section 4.1; xi_h is the head's gate, 1 everywhere)
 
 ``absolute`` says where the absolute value sits: per token (the authors' code), per example (the paper's expectation
-read literally) or per batch (HF's run_bertology, where the batch size matters). Each site's scores are divided by
-their L2 norm unless ``normalise`` is off; then all sites share one list. One scoring serves all targets, as in the
-released code, so the plans are nested; ``exact`` scores what is left again before every target (the released
-``--exact_pruning``).
+read literally) or per batch: one gradient a batch, as in TextPruner and in rycolab's code for differentiable subset
+pruning, where the batch size matters. Each site's scores are divided by their L2 norm unless ``normalise`` is off;
+then all sites share one list. One scoring serves all targets, as in the released code, so the plans are nested;
+``exact`` scores what is left again before every target (the released ``--exact_pruning``).
+
+Without ``normalise``, ``divisors`` says what the sums are divided by before they share a list. ``released``: the last
+layer of a classifier by the number of examples, since in it the loss reaches one token of each only, and all others by
+the number of real tokens that they see (the authors' BERT; their fairseq divides every module by its own tokens).
+``none`` leaves the sums as they are.
 
 Where queries share keys and values the gate is the group's, so the sum over its heads lies inside the absolute value.
+
+What the released code does differently: for translation it counts the decoder's padding among its tokens. HF's
+``run_bertology``, which is often taken for "per batch", never clears the gradient of its mask and so sums the sizes of
+a running total.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from headroom.api import Context, Grain, Method, Plan, Scores, Track, Unit
+from headroom.api import Context, Grain, Method, Plan, Scores, Site, Track, Unit
 
 
 class MichelGreedy(Method):
@@ -30,6 +39,7 @@ class MichelGreedy(Method):
         batch_size: int = 32
         absolute: Literal["token", "example", "batch"] = "token"
         normalise: bool = True
+        divisors: Literal["released", "none"] = "released"  # where nothing is normalised
         exact: bool = False
 
     def removes(self) -> tuple[Grain, ...]:
@@ -51,11 +61,21 @@ class MichelGreedy(Method):
         return [*gone, *(unit for unit in order if unit not in set(gone))]
 
     def importance(self, ctx: Context) -> Scores:
-        score = ctx.units.zeros()
-        with ctx.gates(per=self.params.absolute) as gates:
+        score, tokens, examples = ctx.units.zeros(), dict.fromkeys(ctx.units.sites, 0), 0
+        with ctx.gates(per=self.params.absolute) as gates, ctx.heads() as heads:
             for batch in ctx.calibration(self.params.examples, self.params.batch_size):
+                examples += len(batch["labels"])
                 for site, slope in gates.slopes(ctx.loss(batch)).items():
                     score[site] += slope.abs().reshape(-1, slope.shape[-1]).sum(dim=0)
+                    tokens[site] += 0 if self.params.normalise else int(heads.real(site).sum())
         if self.params.normalise:
-            score = {site: s / (s.norm() + 1e-20) for site, s in score.items()}
+            return {site: s / (s.norm() + 1e-20) for site, s in score.items()}
+        if self.params.divisors == "released":
+            return {site: s / (examples if read_once(ctx, site) else tokens[site]) for site, s in score.items()}
         return score
+
+
+def read_once(ctx: Context, site: Site) -> bool:
+    """Whether a site lies in the last layer of a classifier, from which one token of each example is read."""
+    last = max((other.stack == "decoder", other.layer) for other in ctx.info.sites)
+    return "classification" in ctx.info.purpose and (site.stack == "decoder", site.layer) == last
