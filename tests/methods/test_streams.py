@@ -93,6 +93,99 @@ def test_iterative_layer_similarity_scores_what_is_left():
     assert order("bert", "layer-similarity", remove="joint")[:4] != gone, "the toy tells the two apart"
 
 
+# --- the stream in which the released code scores again
+
+
+def similarities(model, ids, kind, gone, skips_the_block):
+    """1 - cosine of every sublayer of a kind of a Llama that is left, by a loop over its layers on hidden states.
+
+    Of ``gone``, (kind, layer), the sublayer is left out, or with it its whole block where ``kind`` is scored.
+    """
+    body, found = model.model, {}
+    states = body.embed_tokens(ids)
+    rotary = body.rotary_emb(states, torch.arange(ids.shape[1])[None])
+    for at, layer in enumerate(body.layers):
+        if skips_the_block and (kind, at) in gone:
+            continue
+        for name, norm in (("attention", layer.input_layernorm), ("mlp", layer.post_attention_layernorm)):
+            if (name, at) in gone:
+                continue
+            inside = norm(states)
+            if name == "attention":
+                after = states + layer.self_attn(inside, position_embeddings=rotary, attention_mask=None)[0]
+            else:
+                after = states + layer.mlp(inside)
+            if name == kind:
+                found[kind, at] = 1 - torch.cosine_similarity(states, after, dim=-1).mean().item()
+            states = after
+    return found
+
+
+@torch.no_grad()
+def by_hand(model, ids, kinds, skips_the_block, steps):
+    """What goes, one sublayer after the other, with all scores of every step."""
+    gone, told = [], []
+    for _ in range(steps):
+        scores = {}
+        for kind in kinds:
+            scores |= similarities(model, ids, kind, gone, skips_the_block)
+        told.append(scores)
+        gone.append(min(scores, key=scores.get))
+    return gone, told
+
+
+def language(seed):
+    """A Llama of six layers whose late attention counts as much as the early, and a batch without padding."""
+    ids = torch.randint(2, 99, (3, 11), generator=torch.Generator().manual_seed(seed))
+    model = toy("llama", seed, num_hidden_layers=6)
+    with torch.no_grad():
+        for at, layer in enumerate(model.model.layers):
+            layer.self_attn.o_proj.weight.mul_(1.5**at)  # the stream grows on the way up
+    return model, ids, [{"input_ids": ids, "labels": ids.clone()}]
+
+
+@pytest.mark.parametrize("released", [False, True])
+@pytest.mark.parametrize("remove", ["attention", "mlp", "joint"])
+def test_scoring_again_follows_the_stream_that_is_asked_for(remove, released):
+    kinds = ("attention", "mlp") if remove == "joint" else (remove,)
+    for seed in range(3):
+        model, ids, batches = language(seed)
+        gone, told = by_hand(model, ids, kinds, released, 4)
+        found, ctx = context(
+            "llama", "layer-similarity", model, batches=batches, remove=remove, iterative=True, released=released
+        )
+        units = {(unit.grain.value, unit.site.layer): unit for unit in ctx.units}
+        (plan,) = found.plans(ctx, [4 / len(ctx.units)])
+        assert plan.drop == {units[one] for one in gone}
+        for step, scores in enumerate(told):
+            distance = found.distance_without(ctx, [units[one] for one in gone[:step]])
+            for one, score in scores.items():
+                assert float(distance[units[one].site]) == pytest.approx(score, abs=1e-5)
+
+
+def test_skipping_the_block_changes_the_scores_above_it_and_with_them_plans():
+    """Below the first that goes all is as before; above it scores come from a stream that no model has."""
+    orders = {True: [], False: []}
+    for seed in range(5):
+        (right, told), (wrong, told_wrong) = (
+            by_hand(*language(seed)[:2], ("attention",), skips, 6) for skips in (False, True)
+        )
+        assert right[0] == wrong[0]
+        for one, score in told[1].items():
+            moved = abs(score - told_wrong[1][one])
+            assert moved > 1e-4 if one[1] > right[0][1] else moved == 0
+        orders[False].append(right)
+        orders[True].append(wrong)
+    assert orders[False] != orders[True]
+
+
+def test_released_says_nothing_of_scoring_once():
+    for remove in ("attention", "joint"):
+        assert order("llama", "layer-similarity", remove=remove, released=True) == order(
+            "llama", "layer-similarity", remove=remove
+        )
+
+
 def test_one_shot_layer_similarity_needs_one_pass():
     found, ctx = context("llama", "layer-similarity")
     list(found.plans(ctx, [0.25, 0.5, 1.0]))
