@@ -3,12 +3,15 @@
     d(l, n) = mean over examples of arccos( cos(x_l, x_(l+n)) ) / pi        (equation 7, on the last token)
 
 x_l is the stream before block l, so a run of n blocks is judged by the n-th diagonal of the table of distances.
-(LLM-Drop's consecutive block drop reads one diagonal further and so judges runs of n + 1 blocks to drop n.)
 
 The last token is what a language model reads its answer from; encoders that classify are read at their first, which
 is taken there. ``token: all`` takes the mean over all tokens and ``distance: cosine`` is 1 - cos: together they are
 LLM-Drop's consecutive blocks. An encoder-decoder loses one run from each stack: of all ways to share n blocks out
 between them, the one with the smallest sum. Runs of different length need not be nested.
+
+What the released code does differently: LLM-Drop's consecutive block drop reads one diagonal further and so judges runs
+of n + 1 blocks to drop n. PruneMe reads the stream after the last block behind the final norm, so that runs with the
+last block look far longer than they are; here it is the stream itself.
 """
 
 from collections.abc import Iterator, Sequence

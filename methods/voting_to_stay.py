@@ -8,6 +8,10 @@ centre and centres apart. Half of the update steps train with L_task + L_z; the 
 calibration batch gives one vote per group and layer to the head nearest the centre; the head of each group with most
 votes stays; the other half of the steps is the harness's recovery, without L_z. The number of groups is the method's
 own point: it is the number of heads that stay in every layer, so no layer is emptied.
+
+What the released code does differently: it does not run as it stands, and its vote is a layer's and not a group's
+(``vote: global``). In a group of two both members are equally near their centre, so its vote hangs on the last bit;
+here too it is a tie, and the first of the two stays.
 """
 
 from collections.abc import Iterator, Sequence
