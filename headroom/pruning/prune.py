@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +17,11 @@ from headroom import attention
 from headroom.api import Method, Plan, Track
 from headroom.config.model_spec import ModelSpec
 from headroom.config.params import kinds_of
+from headroom.config.project import whole
 from headroom.config.registry import file_of, load_method, short
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import Collator, make_collator
+from headroom.data.columns import check_labels
 from headroom.data.loading import load_splits
 from headroom.errors import UserError
 from headroom.models.loading import build, load_model, load_tokenizer
@@ -50,8 +53,8 @@ class Request:
 def prune(request: Request) -> Table:
     """Write the smaller model to ``request.out`` and return the comparison.
 
-    Raises ``UserError`` for a target outside (0, 1), an unknown method, task or model, a family that is not supported,
-    and a method that needs calibration examples when no task is named.
+    Raises ``UserError`` for a target outside (0, 1) or below one unit, an unknown method, task or model, a family that
+    is not supported, and a method that needs calibration examples when no task is named. Nothing is written then.
     """
     if not 0 < request.target < 1:
         raise UserError(
@@ -73,17 +76,20 @@ def prune(request: Request) -> Table:
     task = load_task(request.task) if request.task else None
     subject = load(request, task)
     splits = load_splits(task, request.data) if task else {}
+    if task:
+        check_labels(splits, task, subject.model.config.num_labels, f"{request.model}: num_labels")
     collator = collator_of(subject)
     with TemporaryDirectory() as scratch:
         plan = plan_of(request, method, subject, splits.get("calibrate"), collator, Path(scratch))
         subject.apply(plan)
     smaller = copy.deepcopy(subject.changed)
     attention.remove(smaller, list(plan.drop))
-    attention.save_removed(smaller, request.out)
-    if subject.tokenizer is not None:
-        subject.tokenizer.save_pretrained(request.out)
-    smaller = attention.load_removed(request.out)  # what is measured is what was saved
-    return comparison(request.method, subject, smaller, plan, task, splits, collator, request.out)
+    with whole(request.out) as draft:  # a measurement that fails leaves nothing in the way of the next try
+        attention.save_removed(smaller, draft)
+        if subject.tokenizer is not None:
+            subject.tokenizer.save_pretrained(draft)
+        smaller = attention.load_removed(draft)  # what is measured is what was saved
+        return comparison(request.method, subject, smaller, plan, task, splits, collator, request.out)
 
 
 def parsed(pairs: list[str]) -> dict[str, Any]:
@@ -186,4 +192,11 @@ def plan_of(request: Request, method: Method, subject: Subject, examples: Any, c
     plans = [plan for plan in answer.plans if plan.target == request.target or plan.natural]
     if not plans:
         raise UserError(answer.missing.get(request.target) or f"{file}: has no plan for a share of {request.target:g}.")
-    return min(plans, key=lambda plan: abs(plan.target - request.target))
+    plan = min(plans, key=lambda plan: abs(plan.target - request.target))
+    if not plan.drop:
+        total = len(ctx.units)
+        raise UserError(
+            f"--target is {request.target:g}, which of {total} units is none: the model would stay as it is. "
+            f"With {math.ceil(1e4 / total) / 1e4:g} and above {request.method} removes one or more."
+        )
+    return plan

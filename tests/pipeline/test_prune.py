@@ -63,11 +63,34 @@ def test_a_method_is_held_to_the_sites_that_are_named(world, prune):
         ({"method": "magnitude-heads", "model": "owner/name"}, "a Hub id needs --revision"),
         ({"method": "magnitude-heads", "model": "methods"}, "holds no config.json"),
         ({"method": "magnitude-heads", "out": "methods"}, "is there already and not empty"),
+        (
+            {"method": "magnitude-heads", "target": 0.1},
+            "--target is 0.1, which of 8 units is none: the model would stay",
+        ),
+        ({"method": "magnitude-heads", "target": 0.1}, "With 0.125 and above magnitude-heads removes one or more."),
     ],
 )
-def test_what_cannot_be_done_is_said(prune, options, message):
+def test_what_cannot_be_done_is_said_and_nothing_is_written(world, prune, options, message):
     code, said = prune(**options)
     assert code == 2 and message in said, said
+    assert not (world.folder / "small").exists()
+
+
+def test_a_label_that_the_model_has_no_class_for_is_said(world, prune):
+    attention.toy("vit").save_pretrained(world.folder / "few")
+    code, said = prune(model="few", method="magnitude-heads", task="digits")
+    assert code == 2 and "tasks/digits.yaml: splits." in said and "few: num_labels is" in said, said
+
+
+def test_a_measurement_that_fails_leaves_nothing_in_the_way_of_the_next_try(world, prune, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("headroom.pruning.prune.comparison", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            prune(method="magnitude-heads")
+    assert not list(world.folder.glob("*small*")) and not list(world.folder.glob(".*small*"))
+    code, said = prune(method="magnitude-heads")
+    assert code == 0, said
+    assert not list(world.folder.glob(".*small*"))
 
 
 def test_a_method_that_trains_is_sent_to_the_pipeline(world, prune):
