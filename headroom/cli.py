@@ -30,7 +30,7 @@ app.add_typer(stage, name="stage")
 add_commands(app)
 stage.add_typer(shapes, name="shapes")
 
-KEPT = "every finished point is kept."
+KEEPING = (["stage", "measure"], ["stage", "time"])  # what writes each point to the journal as it is finished
 
 out, err = PlainConsole(), PlainConsole(stderr=True)
 
@@ -79,9 +79,15 @@ def check_methods(
 @check.command("params")
 def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
     """Every key and value of a params.yaml, its methods, tasks and data."""
-    from headroom.pipeline.preflight import preflight
+    from headroom.pipeline.preflight import check_models, preflight
+    from headroom.shapes.params import describes
 
-    preflight(params)
+    if describes(params):
+        from headroom.shapes.checking import check as check_shapes
+
+        check_shapes(params)
+    else:
+        check_models(preflight(params), str(params))
     out.print(f"{params}: in order.")
 
 
@@ -175,12 +181,22 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again: {KEPT}", 1)
+        fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again{kept()}", 1)
 
 
 def stopped(*_: object) -> NoReturn:
     """Ctrl-C. The journal writes whole answers only, so there is nothing to save here."""
-    fail(f"Stopped. Run the same command again to go on: {KEPT}", 130)
+    fail(f"Stopped. Run the same command again{' to go on' if keeps() else ''}{kept()}", 130)
+
+
+def keeps() -> bool:
+    """Whether the command that runs keeps what it has finished; the others begin anew."""
+    return sys.argv[1:3] in KEEPING
+
+
+def kept() -> str:
+    """The end of a sentence about running the same command again."""
+    return ": every finished point is kept." if keeps() else "."
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -106,6 +106,7 @@ def config_of(keys: dict[str, Any], where: str, **filled: Any) -> Any:
 
     Raises ``UserError`` below ``where`` for an unknown family or key: the library would swallow a misspelt key.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     keys = dict(keys)
@@ -120,7 +121,10 @@ def config_of(keys: dict[str, Any], where: str, **filled: Any) -> Any:
     for key in keys:
         if key not in allowed:
             raise UserError(f"{where}.{key}: unknown key of {family}. {suggest(key, allowed)}")
-    return AutoConfig.for_model(family, **keys | filled)
+    try:
+        return AutoConfig.for_model(family, **keys | filled)
+    except (StrictDataclassError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: {' '.join(str(error).split())[:200].rstrip('.')}.") from None
 
 
 def _from_tokenizer(tokenizer: Any, purpose: str) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headroom.config.located import read_yaml
 from headroom.config.params import Params, load
+from headroom.config.project import check_folders
 from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
 from headroom.data.loading import data_folder
-from headroom.errors import UserError
+from headroom.errors import UserError, suggest
+from headroom.measure.machine import cores
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
 from headroom.pipeline.provenance import file_hash
@@ -20,6 +23,7 @@ from headroom.pipeline.workers import Workers
 from headroom.pipeline.working import Trouble
 
 logger = logging.getLogger(__name__)
+CROWD = 8  # threads a core: results of a larger machine can still be made again here, slowly
 
 
 def preflight(params_file: Path) -> Params:
@@ -27,11 +31,55 @@ def preflight(params_file: Path) -> Params:
     params = load(params_file)
     if "recover" not in params.model_fields_set:  # DVC watches the key, and refuses a file without it in other words
         raise UserError(f"{params_file}: recover: this key is missing; add the line `recover: {{}}`, or a recovery.")
-    check_methods(params, str(params_file))
+    check_folders(params_file, read_yaml(params_file))
+    check_threads(params, str(params_file))
     tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
+    for name in params.models:
+        check_purpose(params, name, str(params_file))
     for task in tasks.values():
         refuse_missing_data(task, params)
+    check_methods(params, str(params_file))
     return params
+
+
+def check_threads(params: Params, where: str) -> None:
+    """Threads that have no core to run on slow each other down; where there are far too many, nothing ends."""
+    most = CROWD * cores()
+    asked = {"run.threads": params.run.threads, "run.workers": params.run.workers}
+    asked |= {f"models.{name}.train.threads": spec.train.threads for name, spec in params.models.items() if spec.train}
+    for key, count in asked.items():
+        if (count or 1) > most:
+            raise UserError(
+                f"{where}: {key} is {count}; this machine has {cores()} cores, and {most} is the most here."
+            )
+
+
+def check_purpose(params: Params, name: str, where: str) -> None:
+    """Raises ``UserError`` for tasks of one model that need different ones, or that cannot be fed or timed as it is."""
+    spec, place = params.models[name], f"{where}: models.{name}"
+    purposes = {task: load_task(task).purpose for task in spec.tasks}
+    purpose = purposes[spec.tasks[0]]
+    for task, other in purposes.items():
+        if other != purpose:
+            raise UserError(f"{place}.tasks: {spec.tasks[0]} needs a model for {purpose}, {task} one for {other}.")
+    if spec.train and (spec.tokenizer.kind == "none") != (purpose == "image-classification"):
+        wanted = "images are not split into words; leave it out" if spec.tokenizer.size else "texts need one; add it"
+        raise UserError(f"{place}.tokenizer: {wanted}. Models for {purpose} are made here.")
+
+
+def check_models(params: Params, where: str) -> None:
+    """Raises ``UserError`` for a model that cannot be built from its config. Imports torch."""
+    from headroom.models.checking import check_config
+
+    for name, spec in params.models.items():
+        if spec.source.config is None:
+            continue
+        purpose, place = load_task(spec.tasks[0]).purpose, f"{where}: models.{name}"
+        config = check_config(spec.source.config, purpose, f"{place}.source.config")
+        for key, value in ((key, getattr(spec.image, key)) for key in ("mean", "std")):
+            channels = getattr(config, "num_channels", 1)
+            if purpose == "image-classification" and isinstance(value, list) and len(value) not in (1, channels):
+                raise UserError(f"{place}.image.{key} has {len(value)} numbers; the model has {channels} channels.")
 
 
 @dataclass(frozen=True)
@@ -80,6 +128,10 @@ def refuse_missing_data(task: Task, params: Params) -> None:
     folder = data_folder(params.data)
     if not task.data.folder or task.data.hub:
         return
+    for split, text in task.splits.named().items():
+        name = text.partition("[")[0]
+        if name not in task.data.folder:
+            raise UserError(f"{task.file}: splits.{split} names {name!r}. {suggest(name, task.data.folder)}")
     if folder is None:
         first = min(task.data.folder.values())
         raise UserError(f"{task.file}: needs local data. Set HEADROOM_DATA to the folder that holds {first}.")
