@@ -5,6 +5,8 @@ The same number of examples draws the same resamples for every method, which is 
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from headroom.errors import UserError
 from headroom.results.curves import Curve, Step
 from headroom.results.load import DENSE, Records
 from headroom.results.records import Setting, TaskFacts
@@ -124,8 +127,15 @@ def arrays(folder: Path | None, model: str, method: str) -> Arrays:
 @lru_cache(maxsize=8)
 def _read(path: Path, written: int) -> Arrays:
     """``written`` is the time of the file: one that was scored again is read again."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files if file[name].ndim == 2}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files if file[name].ndim == 2}
+    except (AttributeError, EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        said = str(error) or type(error).__name__
+        raise UserError(
+            f"{path}: holds no scores ({said}). Delete it and run `dvc repro measure`, or that stage of the profile's "
+            "own dvc.yaml: finished points are in the journal, so only the file is written again."
+        ) from None
 
 
 def _drawn(stats: Array, metric: str) -> Array:

@@ -37,8 +37,7 @@ class Row(BaseModel):
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             raise UserError(
-                f"{path}: {key}: {first['msg']} ({cls.__name__}). "
-                "Delete the record and run `dvc repro` to make it again."
+                f"{path}: {key}: {first['msg']} ({cls.__name__}). Delete the file and run `dvc repro` to make it again."
             ) from None
 
 
@@ -196,7 +195,12 @@ class LeaderboardFields(Row):
     axis: str = column("what the area, the losses and the removable shares count as removed", "")
     area: float | None = column("area under retained quality against the share removed, floor included", None, RETAINED)
     area_low: float | None = column("lower end of its 95 % interval", None, RETAINED)
-    area_high: float | None = column("upper end of that interval", None, RETAINED)
+    area_high: float | None = column(
+        "upper end of that interval; above 1 where draws of the examples leave the dense model little above chance, "
+        "or where what was recovered does better than it",
+        None,
+        RETAINED,
+    )
     behind: float | None = column("area of the next better row of the group minus this one", None, RETAINED)
     behind_low: float | None = column("lower end of the 95 % interval of that difference", None, RETAINED)
     behind_high: float | None = column("upper end of that interval", None, RETAINED)

@@ -12,6 +12,7 @@ from headroom.errors import UserError
 from headroom.results.rows import TABLES, Row
 
 PARQUET = ("leaderboard", "quality", "throughput", "floors")
+MADE_BY = {"claims.csv": "dvc repro claims", "checks.csv": "headroom check --all --csv FILE"}  # the others by collect
 KINDS = {float: "Float64", int: "Int64", bool: "boolean", str: "string"}
 
 
@@ -73,9 +74,26 @@ def read_table(folder: Path, name: str, kind: type[Row] | None = None) -> list[A
         raise UserError(
             f"{path} does not exist. Run `dvc repro collect`, or that stage of the profile's own dvc.yaml, to make it."
         )
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [kind.checked({key: _known(kind, key, value) for key, value in row.items()}, path) for row in rows]
+    return [kind.checked({key: _known(kind, key, value) for key, value in row.items()}, path) for row in csv_rows(path)]
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV by column. Raises ``UserError`` naming file and line where it is no whole table."""
+    again = MADE_BY.get(path.name, "dvc repro collect")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.reader(file, strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is damaged ({error}). Delete it and run `{again}` to make it again.") from None
+    if not lines:
+        raise UserError(f"{path}: is empty. Delete it and run `{again}` to make it again.")
+    for number, line in enumerate(lines, 1):
+        if len(line) != len(lines[0]):
+            raise UserError(
+                f"{path}: row {number} has {len(line)} cells and the heading {len(lines[0])}. "
+                f"Delete it and run `{again}` to make it again."
+            )
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
 
 
 def _known(kind: type[Row], column: str, value: str) -> str | None:

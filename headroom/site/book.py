@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from headroom.errors import UserError
 from headroom.results.load import DENSE, Records, load, profile_folder
 from headroom.results.records import CellRecord, Point
-from headroom.results.write import read_table
+from headroom.results.rows import TABLES
+from headroom.results.write import MADE_BY, csv_rows, read_table
 
 SETTINGS = ("as is", "recovered")
 READ = ("leaderboard", "quality", "throughput", "floors", "curves")
@@ -68,6 +70,9 @@ def read_book(profile: str, results: Path) -> Book:
     """Read a profile. Raises ``UserError`` when its tables are not there, and names the command that makes them."""
     folder = profile_folder(profile, results)
     tables = {name: read_table(folder, name) for name in READ}
+    pairs = optional(path := folder / "pairs.csv", TABLES["pairs"].model_fields)
+    for row in pairs:
+        TABLES["pairs"].checked(row, path)
     methods = list(dict.fromkeys(row.method for row in tables["quality"]))
     models = list(dict.fromkeys(row.model for row in tables["quality"]))
     titles = {name: name for name in methods} | {r.method: r.title for r in tables["leaderboard"] if r.title}
@@ -83,18 +88,19 @@ def read_book(profile: str, results: Path) -> Book:
         curves=by(tables["curves"], "model", "task"),
         speeds=by(tables["throughput"], "model", "method"),
         floors=tables["floors"],
-        claims=optional(folder / "claims.csv"),
-        checks=optional(folder / "checks.csv"),
-        pairs=_keyed(optional(folder / "pairs.csv")),
+        claims=optional(folder / "claims.csv", TABLES["claims"].model_fields),
+        checks=optional(folder / "checks.csv", ("method", "check", "verdict")),
+        pairs=_keyed(pairs),
     )
 
 
-def optional(path: Path) -> list[dict[str, str]]:
-    """Rows of a table that a profile need not have."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
+def optional(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:
+    """Rows of a table that a profile need not have. Raises ``UserError`` for one that is damaged or lacks a column."""
+    rows = csv_rows(path) if path.is_file() else []
+    if rows and (lacking := [column for column in needed if column not in rows[0]]):
+        again = MADE_BY.get(path.name, "dvc repro collect")
+        raise UserError(f"{path}: has no column {lacking[0]!r}. Delete it and run `{again}` to make it again.")
+    return rows
 
 
 def setting_of(point: Point, record: CellRecord) -> str:

@@ -37,7 +37,7 @@ NAV = (
 COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
     ("rank", "Rank", "places that the intervals allow, over all tracks"),
     ("method", "Method", "its track and what it removes"),
-    ("area", "Quality kept", "area under retained quality, dense is 1"),
+    ("area", "Quality kept", "area under retained quality, dense is 1; wide beyond 1 where dense is near chance"),
     ("lost25", "25 %", "quality lost with a quarter gone"),
     ("lost50", "50 %", "quality lost with half gone"),
     ("lost75", "75 %", "quality lost with three quarters gone"),

@@ -17,13 +17,20 @@ def book(params: Path) -> Book:
     return read_book(profile.profile, profile.results)
 
 
-def chosen(found: Book, model: str | None, task: str | None, setting: str | None) -> list[tuple[CellView, Panel]]:
-    """Every panel that the options leave. Raises ``UserError`` for a name that the tables lack."""
+def chosen(
+    found: Book, model: str | None, task: str | None, setting: str | None, track: str | None = None
+) -> list[tuple[CellView, Panel]]:
+    """Every panel that the options leave, those without a row of the track left out.
+
+    Raises ``UserError`` for a name that the tables lack.
+    """
     known(model, found.models, "model")
     known(task, [task for _, task in found.cells], "task")
     known(setting, SETTINGS, "setting")
+    known(track, [row.track for rows in found.board.values() for row in rows if row.track], "track")
     cells = [cell_view(found, *pair) for pair in found.cells if (model or pair[0], task or pair[1]) == pair]
     panels = [(cell, panel) for cell in cells for panel in cell.panels if (setting or panel.setting) == panel.setting]
+    panels = [(cell, panel) for cell, panel in panels if not track or any(row.track == track for row in panel.rows)]
     if not panels:
         raise UserError("nothing was measured for these options. `headroom status` says what is there.")
     return panels

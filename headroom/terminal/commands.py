@@ -37,7 +37,7 @@ def show(
     from headroom.terminal.showing import board
 
     console = PlainConsole()
-    for cell, panel in chosen(book(params), model, task, setting):
+    for cell, panel in chosen(book(params), model, task, setting, track):
         console.print(board(cell, panel, track, console.width), "")
 
 

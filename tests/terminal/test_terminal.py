@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import fixtures
 
 from headroom.errors import UserError
 from headroom.results.collecting import collect
+from headroom.results.resamples import arrays
 from headroom.site.book import read_book
 from headroom.site.numbers import MINUS
 from headroom.site.panels import cell_view
@@ -76,6 +78,47 @@ def test_show_says_why_a_row_is_not_ranked_and_reads_no_markup_in_it(project):
 def test_show_keeps_to_a_model_task_and_track(project):
     said = run("show", "--model", "lm-pydocs", "--task", "cloze", "--track", "gradient")
     assert "bits" not in said and "bert" not in said and "layer-similarity" not in said and "michel-greedy" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("show", "--track", "gradiant"), "there is no track 'gradiant' in the tables. Did you mean 'gradient'?"),
+        (("show", "--model", "bert-pydoc"), "Did you mean 'bert-pydocs'?"),
+        (("show", "--setting", "as-is"), "Did you mean 'as is'?"),
+        (("export", "--csv", "--task", "cloz"), "there is no task 'cloz' in the tables."),
+        (("compare", "random-heads", "michel-gredy"), "Did you mean 'michel-greedy'?"),
+    ],
+)
+def test_a_filter_that_matches_nothing_is_answered_with_the_near_match(project, words, message):
+    with pytest.raises(UserError) as caught:
+        run(*words)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["leaderboard", "quality", "curves", "throughput", "floors", "pairs"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "bytes", "header"])
+def test_a_damaged_table_is_named_with_the_way_to_make_it_again(results, tmp_path, table, damage):
+    shutil.copytree(results / "quick", tmp_path / "quick")
+    path = tmp_path / "quick" / f"{table}.csv"
+    whole = path.read_bytes() if path.is_file() else b"model,method\na,b\n"
+    path.write_bytes(
+        {"cut": whole + b"a,b", "empty": b"", "bytes": b"\xff\xfe" + whole, "header": b"a" + whole}[damage]
+    )
+    if damage == "header" and whole.count(b"\n") < 2:
+        pytest.skip("a table without rows")
+    with pytest.raises(UserError) as caught:
+        read_book("quick", tmp_path)
+    assert str(path) in str(caught.value) and "dvc repro" in str(caught.value)
+
+
+def test_an_empty_file_of_scores_is_named(tmp_path):
+    path = tmp_path / "bert-pydocs" / "dense.npz"
+    path.parent.mkdir()
+    for content in (b"", b"PK\x03\x04 cut", b"no scores"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="dense.npz: holds no scores .* Delete it and run `dvc repro measure`"):
+            arrays(tmp_path, "bert-pydocs", "dense")
 
 
 @pytest.mark.parametrize(("width", "headings"), [(60, 4), (80, 8), (120, 13)])
