@@ -65,9 +65,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{line}: not readable as YAML: {getattr(error, 'problem', error)}.") from None
+    if is_circular(content):
+        raise UserError(f"{path}: an alias (*) stands inside of what it is an alias of, so the file has no end.")
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, wanted a mapping of keys to values.")
     return content
+
+
+def is_circular(content: Any, above: tuple[int, ...] = ()) -> bool:
+    """Whether a value of YAML holds itself."""
+    inside = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return id(content) in above or any(is_circular(value, (*above, id(content))) for value in inside)
 
 
 def validated(kind: type[S], content: Mapping[str, Any], where: str) -> S:

@@ -16,10 +16,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from headroom.api import Method
 from headroom.config.params import kinds_of
+from headroom.config.plain import shown
 from headroom.config.project import root
 from headroom.errors import UserError, suggest
 
 RESERVED = ("method", "kinds")  # keys of an entry that are the harness's, and no parameters of its method
+COUNTS = ("examples", "batch_size")  # parameters that mean the same in every method: how much is read, and how
 
 
 def method_files() -> dict[str, Path]:
@@ -98,9 +100,11 @@ def checked_parameters(kind: type[Method], given: dict[str, Any], where: str) ->
         if key not in fields:
             raise UserError(f"{where}.{key}: unknown parameter. {suggest(key, fields)}")
         if get_origin(hints[key]) is Literal and value not in get_args(hints[key]):
-            raise UserError(f"{where}.{key} is {value!r}. {suggest(str(value), map(str, get_args(hints[key])))}")
+            raise UserError(f"{where}.{key} is {shown(value)}. {suggest(str(value), map(str, get_args(hints[key])))}")
         if hints[key] in (int, float, bool, str) and not fits(value, hints[key]):
-            raise UserError(f"{where}.{key} is {value!r}; wanted {hints[key].__name__}.")
+            raise UserError(f"{where}.{key} is {shown(value)}; wanted {hints[key].__name__}.")
+        if key in COUNTS and hints[key] is int and value < 1:
+            raise UserError(f"{where}.{key} is {value}; wanted 1 or more.")
     return kind.Params(**given)
 
 

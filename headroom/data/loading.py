@@ -80,7 +80,7 @@ def load_splits(task: Task, data_dir: Path | None = None, made_in: Path | None =
 
 def read_split(folder: Path, task_name: str, split: str) -> Dataset:
     """A split as ``prepare`` wrote it to ``<folder>/data/<task>/<split>.parquet``."""
-    sys.audit("headroom.read_split", str(folder))  # the library reads in C++, where a fence around methods hears nothing
+    sys.audit("headroom.read_split", str(folder))  # the library reads in C++, where the fence hears nothing
     return _parquet(folder / "data" / task_name / f"{split}.parquet")
 
 

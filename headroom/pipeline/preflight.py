@@ -75,7 +75,7 @@ def check_models(params: Params, where: str) -> None:
         if spec.source.config is None:
             continue
         purpose, place = load_task(spec.tasks[0]).purpose, f"{where}: models.{name}"
-        config = check_config(spec.source.config, purpose, f"{place}.source.config")
+        config = check_config(spec.source.config, purpose, f"{place}.source.config", spec.length)
         for key, value in ((key, getattr(spec.image, key)) for key in ("mean", "std")):
             channels = getattr(config, "num_channels", 1)
             if purpose == "image-classification" and isinstance(value, list) and len(value) not in (1, channels):

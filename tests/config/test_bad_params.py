@@ -185,6 +185,11 @@ def test_shapes_are_no_methods_and_models_and_the_message_says_which_commands_ar
         load(path)
 
 
+def test_a_file_that_holds_itself_is_said(tmp_path):
+    said = refusal(tmp_path, "profiles/smoke", "  random-heads: {}", "  random-heads: &a {x: *a}", load)
+    assert "an alias (*) stands inside of what it is an alias of" in said
+
+
 def test_a_folder_in_place_of_a_file_is_said(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         load(tmp_path)

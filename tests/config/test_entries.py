@@ -71,6 +71,14 @@ def test_a_method_is_loaded_with_known_kinds_only():
     assert answer.startswith("--set.kinds is ['decoder.crss']; 'decoder.crss' is no kind") and "decoder.cross" in answer
 
 
+@pytest.mark.parametrize(("key", "value"), [("examples", -4), ("batch_size", 0)])
+def test_nothing_is_counted_below_one(key, value):
+    assert (
+        said(load_method, "michel-greedy", {key: value}, "methods.mine")
+        == f"methods.mine.{key} is {value}; wanted 1 or more."
+    )
+
+
 @pytest.mark.parametrize("name", ["kinds", "method"])
 def test_a_parameter_cannot_have_the_name_of_a_key_of_the_harness(name, tmp_path):
     file = tmp_path / "mine.py"

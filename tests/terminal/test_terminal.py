@@ -117,7 +117,7 @@ def test_an_empty_file_of_scores_is_named(tmp_path):
     path.parent.mkdir()
     for content in (b"", b"PK\x03\x04 cut", b"no scores"):
         path.write_bytes(content)
-        with pytest.raises(UserError, match="dense.npz: holds no scores .* Delete it and run `dvc repro measure`"):
+        with pytest.raises(UserError, match=r"dense.npz: holds no scores .* Delete it and run `dvc repro measure`"):
             arrays(tmp_path, "bert-pydocs", "dense")
 
 
