@@ -8,6 +8,7 @@ import json
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -98,22 +99,33 @@ def _load(task: Task, split: str, folder: Path | None, made_in: Path | None) -> 
 
 def _made(task: Task, split: str, project: Path) -> dict[str, Dataset]:
     """Run ``make(seed)`` of the python file that a task names; all of its splits."""
+    import pyarrow
     from datasets import Dataset
 
-    path = project / str(task.data.made)
+    path, where = project / str(task.data.made), f"{task.file}: data.made: {task.data.made}"
     if not path.is_file():
         raise UserError(f"{task.file}: data.made is {task.data.made!r}, and there is no such file.")
-    made = _run(path, task.data.seed)
+    try:
+        made = _run(path, task.data.seed)
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = f", line {lines[-1]}" if lines else ""
+        raise UserError(f"{where}{line}: {type(error).__name__}: {error}") from error
+    if not isinstance(made, dict) or not all(isinstance(row, dict) for rows in made.values() for row in rows):
+        raise UserError(f"{where}: make(seed) gives no rows; wanted {{split: [{{column: value}}, ...]}}.")
     if split not in made:
         raise UserError(f"{task.file}: splits name {split!r}. {suggest(split, made)}")
-    return {name: Dataset.from_list([_with_image(row) for row in rows]) for name, rows in made.items()}
+    try:
+        return {name: Dataset.from_list([_with_image(row) for row in rows]) for name, rows in made.items()}
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+        raise UserError(f"{where}: a column holds values of several types ({error}).") from None
 
 
 @lru_cache(maxsize=2)  # the tasks of a model often share a file
-def _run(path: Path, seed: int) -> dict[str, list[dict[str, Any]]]:
+def _run(path: Path, seed: int) -> Any:
     make = runpy.run_path(str(path)).get("make")
     if make is None:
-        raise UserError(f"{path}: make(seed) is missing; it returns the rows of every split.")
+        raise AttributeError("make(seed) is missing; it returns the rows of every split.")
     return make(seed)
 
 

@@ -221,3 +221,22 @@ def test_a_label_that_the_model_has_no_class_for_is_named(label):
 
 def test_labels_of_the_models_classes_are_in_order():
     check_labels({"train": Dataset.from_list([{"text": "a", "label": n} for n in range(3)])}, task(), 3, "here")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    raise KeyError('[/INST]')", "tasks/mine.py, line 2: KeyError: '[/INST]'"),
+        ("    return None", "tasks/mine.py: make(seed) gives no rows; wanted {split: [{column: value}, ...]}."),
+        ("    return {'all': [1]}", "tasks/mine.py: make(seed) gives no rows"),
+        ("    return {'all': [{'text': 'a'}, {'text': 2}]}", "a column holds values of several types"),
+        ("    return (", "SyntaxError: '(' was never closed"),
+    ],
+)
+def test_a_file_that_makes_no_data_is_named_with_its_error(folder, body, words):
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "mine.py").write_text(f"def make(seed):\n{body}\n")
+    said = refusal(task(data={"made": "tasks/mine.py"}), None, folder)
+    assert said.startswith("tasks/mine.yaml: data.made: ") and words in said, said
+    (folder / "tasks" / "mine.py").write_text("made = 1\n")
+    assert "make(seed) is missing" in refusal(task(data={"made": "tasks/mine.py", "seed": 1}), None, folder)
