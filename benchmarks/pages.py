@@ -12,7 +12,7 @@ from headroom.config.project import root
 from headroom.measure.clock import Stopwatch
 from headroom.measure.machine import machine
 from headroom.results.collecting import collect
-from headroom.results.records import write
+from headroom.results.files import write
 from headroom.site import build
 
 METHODS, MODELS = 40, 10

@@ -13,8 +13,9 @@ from headroom.claims.estimate import Array, Estimate
 from headroom.claims.finding import NotTestable
 from headroom.results.curves import Curve, Step, curve
 from headroom.results.load import Records, no_skill, part
-from headroom.results.records import CellRecord, Point, Setting, SpeedPoint
+from headroom.results.records import CellRecord, Point, Setting
 from headroom.results.resamples import Counts, with_spread
+from headroom.results.speed_records import SpeedPoint
 
 if TYPE_CHECKING:
     from headroom.claims.probe import Probe

@@ -13,8 +13,9 @@ from headroom.claims.estimate import DENSE, Estimate, highest, lowest
 from headroom.claims.evidence import Evidence
 from headroom.claims.finding import Finding, NotTestable, above, all_of, at_least, at_most, below
 from headroom.claims.removal_order import plans
-from headroom.results.records import CellRecord, SpeedPoint
+from headroom.results.records import CellRecord
 from headroom.results.resamples import retained
+from headroom.results.speed_records import SpeedPoint
 
 PAPER = "arXiv:1905.10650"
 MIDDLE = (0.25, 0.375, 0.5)  # of the suite's targets those within the 20 to 50 % that the paper speaks of

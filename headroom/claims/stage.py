@@ -12,6 +12,7 @@ from headroom.claims.evidence import Evidence
 from headroom.claims.finding import NotTestable
 from headroom.config.params import Params
 from headroom.errors import UserError
+from headroom.results.asked import Asked
 from headroom.results.load import DENSE, Records, load
 from headroom.results.rows import ClaimRow
 from headroom.results.write import write_table
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 def run(params: Params, where: str) -> None:
     """Test all claims and write ``claims.csv`` beside the other tables."""
-    records = load(params.profile, list(params.methods), list(params.models), params.results, params.work / "scores")
+    names = list(params.methods), list(params.models)
+    records = load(params.profile, *names, params.results, params.work / "scores", Asked.of(params))
     rows = list(claim_rows(records, lambda model: evidence(params, where, records, model)))
     write_table(records.folder, "claims", rows)
     counts = Counter(row.verdict for row in rows)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from headroom.measure.clock import Clock, clock_for
-from headroom.results.records import Ceilings, Machine
+from headroom.results.speed_records import Ceilings, Machine
 
 if TYPE_CHECKING:
     from headroom.measure.counter import Cost

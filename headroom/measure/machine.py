@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from headroom.results.records import Machine, read, write
+from headroom.results.files import read, write
+from headroom.results.speed_records import Machine
 
 CPUINFO = Path("/proc/cpuinfo")
 VECTORS = ("amx_tile", "avx512f", "avx2")  # of x86, the widest first

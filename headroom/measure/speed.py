@@ -16,7 +16,7 @@ from headroom.measure.extras import compiled_ratio, joules, largest_batch
 from headroom.measure.memory import saved_peak_mb
 from headroom.measure.paired import Paired, compare
 from headroom.measure.work import Cached, Task, task
-from headroom.results.records import Machine, SpeedPoint
+from headroom.results.speed_records import Machine, SpeedPoint
 
 if TYPE_CHECKING:
     from headroom.config.params import Work

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from headroom.config.params import Params
+from headroom.results.archive import archive
+from headroom.results.asked import Asked
 from headroom.results.collecting import collect
-from headroom.results.records import SpeedRecord, read, write
 
 
 def run(params: Params) -> None:
-    """Write all tables of the profile. Raises ``UserError`` for a record that does not validate."""
-    archive_speed(params)
-    collect(params.profile, list(params.methods), list(params.models), params.results, params.work / "scores")
-
-
-def archive_speed(params: Params) -> None:
-    """The stage knows this machine only; the tables show every machine that was ever measured."""
+    """Write all tables of the profile; a record that cannot be believed is a row that says so."""
     for model in params.models:
         for method in params.methods:
             here = params.speed_record(model, method)
-            if here.is_file():
-                record = read(here, SpeedRecord)
-                write(params.results / "speed" / record.machine / model / f"{method}.json", record)
+            if here.exists():
+                archive(here, params.results, params.profile, model, method)
+    names = list(params.methods), list(params.models)
+    collect(params.profile, *names, params.results, params.work / "scores", Asked.of(params))

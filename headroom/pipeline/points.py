@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from headroom.pipeline.cell import Asked, Cell, dense_question
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.questions import PointQuestion
 from headroom.pipeline.working import Trouble
 from headroom.results import stats
+from headroom.results.files import finding
+from headroom.results.plan_names import plan_hash
 from headroom.results.records import Point, Setting, TaskFacts, TaskScore
 
 Answer = dict[str, Any]  # as ``Bench.answer`` gives it
@@ -62,23 +65,26 @@ class Scoring:
         if isinstance(found, Trouble):
             return Measured(failed(found.reason, units, **names))
         counts, whole = found["counts"], dense["counts"]
-        point = Point(
-            **names,
-            note=plan["note"],
-            updates=plan["spent"] + asked.question.steps,
-            status="ok",
-            units=units,
-            units_removed=len(plan["drop"]),
-            attention_parameters_removed=lost(counts, whole, "attention_parameters"),
-            parameters_removed=lost(counts, whole, "parameters"),
-            macs=counts["macs"] / whole["macs"],
-            kv_bytes_per_token=counts["kv_bytes_per_token"],
-            logit_difference=found["logit_difference"],
-            plan=plan["drop"],
-            weights=plan["weights"],
-            plan_hash=plan_hash(plan),
-            tasks={task.name: self.scored(task.name, found, dense) for task in self.run.tasks},
-        )
+        try:
+            point = Point(
+                **names,
+                note=plan["note"],
+                updates=plan["spent"] + asked.question.steps,
+                status="ok",
+                units=units,
+                units_removed=len(plan["drop"]),
+                attention_parameters_removed=lost(counts, whole, "attention_parameters"),
+                parameters_removed=lost(counts, whole, "parameters"),
+                macs=counts["macs"] / whole["macs"],
+                kv_bytes_per_token=counts["kv_bytes_per_token"],
+                logit_difference=found["logit_difference"],
+                plan=plan["drop"],
+                weights=plan["weights"],
+                plan_hash=plan_hash(plan["drop"], plan["weights"]),
+                tasks={task.name: self.scored(task.name, found, dense) for task in self.run.tasks},
+            )
+        except ValidationError as error:  # no number, or one that cannot be: no record may hold it
+            return Measured(failed(f"What was measured cannot be: {finding(error)}", units, **names))
         return Measured(point, {task.name: found[f"stats:{task.name}"] for task in self.run.tasks})
 
     def scored(self, task: str, found: Answer, dense: Answer) -> TaskScore:
@@ -113,12 +119,6 @@ class Scoring:
 def failed(why: str, units: int, **names: Any) -> Point:
     """A point that has a reason instead of a score."""
     return Point(**names, status="failed", reason=why[:500], units=units)
-
-
-def plan_hash(plan: dict[str, Any]) -> str:
-    """The name of a plan: 16 hex digits over its units and its weights."""
-    words = [*plan["drop"], *([Path(plan["weights"]).name] if plan["weights"] else [])]
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
 def lost(counts: dict[str, int], whole: dict[str, int], key: str) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from headroom.config.params import Params
 from headroom.config.registry import file_of, short, summary
@@ -13,32 +15,37 @@ from headroom.measure.machine import machine
 from headroom.pipeline.cell import Cell
 from headroom.pipeline.points import Measured, Scoring, failed
 from headroom.results import stats
-from headroom.results.records import CellRecord, Cost, place, read, write
+from headroom.results.files import finding, write
+from headroom.results.places import read_cell
+from headroom.results.records import CellRecord, Cost
 
 WHEN = {"provenance": {"commit", "dirty", "date"}}  # when a number was made says nothing about it
 
 
 def recorded(cell: Cell, scoring: Scoring, family: str) -> CellRecord:
     """Write the record of a cell and its scores, failed points beside the good ones."""
-    record, found = empty(cell, family), list[Measured]()
+    known, found = who(cell, family), list[Measured]()
     if cell.trouble:
-        record.status, record.reason = "failed", cell.trouble
+        outcome: dict[str, Any] = {"status": "failed", "reason": cell.trouble}
     elif cell.declared and cell.declared.out_of_reach:
-        record.status, record.reason = "unsupported", cell.declared.out_of_reach
+        outcome = {"status": "unsupported", "reason": cell.declared.out_of_reach}
     else:
         try:
-            found = fill(cell, scoring, record)
+            outcome, found = measured(cell, scoring)
         except stats.NoSkill as error:  # nothing to retain: the cell says so, the other models go on
-            record.status, record.reason = "failed", f"{cell.run.name}: {str(error).rstrip('.')}."
+            outcome = {"status": "failed", "reason": f"{cell.run.name}: {str(error).rstrip('.')}."}
+    try:
+        record = CellRecord.model_validate(known | outcome)
+    except ValidationError as error:  # a method that contradicts itself: nobody would believe its points
+        record = CellRecord.model_validate(known | {"status": "failed", "reason": f"{known['file']}: {finding(error)}"})
+        found = []
     params = cell.run.params
     save_scores(found, params.scores(cell.run.name, cell.name))
     return kept(params.quality_record(cell.run.name, cell.name), record)
 
 
-def fill(cell: Cell, scoring: Scoring, record: CellRecord) -> list[Measured]:
-    """Tasks, costs and points of a cell within reach."""
-    record.tasks = scoring.task_facts()
-    record.costs = [Cost(**plans["cost"]) for _, plans in sorted(cell.plans.items()) if plans["cost"]]
+def measured(cell: Cell, scoring: Scoring) -> tuple[dict[str, Any], list[Measured]]:
+    """Status, tasks, costs and points of a cell within reach, and the points with what is behind them."""
     found = [scoring.measured(cell, asked) for asked in cell.asked()]
     units = cell.declared.units if cell.declared else 0
     for seed, plans in cell.plans.items():
@@ -46,41 +53,48 @@ def fill(cell: Cell, scoring: Scoring, record: CellRecord) -> list[Measured]:
             names = {"target": max(target, 0), "seed": seed, "setting": cell.home}
             found.append(Measured(failed(why, units, **names)))
     found.sort(key=lambda one: (one.point.setting, one.point.seed, one.point.label, one.point.target))
-    record.points = [one.point for one in found]
-    troubles = [point.reason for point in record.points if point.status != "ok"]
-    if troubles:
-        record.status, record.reason = "failed", troubles[0]
-    return found
+    points = [one.point for one in found]
+    troubles = [point.reason for point in points if point.status != "ok"]
+    if not points:
+        troubles = ["The method yielded no plan, and nothing says why."]
+    outcome = {
+        "status": "failed" if troubles else "ok",
+        "reason": troubles[0] if troubles else "",
+        "tasks": scoring.task_facts(),
+        "costs": [Cost(**plans["cost"]) for _, plans in sorted(cell.plans.items()) if plans["cost"]],
+        "points": points,
+    }
+    return outcome, found
 
 
-def empty(cell: Cell, family: str) -> CellRecord:
+def who(cell: Cell, family: str) -> dict[str, Any]:
     """Who the cell is and how to get it again. Of a method that could not say who it is, its file's first line."""
     run, said = cell.run, cell.declared
     entry = run.params.entry(cell.name)
     file = file_of(cell.name, entry, f"{run.where}: methods.{cell.name}")
-    return CellRecord(
-        profile=run.params.profile,
-        method=cell.name,
-        title=said.title if said else cell.name,
-        paper=said.paper if said else "none",
-        track=said.track if said else "forward",
-        file=short(file),
-        summary=summary(file),
-        stochastic=said.stochastic if said else False,
-        parameters=said.parameters if said else {},
-        model=run.name,
-        family=family,
-        natural=said.natural if said else False,
-        grains=[str(grain) for grain in said.grains] if said else [],
-        status="ok",
-        provenance=run.provenance("measure", machine(run.params.run.threads).fingerprint),
-    )
+    return {
+        "profile": run.params.profile,
+        "method": cell.name,
+        "title": said.title if said else cell.name,
+        "paper": said.paper if said else "none",
+        "track": str(said.track) if said else "forward",
+        "file": short(file),
+        "summary": summary(file),
+        "stochastic": said.stochastic if said else False,
+        "calibrated": said.calibrated if said else None,
+        "parameters": said.parameters if said else {},
+        "model": run.name,
+        "family": family,
+        "natural": said.natural if said else False,
+        "grains": [str(grain) for grain in said.grains] if said else [],
+        "provenance": run.provenance("measure", machine(run.params.run.threads).fingerprint),
+    }
 
 
 def kept(path: Path, record: CellRecord) -> CellRecord:
     """Write a record, unless the one that is there says the same: then it stays with the commit that measured it."""
     try:
-        before = read(path, CellRecord)
+        before = read_cell(path, record.profile, record.model, record.method)
     except (UserError, OSError):
         before = None
     if before is not None and before.model_dump(exclude=WHEN) == record.model_dump(exclude=WHEN):
@@ -92,7 +106,7 @@ def kept(path: Path, record: CellRecord) -> CellRecord:
 def save_scores(found: list[Measured], path: Path) -> None:
     """Statistics per example of every good point, for paired tests between methods: kept by DVC, not by git."""
     arrays = {
-        f"{task}/{one.point.setting}/{one.point.seed}/{one.point.label}/{place(one.point)}": values
+        f"{task}/{one.point.setting}/{one.point.seed}/{one.point.label}/{one.point.place}": values
         for one in found
         for task, values in one.stats.items()
     }
@@ -109,7 +123,7 @@ def forget(params: Params, only: str = "*") -> list[Path]:
     gone = []
     for path in sorted((params.results / "quality").glob(f"{only}/*.json")):
         model, method = path.parent.name, path.stem
-        if model in params.models and method in params.methods and not has_failed(path):
+        if model in params.models and method in params.methods and not has_failed(params, path):
             continue
         for file in (path, params.scores(model, method), params.speed_record(model, method)):
             file.unlink(missing_ok=True)
@@ -121,9 +135,9 @@ def forget(params: Params, only: str = "*") -> list[Path]:
     return gone
 
 
-def has_failed(path: Path) -> bool:
-    """Whether a record is of a failed cell, or unreadable."""
+def has_failed(params: Params, path: Path) -> bool:
+    """Whether a record is of a failed cell, or cannot be believed."""
     try:
-        return read(path, CellRecord).status == "failed"
+        return read_cell(path, params.profile, path.parent.name, path.stem).status == "failed"
     except UserError:
         return True

@@ -25,7 +25,10 @@ from headroom.pipeline import engine
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.progress import Progress, progress
 from headroom.pipeline.provenance import file_hash
-from headroom.results.records import CellRecord, Machine, Point, SpeedPoint, SpeedRecord, read, write
+from headroom.results.files import read, write
+from headroom.results.places import read_cell
+from headroom.results.records import CellRecord, Point
+from headroom.results.speed_records import Machine, SpeedPoint, SpeedRecord
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +98,9 @@ def run(params: Params, where: str, model: str, ready: Callable[[], None]) -> li
 
 
 def quality(params: Params, model: str, method: str) -> CellRecord | None:
-    """The record of a cell; None where there is none that can be read."""
+    """The record of a cell; None where there is none that can be believed."""
     try:
-        return read(params.quality_record(model, method), CellRecord)
+        return read_cell(params.quality_record(model, method), params.profile, model, method)
     except (UserError, FileNotFoundError):
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from headroom.results.asked import Asked
 from headroom.results.curves import curve_rows
 from headroom.results.leaderboard import leaderboard_rows
 from headroom.results.load import Records, load
@@ -17,14 +18,20 @@ from headroom.results.write import write_dictionary, write_json, write_table
 
 
 def collect(
-    profile: str, methods: Sequence[str], models: Sequence[str], results: Path, scores: Path | None = None
+    profile: str,
+    methods: Sequence[str],
+    models: Sequence[str],
+    results: Path,
+    scores: Path | None = None,
+    asked: Asked | None = None,
 ) -> None:
     """Write every table of a profile into its results folder.
 
     ``results`` holds the profile's folder, or is it. The cells are those of the two lists and never a glob: what is
-    listed and absent becomes a row that says so. ``scores`` is the folder of per-example statistics, if there is one.
+    listed and absent becomes a row that says so. ``scores`` is the folder of per-example statistics, if there is one;
+    ``asked`` is what params.yaml asks of every cell, where that is known.
     """
-    records = load(profile, methods, models, results, scores)
+    records = load(profile, methods, models, results, scores, asked)
     views = records.views()
     quality = [row for view in views for row in quality_rows(view)]
     pairs: list[PairRow] = []

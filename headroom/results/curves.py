@@ -9,7 +9,7 @@ from statistics import fmean, median
 import numpy as np
 
 from headroom.results.load import DENSE, Records
-from headroom.results.records import CellRecord, Point, place
+from headroom.results.records import CellRecord, Point
 from headroom.results.rows import CurveRow, Group
 from headroom.results.stats import over_seeds, removable
 
@@ -106,7 +106,7 @@ def curve(record: CellRecord, task: str, dense_kv: float = 0.0) -> Curve:
     by_place: dict[str, list[Point]] = {}
     for point in series(record, task):
         if point.target > 0:
-            by_place.setdefault(place(point), []).append(point)
+            by_place.setdefault(point.place, []).append(point)
     start = Step("0.0", "", 0.0, 0.0, 0.0, dense_kv, 1.0, 1.0, 1.0, 1.0, 1.0, {})
     steps = [_step(name, points, task) for name, points in by_place.items()]
     return Curve(group_of(record.grains), (start, *sorted(steps, key=lambda step: step.target)))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from headroom.results.against_random import against_random
-from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step, series
+from headroom.results.completeness import Completeness, targets_asked
+from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step
 from headroom.results.load import DENSE, Records, no_skill
 from headroom.results.records import CellRecord
 from headroom.results.resamples import area_draws, pair_rows
@@ -32,27 +33,19 @@ def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> li
     rows = []
     for model in records.models:
         for task in records.tasks(model) or [""]:
-            asked = targets_asked(records, model)
+            targets = targets_asked(records, model)
             methods = [method for name, method in records.pairs() if name == model]
-            cells = [_row(records, model, method, task, asked, machine) for method in methods]
-            rows += _ranked(records, model, task, cells, last(asked), pairs)
+            cells = [_row(records, model, method, task, targets, machine) for method in methods]
+            rows += _ranked(records, model, task, cells, last(targets), pairs)
     return rows
 
 
-def targets_asked(records: Records, model: str) -> set[float]:
-    """Targets that any record of the model holds: what the profile asks of every cell."""
-    cells = [records.cells.get((model, method)) for method in records.methods]
-    held = [cell for cell in cells if cell and cell.method != DENSE and not cell.natural]
-    points = [point for cell in held for point in cell.points]
-    return {point.target for point in points if not point.label and point.target > 0}
-
-
-def last(asked: set[float]) -> float:
+def last(targets: set[float]) -> float:
     """Where every curve ends. Points of a method's own may go on: they are shown, and count for no area."""
-    return max(asked, default=1.0)
+    return max(targets, default=1.0)
 
 
-def _row(records: Records, model: str, method: str, task: str, asked: set[float], machine: str) -> dict[str, Any]:
+def _row(records: Records, model: str, method: str, task: str, targets: set[float], machine: str) -> dict[str, Any]:
     record = records.cells.get((model, method))
     values: dict[str, Any] = {"model": model, "method": method, "task": task, "machine": machine}
     values["setting"] = records.setting
@@ -60,17 +53,13 @@ def _row(records: Records, model: str, method: str, task: str, asked: set[float]
         reason = "No record was found; run `dvc repro` to make it."
         return values | _known_elsewhere(records, method) | {"status": "missing", "reason": reason}
     own = curve(record, task, kv_of_dense(records, model))
-    compared = own.until(last(asked))
+    compared = own.until(last(targets))
     seeds = max(len({point.seed for point in record.points if not point.label}), 1)
-    got = sum(point.target > 0 for point in series(record, task))
-    wanted = seeds * len(asked)
-    if method == DENSE:
-        wanted = 0
-    elif record.natural:  # what it meant to have, scored or failed
-        wanted = sum(point.target > 0 and not point.label for point in record.points)
-    values |= _facts(record, own) | {"status": record.status, "points_ok": got, "points_asked": wanted}
+    count = Completeness.of(records, record, task, targets)
+    values |= _facts(record, own) | {"status": record.status}
+    values |= {"points_ok": len(count.scored), "points_asked": len(count.wanted)}
     values["reason"] = (
-        _why_not_ranked(record, got, wanted)
+        _why_not_ranked(record, count)
         or no_skill(records, model, task)
         or (_no_curve(compared) if record.natural else "")
     )
@@ -113,15 +102,13 @@ def _facts(record: CellRecord, own: Curve) -> dict[str, Any]:
     return values
 
 
-def _why_not_ranked(record: CellRecord, got: int, wanted: int) -> str:
-    if record.status != "ok" and not got:
-        return record.reason or f"The cell is {record.status}."
+def _why_not_ranked(record: CellRecord, count: Completeness) -> str:
+    said = record.reason or f"The cell is {record.status}."
+    if record.status != "ok" and not count.scored:
+        return said
     if record.method == DENSE:
         return "The dense model is the reference of every row."
-    if got == wanted > 0:
-        return ""
-    reasons = [point.reason for point in record.points if point.status != "ok" and point.reason]
-    return f"{got} of {wanted} points were scored." + (f" {reasons[0]}" if reasons else "")
+    return count.reason(record) or (said if record.status != "ok" else "")
 
 
 def _no_curve(own: Curve) -> str:

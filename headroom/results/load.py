@@ -1,4 +1,4 @@
-"""Read the records of the LISTED methods and models. A leftover file of a removed method is not read."""
+"""The records of the LISTED methods and models, and views of them. A leftover file of a removed method is not read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from headroom.results.records import CellRecord, Machine, Setting, SpeedRecord, read
-
-DENSE = "dense"
+from headroom.results import believed
+from headroom.results.asked import Asked
+from headroom.results.records import DENSE as DENSE  # who reads records asks for it here
+from headroom.results.records import CellRecord, Setting
+from headroom.results.speed_records import Machine, SpeedRecord
 
 
 @dataclass(frozen=True)
 class Records:
-    """What was found for a list of methods and models; a cell without a record is simply not a key."""
+    """What was found for a list of methods and models; a cell without a record is simply not a key.
+
+    A record that cannot be believed is a failed one without points, whose reason names the file and what is wrong.
+    """
 
     profile: str
     folder: Path
@@ -22,6 +27,7 @@ class Records:
     cells: dict[tuple[str, str], CellRecord] = field(default_factory=dict)
     speeds: dict[tuple[str, str, str], SpeedRecord] = field(default_factory=dict)  # (machine, model, method)
     machines: dict[str, Machine] = field(default_factory=dict)
+    asked: Asked | None = None  # by params.yaml; where it is not at hand, what records hold says what was asked
     scores: Path | None = None  # folder of per-example statistics, model/method.npz
     setting: Setting = "as is"  # the one whose points the cells hold, once ``views`` has parted them
     elsewhere: frozenset[tuple[str, str]] = frozenset()  # cells that have points in the other view only
@@ -32,7 +38,9 @@ class Records:
         return (pair for pair in every if pair not in self.elsewhere)
 
     def tasks(self, model: str) -> list[str]:
-        """Tasks of a model as its records name them, in the order of first appearance."""
+        """Tasks of a model as params.yaml names them, else as its records do, in the order of first appearance."""
+        if self.asked:
+            return sorted(self.asked.tasks.get(model, ()))
         found: dict[str, None] = {}
         for method in self.methods:
             record = self.cells.get((model, method))
@@ -40,7 +48,9 @@ class Records:
         return list(found)
 
     def recovers(self, model: str) -> bool:
-        """Whether any plan of a model was fine-tuned."""
+        """Whether plans of a model are fine-tuned."""
+        if self.asked:
+            return bool(self.asked.recovered.get(model))
         cells = (cell for (name, _), cell in self.cells.items() if name == model)
         return any(point.setting == "recovered" for cell in cells for point in cell.points)
 
@@ -77,18 +87,21 @@ def profile_folder(profile: str, results: Path) -> Path:
 
 
 def load(
-    profile: str, methods: Sequence[str], models: Sequence[str], results: Path, scores: Path | None = None
+    profile: str,
+    methods: Sequence[str],
+    models: Sequence[str],
+    results: Path,
+    scores: Path | None = None,
+    asked: Asked | None = None,
 ) -> Records:
-    """Read every listed record of a profile. Raises ``UserError`` for one that does not validate."""
-    found = Records(profile, profile_folder(profile, results), tuple(methods), tuple(models), scores=scores)
-    for path in sorted((found.folder / "machines").glob("*.json")):  # the one list that only the disk knows
-        found.machines[path.stem] = read(path, Machine)
-    for model, method in found.pairs():
-        if (path := found.path(model, method)).exists():
-            found.cells[model, method] = read(path, CellRecord)
-        for machine in found.machines:
-            if (path := found.folder / "speed" / machine / model / f"{method}.json").exists():
-                found.speeds[machine, model, method] = read(path, SpeedRecord)
+    """Read every listed record of a profile. None of them can end it: one that is not believed is a failed cell."""
+    folder = profile_folder(profile, results)
+    found = Records(profile, folder, tuple(methods), tuple(models), asked=asked, scores=scores)
+    pairs = list(found.pairs())
+    found.cells.update(believed.cells(folder, profile, pairs, asked))
+    for name, known in believed.machines(folder).items():
+        found.machines[name], trouble = believed.facts_of(name, known)
+        found.speeds.update(believed.speeds(folder, profile, name, trouble, found.cells, pairs))
     return found
 
 

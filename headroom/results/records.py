@@ -1,22 +1,27 @@
-"""The JSON file of a cell: what one method did to one model. Schema, reading and writing."""
+"""The JSON file of a cell: what one method did to one model, and what such a record has to satisfy by itself."""
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from headroom.config.located import wrong
 from headroom.config.plain import cleaned
-from headroom.errors import UserError
+from headroom.results.coherence import contradiction
+from headroom.results.plan_names import listed_unit, plan_hash
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
+DENSE = "dense"  # the method that removes nothing: point zero of every series
 
-R = TypeVar("R", bound=BaseModel)
+Schema = Literal[1]
 Status = Literal["ok", "unsupported", "failed"]
 Setting = Literal["as is", "recovered"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]  # what a column of a table can hold
+Amount = Annotated[float, Field(ge=0)]
+UnitName = Annotated[str, AfterValidator(listed_unit)]
 
 
 class Strict(BaseModel):
@@ -43,54 +48,114 @@ class TaskScore(Strict):
     retained: float = Field(description="(value - chance) / (dense value - chance)")
     retained_low: float = Field(description="lower end of the paired 95 % bootstrap interval of the retained quality")
     retained_high: float = Field(description="upper end of the paired 95 % bootstrap interval of the retained quality")
-    examples: int = Field(description="evaluation examples scored")
+    examples: Count = Field(description="evaluation examples scored")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TaskScore:
+        for name in ("value", "difference", "retained"):
+            in_order(self, name)
+        return self
 
 
 class Point(Strict):
     """One (cell, target, seed)."""
 
-    target: float = Field(description="share of the removable units asked for, 0 to 1", ge=0, le=1)
-    seed: int = Field(description="calibration seed, or the draw of a random method")
+    target: Share = Field(description="share of the removable units asked for, 0 to 1")
+    seed: Count = Field(description="calibration seed, or the draw of a random method")
     label: str = Field("", description="names a point outside the series, e.g. floor:encoder.self")
     natural: str = Field("", description="names a point of the method's own, e.g. lambda=0.1; it answers to no target")
     setting: Setting = Field("as is", description="whether the removed model was fine-tuned, and scored after that")
-    updates: int = Field(0, description="update steps spent on this point's weights, before and after removal")
+    updates: Count = Field(0, description="update steps spent on this point's weights, before and after removal")
     status: Status
     reason: str = Field("", description="one sentence when the status is not ok")
     note: str = Field("", description="why the plan removes fewer or more units than asked")
-    units: int = Field(0, description="removable units of the method's grain")
-    units_removed: int = Field(0, description="units of them removed")
-    attention_parameters_removed: float = Field(0, description="share of the dense model's attention parameters")
-    parameters_removed: float = Field(0, description="share of all parameters of the dense model")
-    macs: float = Field(1, description="multiply-accumulates of one forward, share of the dense model's")
-    kv_bytes_per_token: int = Field(0, description="self-attention cache bytes per token and sequence, float32")
-    logit_difference: float = Field(0, description="largest difference of logits, masked against removed, one batch")
-    plan: list[str] = Field(default_factory=list, description="the removed units")
+    units: Count = Field(0, description="removable units of the method's grain")
+    units_removed: Count = Field(0, description="units of them removed")
+    attention_parameters_removed: Share = Field(0, description="share of the dense model's attention parameters")
+    parameters_removed: Share = Field(0, description="share of all parameters of the dense model")
+    macs: Share = Field(1, description="multiply-accumulates of one forward, share of the dense model's")
+    kv_bytes_per_token: Count = Field(0, description="self-attention cache bytes per token and sequence, float32")
+    logit_difference: Amount = Field(0, description="largest difference of logits, masked against removed, one batch")
+    plan: list[UnitName] = Field(default_factory=list, description="the removed units")
     weights: str = Field("", description="trained weights the units were removed from; empty: the dense model's own")
     plan_hash: str = Field("", description="first 16 hex digits of the SHA-256 of the sorted plan and weights")
     tasks: dict[str, TaskScore] = Field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where it stands in its series: its target, or its name where the method has points of its own."""
+        return self.natural or str(self.target)
 
-def place(point: Point) -> str:
-    """Where a point stands in its series: its target, or its name where the method has points of its own."""
-    return point.natural or str(point.target)
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Point:
+        if self.status != "ok":
+            return without_scores(self)
+        if self.reason:
+            raise wrong("reason", "a point that is ok has none", self.reason)
+        if self.units_removed != len(self.plan):
+            raise wrong("units_removed", f"the plan lists {len(self.plan)}", self.units_removed)
+        if self.units_removed > self.units:
+            raise wrong("units_removed", f"there are {self.units} units", self.units_removed)
+        if len(set(self.plan)) < len(self.plan):
+            raise wrong("plan", "lists a unit twice")
+        if self.plan_hash != plan_hash(self.plan, self.weights):
+            raise wrong("plan_hash", f"that of the plan is {plan_hash(self.plan, self.weights)}", self.plan_hash)
+        if not self.plan and (self.attention_parameters_removed, self.parameters_removed, self.macs) != (0, 0, 1):
+            raise wrong("parameters_removed", "the plan removes nothing", self.parameters_removed)
+        if self.setting == "as is" and self.updates:
+            raise wrong("updates", "as is means that nothing was updated", self.updates)
+        if self.setting == "recovered" and not self.updates and not self.label:
+            raise wrong("updates", "recovered means that something was updated", self.updates)
+        asked = int(self.target * self.units + 1e-9)
+        if not (self.natural or self.label or self.note) and abs(asked - self.units_removed) > 1:
+            raise wrong("units_removed", f"target {self.target:g} asks for {asked}, and no note says why not")
+        return self
+
+
+def without_scores(point: Point) -> Point:
+    """What is asked of a point that is not ok: a reason, and nothing that could be taken for a measurement."""
+    if not point.reason:
+        raise wrong("reason", f"a point that is {point.status} needs one")
+    if point.tasks:
+        raise wrong("tasks", f"a point that is {point.status} has no scores")
+    return point
+
+
+def in_order(figures: BaseModel, name: str) -> None:
+    """Raises the error of a validator where a figure lies outside its interval."""
+    stem = "" if name == "value" else f"{name}_"
+    value, low, high = getattr(figures, name), getattr(figures, f"{stem}low"), getattr(figures, f"{stem}high")
+    if not low <= value <= high:
+        raise wrong(name, f"its interval goes from {low:g} to {high:g}", value)
+
+
+def of_status(status: Status, reason: str, points: Sequence[BaseModel]) -> None:
+    """Raises the error of a validator where a record's status and the rest of it disagree."""
+    if status != "ok" and not reason:
+        raise wrong("reason", f"a record that is {status} needs one")
+    if status == "ok" and reason:
+        raise wrong("reason", "a record that is ok has none", reason)
+    if status == "ok" and not points:
+        raise wrong("points", "a record that is ok has some")
+    if status == "unsupported" and points:
+        raise wrong("points", "a record that is unsupported has none")
 
 
 class Cost(Strict):
     """What a method spent on one seed, counted by the harness."""
 
-    seed: int
-    seconds: float = Field(description="wall-clock seconds of scoring, all targets together")
-    forward: int = Field(description="examples passed forward")
-    backward: int = Field(description="examples passed backward")
-    updates: int = Field(description="optimizer steps")
-    peak_memory_mb: float = Field(description="peak resident memory of the process, MiB")
+    seed: Count
+    seconds: Amount = Field(description="wall-clock seconds of scoring, all targets together")
+    forward: Count = Field(description="examples passed forward")
+    backward: Count = Field(description="examples passed backward")
+    updates: Count = Field(description="optimizer steps")
+    peak_memory_mb: Amount = Field(description="peak resident memory of the process, MiB")
 
 
 class TaskFacts(Strict):
     """What a reader needs to judge the scores of a task."""
 
-    version: int
+    version: Annotated[int, Field(ge=1)]
     metric: str
     better: Literal["higher", "lower"]
     unit: str
@@ -115,15 +180,16 @@ class Provenance(Strict):
 class CellRecord(Strict):
     """Everything one method did to one model, quality side."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Schema = SCHEMA_VERSION
     profile: str
     method: str
     title: str
     paper: str
-    track: str
+    track: Literal["forward", "gradient", "trained"]
     file: str = Field(description="the method's file, from the project root")
     summary: str = Field(description="first line of the method file's docstring")
     stochastic: bool = Field(False, description="the seed is a random draw")
+    calibrated: bool | None = Field(None, description="plans depend on seed or data; null: made before this was noted")
     parameters: dict[str, object] = Field(default_factory=dict)
     model: str
     family: str
@@ -136,114 +202,8 @@ class CellRecord(Strict):
     costs: list[Cost] = Field(default_factory=list)
     provenance: Provenance
 
-
-class SpeedPoint(Strict):
-    """Removed against dense on one workload: ratios above 1 mean faster."""
-
-    target: float
-    label: str = ""
-    natural: str = Field("", description="names a point of the method's own, which answers to no target")
-    seed: int
-    plan_hash: str
-    work: Literal["encode", "prefill", "decode", "generate", "images"]
-    batch: int
-    length: int = Field(description="tokens of input (encode, prefill, generate), context (decode), or 0 (images)")
-    new: int = Field(0, description="tokens to generate; 0: as many as the input has, 16 at most")
-    dtype: str
-    pairs: int
-    speedup: float = Field(description="median of the pair ratios, process time on one thread")
-    speedup_low: float = Field(description="lower end of its 95 % interval")
-    speedup_high: float = Field(description="upper end of its 95 % interval")
-    wall_speedup: float = Field(description="median of the pair ratios, wall clock at the pinned threads")
-    dense_ms: float = Field(description="median milliseconds of one call of the dense model, process time, one thread")
-    removed_ms: float = Field(description="the same for the removed model")
-    ideal: float | None = Field(
-        description="dense bound / removed bound, each the slower of arithmetic and memory; null: nothing is left"
-    )
-    bound: Literal["compute", "memory", ""] = Field("", description="the ceiling that bounds the removed model")
-    dense_macs: int | None = Field(None, description="multiply-accumulates of one call of the dense model")
-    macs: int | None = Field(None, description="the same for the removed model")
-    dense_bytes_moved: int | None = Field(None, description="bytes of weights and cache that a dense call moves")
-    bytes_moved: int | None = Field(None, description="the same for the removed model")
-    per_second: float = Field(
-        description="examples (encode, images) or tokens (prefill, decode, generate) a second, removed, wall"
-    )
-    noisy: bool = Field(description="the interval is wider than 10 % of the median")
-    samples: list[float] = Field(default_factory=list, description="ratio of every pair, in the order of timing")
-    compiled_speedup: float | None = Field(None, description="median pair ratio with torch.compile on both sides")
-    compiled_note: str = Field("", description="why there is no compiled speed-up where one was asked for")
-    dense_memory_mb: float | None = Field(None, description="peak memory of the dense model at the work, fresh process")
-    memory_mb: float | None = Field(None, description="the same for the removed model, MiB")
-    predicted_memory_mb: float | None = Field(None, description="its weights, cache and tensors alive at once, counted")
-    dense_kv_bytes_per_token: float | None = Field(None, description="found in the dense model's cache, per sequence")
-    kv_bytes_per_token: float | None = Field(None, description="found in the removed model's cache, per sequence")
-    dense_largest_batch: int | None = Field(None, description="that fits the stated memory of a GPU, dense model")
-    largest_batch: int | None = Field(None, description="the same for the removed model")
-    dense_joules: float | None = Field(None, description="energy of one call of the dense model, whole GPU board")
-    joules: float | None = Field(None, description="the same for the removed model")
-    note: str = Field("", description="how the timing differs from one of the whole model")
-
-
-Fingerprint = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]  # of a machine: it names a folder, and leads nowhere
-
-
-class SpeedRecord(Strict):
-    """Everything one method did to one model, speed side, on one machine."""
-
-    schema_version: int = SCHEMA_VERSION
-    profile: str
-    method: str
-    model: str
-    status: Status
-    reason: str = ""
-    machine: Fingerprint
-    load_before: float
-    load_after: float
-    points: list[SpeedPoint] = Field(default_factory=list)
-    provenance: Provenance
-
-
-class Ceilings(Strict):
-    """What a machine can do at most with numbers of one format."""
-
-    macs_per_second: float = Field(description="multiply-accumulates a second in a matrix product, CPU: one thread")
-    bytes_per_second: float = Field(description="bytes read and written a second in a large copy; CPU: one thread")
-
-
-class Machine(Strict):
-    """The machine that speeds belong to."""
-
-    fingerprint: Fingerprint
-    processor: str
-    cores: int
-    accelerator: str
-    driver: str
-    torch: str
-    threads: int
-    python: str
-    system: str
-    ceilings: dict[str, Ceilings] = Field(default_factory=dict, description="by number format; measured once")
-
-
-def write(path: Path, record: BaseModel) -> None:
-    """Write a record whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def read(path: Path, kind: type[R]) -> R:
-    """Read and check a record. Raises ``UserError`` naming the file and the first wrong key."""
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"{path}: {key or 'the file'}: {first['msg']}. Delete the file and run `dvc repro` to make it again."
-        ) from None
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> CellRecord:
+        of_status(self.status, self.reason, self.points)
+        contradiction(self)
+        return self

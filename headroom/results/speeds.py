@@ -8,8 +8,8 @@ from typing import Any
 
 from headroom.results.curves import Step
 from headroom.results.load import DENSE, Records
-from headroom.results.records import SpeedPoint
 from headroom.results.rows import ThroughputRow
+from headroom.results.speed_records import SpeedPoint
 
 LEAST_CLAIM = 0.05  # no difference under 5 % is claimed
 COPIED = [name for name in SpeedPoint.model_fields if name != "plan_hash"]
@@ -56,7 +56,8 @@ def claimed(point: SpeedPoint) -> bool:
 
 def main_machine(records: Records) -> str:
     """The machine of the leaderboard's speed columns: most speed records, then first by name; empty without any."""
-    counts = {name: sum(key[0] == name for key in records.speeds) for name in records.machines}
+    refused = {key for key, record in records.speeds.items() if record.status == "failed" and not record.points}
+    counts = {name: sum(key[0] == name and key not in refused for key in records.speeds) for name in records.machines}
     counts = {name: count for name, count in counts.items() if count}
     return min(counts, key=lambda name: (-counts[name], name), default="")
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from headroom.results.archive import archive
 from headroom.results.load import Records, load
-from headroom.results.records import SpeedPoint, SpeedRecord, read, write
 from headroom.results.rows import SHARE, Row, column
+from headroom.results.speed_records import SpeedPoint
 from headroom.results.speeds import LEAST_CLAIM, throughput_rows
 from headroom.results.write import write_table
 from headroom.shapes.params import Claim, ShapesParams
@@ -42,9 +43,8 @@ class PublishedRow(Row):
 def collect(params: ShapesParams) -> None:
     """Join this machine's records with those of the others and write ``throughput.csv`` and ``published.csv``."""
     for path in sorted((params.work / "speed").glob("*/*.json")):
-        record = read(path, SpeedRecord)
-        if record.model in params.shapes:
-            write(params.results / "speed" / record.machine / record.model / path.name, record)
+        if path.parent.name in params.shapes:
+            archive(path, params.results, params.profile, path.parent.name, path.stem)
     records = load(params.profile, params.grains, list(params.shapes), params.results)
     wanted = {(name, str(grain)) for name, shape in params.shapes.items() for grain in shape.grains}
     rows = [row for row in throughput_rows(records) if (row.model, row.method) in wanted]

@@ -15,7 +15,8 @@ from headroom.measure.memory import peak_mb
 from headroom.measure.speed import Removed, speed_points
 from headroom.models.shapes import dense, plan, without
 from headroom.pipeline.provenance import provenance
-from headroom.results.records import Machine, SpeedPoint, SpeedRecord, read, write
+from headroom.results.files import read, write
+from headroom.results.speed_records import Machine, SpeedPoint, SpeedRecord
 from headroom.shapes.params import Device, Shape, ShapesParams, ShapeWork, Stack
 
 logger = logging.getLogger(__name__)

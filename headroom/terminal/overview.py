@@ -9,7 +9,8 @@ from rich.text import Text
 
 from headroom.config.params import Params, load
 from headroom.errors import UserError
-from headroom.results.records import CellRecord, read
+from headroom.results.files import read
+from headroom.results.records import CellRecord
 from headroom.terminal.layout import made
 
 STYLES = {

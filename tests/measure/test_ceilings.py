@@ -3,7 +3,8 @@
 from headroom.measure.ceilings import bound, ceilings_of, ideal, measured, with_ceilings
 from headroom.measure.counter import Cost
 from headroom.measure.machine import machine, note
-from headroom.results.records import Ceilings, Machine, read
+from headroom.results.files import read
+from headroom.results.speed_records import Ceilings, Machine
 
 CEILINGS = Ceilings(macs_per_second=100.0, bytes_per_second=10.0)
 

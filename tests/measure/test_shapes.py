@@ -10,7 +10,8 @@ from headroom.errors import UserError
 from headroom.measure.machine import note
 from headroom.models.loading import config_of
 from headroom.models.shapes import built, dense, plan, spread, without
-from headroom.results.records import Ceilings, Machine, SpeedPoint, SpeedRecord, read, write
+from headroom.results.files import read, write
+from headroom.results.speed_records import Ceilings, Machine, SpeedPoint, SpeedRecord
 from headroom.shapes.params import ShapesParams, load
 from headroom.shapes.tables import collect, verdict
 from headroom.shapes.timing import run

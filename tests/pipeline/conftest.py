@@ -19,7 +19,9 @@ from headroom.config import project
 from headroom.config.params import Params, load
 from headroom.measure.machine import machine
 from headroom.pipeline import measure, timing
-from headroom.results.records import CellRecord, SpeedRecord, write
+from headroom.results.files import write
+from headroom.results.records import CellRecord
+from headroom.results.speed_records import SpeedRecord
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from headroom.results.records import CellRecord, read
+from headroom.results.files import read
+from headroom.results.records import CellRecord
 
 WRITTEN: dict[str, tuple[str, str]] = {}
 TRAINED = "from headroom.api import Track; track = Track.TRAINED"

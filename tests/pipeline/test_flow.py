@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from headroom.measure.machine import machine
-from headroom.results.records import Ceilings, write
+from headroom.results.files import write
+from headroom.results.speed_records import Ceilings
 
 
 def test_the_stages_lead_from_params_to_pages(world, headroom):

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from headroom.results.records import CellRecord, Point, read, write
+from headroom.results.files import read, write
+from headroom.results.records import CellRecord, Point
 
 NASTY = "[/INST] \x1b[31m \ud800 \u202e321"
 LEFT = "[/INST] [31m \N{REPLACEMENT CHARACTER} 321"
@@ -30,11 +31,11 @@ def test_a_record_of_such_words_is_read_again_and_printed(failed, headroom):
 
 def test_every_text_of_a_record_is_plain_and_what_is_written_is_read_again(failed, tmp_path):
     record = read(failed.record("tested"), CellRecord)
-    point = Point(target=0.5, seed=0, status="ok", note=NASTY, label=NASTY, natural=NASTY, plan=[NASTY])
+    point = Point(target=0.5, seed=0, status="failed", reason=NASTY, note=NASTY, label=NASTY, natural=NASTY)
     nasty = CellRecord.model_validate(
         record.model_dump() | {"title": NASTY, "summary": NASTY, "parameters": {NASTY: [NASTY]}, "points": [point]}
     )
-    assert {nasty.title, nasty.summary, *nasty.points[0].plan, nasty.points[0].note} == {LEFT}
+    assert {nasty.title, nasty.summary, nasty.points[0].reason, nasty.points[0].note} == {LEFT}
     assert nasty.parameters == {LEFT: [LEFT]}
     write(tmp_path / "record.json", nasty)
     assert read(tmp_path / "record.json", CellRecord) == nasty

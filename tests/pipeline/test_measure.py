@@ -12,7 +12,8 @@ from headroom.pipeline import collect, questions, workers
 from headroom.pipeline.measure import run
 from headroom.pipeline.questions import PointQuestion
 from headroom.pipeline.recording import forget
-from headroom.results.records import CellRecord, read, write
+from headroom.results.files import read, write
+from headroom.results.records import CellRecord
 
 FIRST = "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target))"
 NEXT = "for t in targets: yield Plan(t, frozenset((ctx.units.all[1:] + ctx.units.all[:1])[: ctx.units.count(t)]))"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headroom.measure.machine import machine
-from headroom.results.records import SpeedRecord, read
+from headroom.results.files import read
+from headroom.results.speed_records import SpeedRecord
 
 FIRST = "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target))"
 

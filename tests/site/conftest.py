@@ -21,7 +21,7 @@ from headroom.site import build, shapes
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Collected results of the quick profile."""
     found = tmp_path_factory.mktemp("site") / "results"
-    cells = made.with_plans(fixtures.records())
+    cells = fixtures.records()
     cells = {key: made.recovered(cell) if key[0] == "mt-constructed" else cell for key, cell in cells.items()}
     folder = fixtures.write_profile(found, cells=cells)
     collect("quick", list(fixtures.METHODS), list(fixtures.MODELS), found)

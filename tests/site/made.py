@@ -1,20 +1,13 @@
-"""What the records of the tables' tests lack: plans that name units, a second setting, claims, and many methods."""
+"""What the records of the tables' tests lack: a second setting, claims, and many methods."""
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import fixtures
 
-from headroom.results.records import CellRecord, Point
+from headroom.results.records import CellRecord
 
-SITES = {
-    "mt-constructed": [("encoder.self", 6, 8), ("decoder.self", 2, 8), ("decoder.cross", 2, 8)],
-    "lm-pydocs": [("decoder.self", 6, 4)],
-    "bert-pydocs": [("encoder.self", 4, 8)],
-    "vit-digits": [("encoder.self", 6, 6)],
-}
 CLAIMS = """id,source,prediction,model,task,verdict,figure,low,high,reason
 M1,M1,Most heads are redundant alone.,bert-pydocs,package,holds,0.04,0.01,0.09,
 L2,L2,Deep layers go first.,vit-digits,digits,does not hold,0.41,0.30,0.52,Shallow layers went first.
@@ -34,37 +27,6 @@ magnitude-heads,bert,distance to the oracle at 0.5,0.4382,0.2051,0.6413,passes,
 PAIRS = """model,task,setting,group,method,other,difference,difference_low,difference_high
 bert-pydocs,package,as is,attention,michel-greedy,layer-similarity,0.004000,0.001000,0.007000
 """
-
-
-def names(model: str, grain: str) -> list[str]:
-    """The units of a model that a grain counts."""
-    sites = SITES.get(model, [("encoder.self", 6, 6)])
-    if grain in ("head", "kv_group"):
-        return [
-            f"{grain}:{kind}.{layer}.{i}"
-            for kind, layers, heads in sites
-            for layer in range(layers)
-            for i in range(heads)
-        ]
-    stacks = {kind.partition(".")[0]: layers for kind, layers, _ in sites}
-    if grain == "attention":
-        return [f"attention:{kind}.{layer}" for kind, layers, _ in sites for layer in range(layers)]
-    return [f"{grain}:{stack}.{grain}.{layer}" for stack, layers in stacks.items() for layer in range(layers)]
-
-
-def with_plans(cells: dict[tuple[str, str], CellRecord]) -> dict[tuple[str, str], CellRecord]:
-    """The same cells; each plan takes its count of units from an order that the method's name shuffles."""
-    return {key: _planned(record) for key, record in cells.items()}
-
-
-def _planned(record: CellRecord) -> CellRecord:
-    units = [unit for grain in record.grains for unit in names(record.model, grain)]
-
-    def planned(point: Point) -> Point:
-        order = random.Random(f"{record.method}{point.seed}").sample(units, len(units))
-        return point.model_copy(update={"plan": sorted(order[: min(point.units_removed, len(order))])})
-
-    return record.model_copy(update={"points": [planned(point) for point in record.points]})
 
 
 def recovered(record: CellRecord) -> CellRecord:
@@ -97,7 +59,7 @@ def write_many(results: Path, methods: int, models: int) -> tuple[list[str], lis
 
 
 def _write_as(folder: Path, source: str, kind: str, model: str, method: str) -> None:
-    record = _planned(fixtures.cell("quick", source, kind))
+    record = fixtures.cell("quick", source, kind)
     names_ = {"model": model, "method": method, "title": record.title if method == kind else f"{record.title} {method}"}
     fixtures.write(folder / "quality" / model / f"{method}.json", record.model_copy(update=names_))
     if kind != "dense":

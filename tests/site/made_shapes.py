@@ -6,7 +6,8 @@ from pathlib import Path
 
 import fixtures
 
-from headroom.results.records import SpeedRecord, write
+from headroom.results.files import write
+from headroom.results.speed_records import SpeedRecord
 from headroom.shapes.params import ShapesParams
 from headroom.shapes.tables import collect
 

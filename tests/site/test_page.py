@@ -54,7 +54,7 @@ def tiny(tmp_path_factory) -> Path:
     results = tmp_path_factory.mktemp("tiny")
     methods = ["dense", "random-heads", "michel-greedy"]
     cells = {("vit-digits", name): fixtures.cell("quick", "vit-digits", name) for name in methods}
-    fixtures.write_profile(results, cells=made.with_plans(cells))
+    fixtures.write_profile(results, cells=cells)
     collect("quick", methods, ["vit-digits"], results)
     return results
 
@@ -249,23 +249,22 @@ def test_the_front_page_weighs_less_than_300_kb_with_forty_methods_and_ten_model
 
 
 def hostile(record):
-    """The record with the same nasty string wherever a string can stand."""
+    """The record with the same nasty string wherever a record that is believed can have one."""
     facts = next(iter(record.tasks.values())).model_copy(
         update={"metric": EVIL, "unit": EVIL, "signature": EVIL, "data_hash": EVIL}
     )
     source = record.provenance.model_copy(
         update={"command": EVIL, "commit": EVIL, "versions": {EVIL: EVIL}, "weight_hash": EVIL, "date": EVIL}
     )
-    score = next(iter(record.points[0].tasks.values()))
     points = [
         point.model_copy(
-            update={"note": EVIL, "plan_hash": EVIL, "label": f"floor:{EVIL}" if point.label else "",
-                    "plan": [*point.plan, EVIL, f"head:{EVIL}.1"], "tasks": {EVIL: score}}
+            update={"note": EVIL, "label": f"floor:{EVIL}" if point.label else "",
+                    "tasks": {EVIL: next(iter(point.tasks.values()))}}
         )
         for point in record.points
     ]  # fmt: skip
     return record.model_copy(
-        update={"title": EVIL, "paper": EVIL, "track": EVIL, "family": EVIL, "file": EVIL, "summary": EVIL,
+        update={"title": EVIL, "paper": EVIL, "family": EVIL, "file": EVIL, "summary": EVIL,
                 "parameters": {EVIL: EVIL}, "tasks": {EVIL: facts}, "provenance": source, "points": points}
     )  # fmt: skip
 
@@ -273,7 +272,7 @@ def hostile(record):
 def test_hostile_records_render_inert_on_every_page(tmp_path):
     cells = {}
     for method in ("dense", "random-heads", "michel-greedy", "layer-similarity"):
-        record = made.with_plans({("", ""): fixtures.cell("quick", "bert-pydocs", method)})["", ""]
+        record = fixtures.cell("quick", "bert-pydocs", method)
         cells["bert-pydocs", method] = hostile(record)
     last = "bert-pydocs", "layer-similarity"
     cells[last] = fixtures.refused(cells[last], "failed", EVIL)

@@ -24,9 +24,8 @@ def swept(lowest: int = 1) -> fixtures.CellRecord:
     def own(point: fixtures.Point) -> fixtures.Point:
         removed = lowest if (point.target, point.seed) == (0.125, 0) else point.units_removed
         removed -= point.seed if point.target < 1 else 0
-        return point.model_copy(
-            update={"natural": NAMES[point.target], "target": removed / point.units, "units_removed": removed}
-        )
+        found = fixtures.point(MODEL, SWEEP, removed / point.units, point.seed)
+        return found.model_copy(update={"natural": NAMES[point.target]})
 
     points = [own(point) for point in record.points if point.target in NAMES]
     return record.model_copy(update={"natural": True, "points": points})
@@ -54,15 +53,14 @@ def test_steps_of_a_methods_own_find_their_points_by_name_though_seeds_end_at_di
 
 def test_two_steps_that_remove_as_much_stay_two(tmp_path):
     record = swept()
-    alike = {"lambda=0.1": "lambda=1"}  # both end at half of the heads
-    points = [
-        next(p for p in record.points if p.natural == alike[q.natural] and p.seed == q.seed).model_copy(
-            update={"natural": q.natural, "macs": 0.5}
-        )
-        if q.natural in alike
-        else q
-        for q in record.points
-    ]
+    ends = {point.seed: point.target for point in record.points if point.natural == "lambda=1"}  # half of the heads
+
+    def other(point: fixtures.Point) -> fixtures.Point:
+        """As many units as at lambda=1, but other ones."""
+        found = fixtures.point(MODEL, SWEEP, ends[point.seed], point.seed + 5)
+        return found.model_copy(update={"seed": point.seed, "natural": point.natural, "macs": 0.5})
+
+    points = [other(point) if point.natural == "lambda=0.1" else point for point in record.points]
     written(tmp_path, record.model_copy(update={"points": points}))
     found = {stop.name: stop for stop in drawn(tmp_path).stops}
     assert found["lambda=0.1"].target == found["lambda=1"].target

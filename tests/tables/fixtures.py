@@ -5,21 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.results.records import (
-    CellRecord,
-    Cost,
-    Machine,
-    Point,
-    Provenance,
-    SpeedPoint,
-    SpeedRecord,
-    TaskFacts,
-    TaskScore,
-    write,
-)
+from headroom.results.files import write
+from headroom.results.plan_names import plan_hash
+from headroom.results.records import CellRecord, Cost, Point, Provenance, TaskFacts, TaskScore
+from headroom.results.speed_records import Machine, SpeedPoint, SpeedRecord
 
 TARGETS = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0]
 MACHINE = "cpu-0123abcd"
@@ -98,6 +91,14 @@ MODELS = {
 }
 
 
+SITES = {  # kind, layers, units of the model's fine grain at each
+    "mt-constructed": [("encoder.self", 6, 8), ("decoder.self", 2, 8), ("decoder.cross", 2, 8)],
+    "lm-pydocs": [("decoder.self", 6, 4)],
+    "bert-pydocs": [("encoder.self", 4, 8)],
+    "vit-digits": [("encoder.self", 6, 6)],
+}
+
+
 @dataclass(frozen=True)
 class Kind:
     title: str
@@ -156,7 +157,7 @@ def score(task: Task, kept: float) -> TaskScore:
         value=value,
         low=ends[0],
         high=ends[1],
-        difference=value - task.dense,
+        difference=0.0 if kept == 1 else value - task.dense,
         difference_low=moved[0],
         difference_high=moved[1],
         retained=kept,
@@ -166,10 +167,25 @@ def score(task: Task, kept: float) -> TaskScore:
     )
 
 
+def units_of(model: str, method: str) -> list[str]:
+    """Every unit that the method may remove, as records list them, in an order that the method's name shuffles."""
+    sites, grain = SITES[model], METHODS[method].grain
+    stacks = {kind.partition(".")[0]: layers for kind, layers, _ in sites}
+    places = [(f"{kind}.{layer}", heads) for kind, layers, heads in sites for layer in range(layers)]
+    found = {
+        "head": [f"{MODELS[model].grain}:{place}.{head}" for place, heads in places for head in range(heads)],
+        "attention": [f"attention:{place}" for place, _ in places],
+        "mlp": [f"mlp:{stack}.mlp.{layer}" for stack, layers in stacks.items() for layer in range(layers)],
+        "block": [f"block:{stack}.block.{layer}" for stack, layers in stacks.items() for layer in range(layers)],
+    }
+    every = found["attention"] + found["mlp"] if grain == "joint" else found[grain]
+    return random.Random(method).sample(every, len(every))
+
+
 def point(model: str, method: str, target: float, seed: int) -> Point:
-    shape, grain = MODELS[model], METHODS[method].grain
-    units = {"head": shape.units, "joint": 2 * shape.layers}.get(grain, shape.layers)
-    gone = int(target * units + 1e-9)
+    shape, grain, every = MODELS[model], METHODS[method].grain, units_of(model, method)
+    units, gone = len(every), int(target * len(every) + 1e-9)
+    plan = sorted((every[seed:] + every[:seed])[:gone])  # another seed, another plan: the same would have one score
     share, rest = gone / units, 0.45
     attention = {"mlp": 0.0, "joint": min(1.0, share * (1 + 0.4 * (1 - share)))}.get(grain, share)
     mlp = {"mlp": share, "block": share, "joint": max(0.0, 2 * share - attention)}.get(grain, 0.0)
@@ -184,7 +200,8 @@ def point(model: str, method: str, target: float, seed: int) -> Point:
         macs=1 - 0.9 * (attention * shape.attention + mlp * rest),
         kv_bytes_per_token=round(shape.kv * (1 - attention)),
         logit_difference=2e-6 * (1 + noise(model, method, target)),
-        plan_hash=hashlib.sha256(f"{model}{method}{target}{seed}".encode()).hexdigest()[:16],
+        plan=plan,
+        plan_hash=plan_hash(plan, ""),
         tasks={name: score(task, retained(model, name, method, share, seed)) for name, task in shape.tasks.items()},
         note="" if gone == target * units else f"{gone} of {units} units is the nearest share below.",
     )
@@ -213,6 +230,9 @@ def cell(profile: str, model: str, method: str) -> CellRecord:
                 update={
                     "target": round(1 / len(shape.floors), 6),
                     "label": f"floor:{name}",
+                    "plan": [f"{shape.grain}:{name}.0.0"],
+                    "plan_hash": plan_hash([f"{shape.grain}:{name}.0.0"], ""),
+                    "units_removed": 1,
                     "attention_parameters_removed": 1 / len(shape.floors),
                     "tasks": {task: score(facts, kept) for task, facts in shape.tasks.items()},
                 }
@@ -267,15 +287,22 @@ def refused(record: CellRecord, status: str, reason: str) -> CellRecord:
     return record.model_copy(update={"status": status, "reason": reason, "points": [], "costs": []})
 
 
+def timed(point: Point) -> bool:
+    """Whether a point is one of those that are timed."""
+    named = point.seed or point.label or point.setting == "recovered"
+    return point.target in (0.25, 0.5, 0.75) and not named
+
+
 def speed(profile: str, record: CellRecord, noisy: bool = False) -> SpeedRecord:
     shape, points = MODELS[record.model], []
-    for at in [p for p in record.points if p.target in (0.25, 0.5, 0.75) and p.seed == 0 and not p.label]:
+    for at in [point for point in record.points if timed(point)]:
         for work, batch, length in shape.works:
             ideal = 1 / at.macs
             ratio, width = 1 + (ideal - 1) * (0.7 + 0.2 * noise(record.method, work)), 0.09 if noisy else 0.012
             points.append(
                 SpeedPoint(
                     target=at.target,
+                    natural=at.natural,
                     seed=0,
                     plan_hash=at.plan_hash,
                     work=work,
@@ -326,7 +353,7 @@ def write_profile(
     folder = results / profile
     for (model, method), record in (cells or records(profile)).items():
         write(folder / "quality" / model / f"{method}.json", record)
-        if method != "dense" and record.status == "ok":
+        if method != "dense" and record.status == "ok" and any(timed(point) for point in record.points):
             noisy = (model, method) == ("bert-pydocs", "magnitude-heads")
             write(folder / "speed" / MACHINE / model / f"{method}.json", speed(profile, record, noisy))
     write(

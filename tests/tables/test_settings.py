@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fixtures import cell, read_csv
+from fixtures import MODELS, cell, read_csv, score
 
 from headroom.results.records import CellRecord
 
@@ -19,8 +19,8 @@ def recovered(record: CellRecord, gain: float) -> list:
                 "setting": "recovered",
                 "updates": 50,
                 "tasks": {
-                    name: score.model_copy(update={"retained": min(1.0, score.retained + gain), "retained_high": 1.0})
-                    for name, score in point.tasks.items()
+                    name: score(MODELS[record.model].tasks[name], min(1.0, found.retained + gain))
+                    for name, found in point.tasks.items()
                 },
             }
         )

@@ -7,7 +7,8 @@ import pytest
 
 from headroom.results.curves import curve
 from headroom.results.load import load
-from headroom.results.records import CellRecord, SpeedRecord
+from headroom.results.records import CellRecord
+from headroom.results.speed_records import SpeedRecord
 from headroom.results.speeds import speed_columns
 
 MODEL, METHOD = "bert-pydocs", "michel-greedy"
@@ -36,9 +37,9 @@ def speedups(tmp_path):
     """The speed-up of every step of the sweep by its name, for a choice of names in the speed record."""
 
     def make(names: dict[float, str], shift: float) -> dict[str, float | None]:
-        folder = fixtures.write_profile(tmp_path, cells={(MODEL, METHOD): sweep()})
-        fixtures.write(folder / "speed" / fixtures.MACHINE / MODEL / f"{METHOD}.json", timed(names, shift))
+        fixtures.write_profile(tmp_path, cells={(MODEL, METHOD): sweep()})
         records, own = load("quick", [METHOD], [MODEL], tmp_path), curve(sweep(), "package")
+        records.speeds[fixtures.MACHINE, MODEL, METHOD] = timed(names, shift)
         arguments = records, fixtures.MACHINE, MODEL, METHOD, "50"
         found = {step.natural: speed_columns(*arguments, step, own.steps[0]) for step in own.steps[1:]}
         return {name: columns.get("speedup_50") for name, columns in found.items()}
