@@ -8,7 +8,9 @@ from itertools import chain
 from math import isclose
 from typing import TYPE_CHECKING, Any
 
-from headroom.config.located import wrong
+from pydantic_core import PydanticCustomError
+
+from headroom.config.located import AT_KEY
 
 if TYPE_CHECKING:
     from headroom.results.records import CellRecord, Point, TaskFacts, TaskScore
@@ -20,7 +22,7 @@ Fault = tuple[str, str]  # key, and what is wrong there
 def contradiction(record: CellRecord) -> None:
     """Raises the error of a validator for the first thing that cannot be so."""
     for key, message in chain(of_points(record), of_units(record), of_scores(record), of_costs(record)):
-        raise wrong(key, message)
+        raise PydanticCustomError(AT_KEY, "{says}", {"key": key, "says": f" {message}"})
 
 
 def good(record: CellRecord) -> Iterator[tuple[str, Point]]:

@@ -27,7 +27,8 @@ class Completeness:
         own = [point for point in record.points if not point.label and point.target > 0]
         held = frozenset(map(name_of, own))
         seeds = {point.seed for point in record.points if not point.label} or {0}
-        asked = set(records.asked.seeds_of(record)) if records.asked else seeds
+        whole = records.whole.get((record.model, record.method), record)  # a seed may lack one setting alone
+        asked = set(records.asked.seeds_of(whole)) if records.asked else seeds
         wanted = frozenset((str(target), seed) for target in targets for seed in asked)
         if record.method == DENSE:
             wanted = frozenset()

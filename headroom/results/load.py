@@ -30,6 +30,7 @@ class Records:
     asked: Asked | None = None  # by params.yaml; where it is not at hand, what records hold says what was asked
     scores: Path | None = None  # folder of per-example statistics, model/method.npz
     setting: Setting = "as is"  # the one whose points the cells hold, once ``views`` has parted them
+    whole: dict[tuple[str, str], CellRecord] = field(default_factory=dict)  # and then the cells as they were
     elsewhere: frozenset[tuple[str, str]] = frozenset()  # cells that have points in the other view only
 
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -63,8 +64,10 @@ class Records:
         trained = frozenset(key for key, cell in self.cells.items() if cell.track == "trained" and key[0] in models)
         as_is = {key: part(cell, "as is") for key, cell in self.cells.items() if key not in trained}
         recovered = {key: part(cell, "recovered") for key, cell in self.cells.items() if key[0] in models}
-        found = [replace(self, cells=as_is, setting="as is", elsewhere=trained)]
-        return found + ([replace(self, cells=recovered, models=models, setting="recovered")] if models else [])
+        found = [replace(self, cells=as_is, whole=self.cells, setting="as is", elsewhere=trained)]
+        if models:
+            found.append(replace(self, cells=recovered, whole=self.cells, models=models, setting="recovered"))
+        return found
 
     def path(self, model: str, method: str) -> Path:
         """Where the quality record of a cell lies."""

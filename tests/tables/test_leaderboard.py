@@ -110,7 +110,8 @@ def test_examples_in_common_pair_the_ranks(small, tmp_path):
     """Two methods, one right wherever the other is and on a few examples more: paired, they differ."""
     methods = ["dense", "random-heads", "deepest-first", "shallowest-first"]
     twin = fixtures.cell("quick", "bert-pydocs", "deepest-first")
-    folder, _ = small("bert-pydocs", methods, **{"shallowest-first": twin.model_copy(update={"method": "shallowest-first", "title": "Twin"})})
+    twin = twin.model_copy(update={"method": "shallowest-first", "title": "Twin"})
+    folder, _ = small("bert-pydocs", methods, **{"shallowest-first": twin})
     right = np.random.default_rng(0).random(1000) < 0.7
     fewer = right & (np.arange(1000) % 50 != 0)
     for method, seeds in [("dense", 1), ("random-heads", 5), ("deepest-first", 1), ("shallowest-first", 1)]:
