@@ -66,6 +66,8 @@ def evidence(params: Params, where: str, records: Records, model: str) -> Eviden
     from headroom.pipeline.model_run import ModelRun
 
     try:
-        return Evidence(model, records, Probe(ModelRun(params, where, model), dense.tasks))
+        run = ModelRun(params, where, model)
+        run.refuse_changes()
+        return Evidence(model, records, Probe(run, dense.tasks))
     except UserError as error:
         return Evidence(model, records, no_probe=str(error))

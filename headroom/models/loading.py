@@ -156,11 +156,13 @@ def local_folder(spec: ModelSpec, data_dir: Path | None) -> Path:
 
 def load_model(folder: Path, purpose: str) -> PreTrainedModel:
     """A model from a local folder; safetensors only. Raises ``UserError`` naming a weight file that cannot be read."""
+    from huggingface_hub.errors import StrictDataclassError
+
     check_weights(folder)
     try:
         with quiet():
             return _auto(purpose).from_pretrained(folder, use_safetensors=True, local_files_only=True).eval()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StrictDataclassError) as error:  # the last: a config with a value of another type
         raise UserError(f"{folder} holds no model that can be loaded for {purpose}: {_line(error)}") from None
 
 

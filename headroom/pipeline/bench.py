@@ -23,7 +23,7 @@ from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
 from headroom.models.loading import Prepared, build, load_prepared
-from headroom.training.lessons import Lessons
+from headroom.training.lessons import Lessons, take
 
 Teach = Callable[[Any], None]
 
@@ -84,9 +84,7 @@ class Bench:
         """A copy of the dense model, with the weights a method trained where there are any."""
         model = copy.deepcopy(self.prepared.model)
         if weights:
-            from safetensors.torch import load_model
-
-            load_model(model, weights)
+            take(model, Path(weights))
         return model
 
     def removed(self, units: Iterable[Unit], weights: str = "") -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,27 +38,42 @@ class Journal:
         return self.folder / kind / f"{key_of(determined_by)}.npz"
 
     def read(self, path: Path) -> dict[str, Any] | None:
+        """What was stored there; None where there is nothing, or something else than was written under this key.
+
+        Raises ``PermissionError`` where it may not be read: that is no reason to forget it.
+        """
         try:
             with np.load(path, allow_pickle=False) as file:
-                plain = json.loads(str(file["__json__"]))
-                return plain | {name: file[name] for name in file.files if name != "__json__"}
+                stored = json.loads(str(file["__json__"]))
+                if stored["key"] != key_in(path):
+                    raise ValueError("the answer to another question")
+                return stored["plain"] | {name: file[name] for name in stored["arrays"]}
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)  # a torn disk, not our writing: forget it and measure again
+        except PermissionError:
+            raise
+        except Exception:  # whatever a damaged archive makes of its reader: forget it and measure again
+            path.unlink(missing_ok=True)
             return None
 
     def write(self, path: Path, answer: dict[str, Any]) -> None:
+        """Store an answer whole or not at all, with its key and the names of its arrays inside."""
         arrays = {name: value for name, value in answer.items() if isinstance(value, np.ndarray)}
         plain = {name: value for name, value in answer.items() if name not in arrays}
+        stored = json.dumps({"key": key_in(path), "arrays": list(arrays), "plain": plain})
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.stem}.{os.getpid()}")
         try:
             with draft.open("wb") as file:
-                np.savez(file, allow_pickle=False, __json__=np.array(json.dumps(plain)), **arrays)
+                np.savez(file, allow_pickle=False, __json__=np.array(stored), **arrays)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def key_in(path: Path) -> str:
+    """What a file of the journal is the answer to: its kind and its key."""
+    return f"{path.parent.name}/{path.stem}"
 
 
 def key_of(determined_by: dict[str, Any]) -> str:

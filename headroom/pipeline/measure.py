@@ -35,6 +35,7 @@ def run(params: Params, where: str, model: str, workers: int | None = None) -> l
     """
     forget(params, model)  # what failed on another model was said a moment ago
     this = ModelRun(params, where, model)
+    this.refuse_changes()
     with crew(this, workers) as pool, progress(model) as shown:
         offered: Offered = pool.one(OfferedQuestion(this))
         cells = declared(this, pool, offered)

@@ -14,12 +14,13 @@ from headroom.config.tasks import Task, load_task
 from headroom.errors import UserError
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
-from headroom.pipeline.provenance import file_hash, provenance
+from headroom.pipeline.provenance import contents, file_hash, provenance
 from headroom.results.records import Provenance
 
 if TYPE_CHECKING:
     from headroom.pipeline.bench import Bench
 
+NOTES = {"prepare.json", "cost.json"}  # written last, of the others
 PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu")
 
 
@@ -33,10 +34,7 @@ class ModelRun:
         params.spec(name)
         self.params, self.where, self.name = params, where, name
         self.folder: Path = params.model_folder(name)
-        notes = self.folder / "prepare.json"
-        if not notes.is_file():
-            raise UserError(f"{self.folder} holds no prepared model. Run `dvc repro prepare@{name}` first.")
-        self.facts: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
+        self.facts = noted(self.folder)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ModelRun, (self.params, self.where, self.name)
@@ -63,14 +61,20 @@ class ModelRun:
     def base(self) -> dict[str, Any]:
         """What every number of this model depends on: part of every key in the journal."""
         return {
-            "weights": self.facts["weight_hash"],
-            "data": {task: facts["data_hash"] for task, facts in self.facts["tasks"].items()},
+            "model": {name: digest for name, digest in self.facts["files"].items() if name.startswith("model/")},
+            "data": {task: (facts["data_hash"], facts["train_hash"]) for task, facts in self.facts["tasks"].items()},
             "spec": self.facts["spec"],
             "tasks": [task.model_dump(mode="json") for task in self.tasks],
             "engine": file_hash(*engine.files(engine.MEASURED)),
             "threads": self.params.run.threads,
             "versions": [version(name) for name in PACKAGES],
         }
+
+    def refuse_changes(self) -> None:
+        """Raises ``UserError`` where the prepared folder is not what ``prepare`` wrote: it must not be measured."""
+        if changed := changes(self.folder, self.facts):
+            again = f"Run `dvc repro prepare@{self.name}`, which makes it again."
+            raise UserError(f"{self.folder}: {changed} since it was prepared. {again}")
 
     @cache  # noqa: B019 - a run lives as long as its stage, and Git is asked once for all of its records
     def provenance(self, stage: str, machine: str) -> Provenance:
@@ -88,3 +92,24 @@ class ModelRun:
         from headroom.pipeline.bench import bench_of
 
         return bench_of(self.folder)
+
+
+def noted(folder: Path) -> dict[str, Any]:
+    """What ``prepare`` noted of a model. Raises ``UserError`` where there is none, or one of an older Headroom."""
+    notes = folder / "prepare.json"
+    try:
+        facts = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
+    except ValueError:
+        facts = {}
+    if not isinstance(facts, dict) or not isinstance(facts.get("files"), dict):
+        raise UserError(f"{folder} holds no prepared model. Run `dvc repro prepare@{folder.name}` first.")
+    return facts
+
+
+def changes(folder: Path, facts: dict[str, Any]) -> str:
+    """What became of the files that were noted, in words; empty where each holds what it held."""
+    now, then = contents(folder), facts["files"]
+    for name in sorted({*now, *then} - NOTES):
+        if now.get(name) != then.get(name):
+            return f"{name} " + ("has gone" if name not in now else "has come" if name not in then else "has changed")
+    return ""

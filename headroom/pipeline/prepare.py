@@ -20,10 +20,12 @@ from headroom.data.batches import batches, make_collator
 from headroom.data.columns import check_labels
 from headroom.data.loading import data_hash, load_splits, quiet
 from headroom.data.tokenize import train_tokenizer
+from headroom.errors import UserError
 from headroom.measure.clock import Stopwatch
 from headroom.models.loading import build, classes_of, load_tokenizer, local_folder, purpose_of
 from headroom.pipeline import engine
-from headroom.pipeline.provenance import file_hash
+from headroom.pipeline.model_run import changes, noted
+from headroom.pipeline.provenance import contents, file_hash
 from headroom.training.fit import fit
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ def prepare(
             _write_splits(draft / "data" / task, splits[task])
         facts = {
             "name": name,
+            "files": contents(draft),
             "purpose": purpose,
             "family": model.config.model_type,
             "parameters": model.num_parameters(),
@@ -86,12 +89,11 @@ def recipe_hash(
     spec: ModelSpec, tasks: dict[str, Task], splits: dict[str, Splits], data_dir: Path | None, threads: int
 ) -> str:
     """All that a prepared model depends on, in 64 hex digits: what was asked, the data, the code and its versions."""
-    files = sorted(local_folder(spec, data_dir).iterdir()) if spec.source.folder is not None else []
     everything = {
         "spec": spec.model_dump(mode="json"),
         "tasks": [task.model_dump(mode="json") for task in tasks.values()],
         "data": {task: data_hash(dict(found)) for task, found in splits.items()},
-        "weights": [(path.name, file_hash(path)) for path in files if path.is_file()],
+        "model": contents(local_folder(spec, data_dir)) if spec.source.folder is not None else {},
         "engine": file_hash(*engine.files(engine.PREPARED)),
         "threads": threads,
         "versions": _versions(),
@@ -100,10 +102,17 @@ def recipe_hash(
 
 
 def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
-    """What is in ``prepare.json`` where the folder holds a model of this recipe."""
-    notes = folder / "prepare.json"
-    facts = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
-    return facts if facts.get("recipe") == recipe else None
+    """What is in ``prepare.json`` where the folder holds a model of this recipe, whole and as it was written."""
+    try:
+        facts = noted(folder)
+    except UserError:
+        return None
+    if facts["recipe"] != recipe:
+        return None
+    if changed := changes(folder, facts):
+        logger.warning("%s: %s since it was prepared; it is made again", folder, changed)
+        return None
+    return facts
 
 
 def _make(
@@ -147,6 +156,7 @@ def _task_facts(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> di
         "chance_is": task.metric.chance if isinstance(task.metric.chance, str) else "given",
         "examples": {name: len(split) for name, split in splits.items()},
         "data_hash": data_hash({name: splits[name] for name in ("calibrate", "evaluate")}),
+        "train_hash": data_hash({name: splits[name] for name in ("train",) if name in splits}),
     }
 
 

@@ -26,6 +26,17 @@ def file_hash(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def contents(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by its path inside, in the order of the paths; hidden ones are left out."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
+            with path.open("rb") as file:
+                found[inside.as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
 def expanded(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:

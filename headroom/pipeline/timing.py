@@ -61,7 +61,7 @@ class Timing:
 def base(this: ModelRun, machine: Machine) -> dict[str, Any]:
     """What every timing of a model depends on."""
     return {
-        "weights": this.facts["weight_hash"],
+        "model": this.base["model"],
         "machine": machine.fingerprint,
         "threads": this.params.run.threads,
         "settings": this.params.speed.model_dump(mode="json", exclude={"targets", "works"}),
@@ -76,6 +76,7 @@ def run(params: Params, where: str, model: str, ready: Callable[[], None]) -> li
     ``ready`` is called before torch is needed, which it is not where nothing is to be timed.
     """
     this, here = ModelRun(params, where, model), read(params.machine, Machine)
+    this.refuse_changes()
     cells = {method: quality(params, model, method) for method in params.methods}
     works, same = params.speed.works.get(this.facts["purpose"], ()), base(this, here)
     wanted = {

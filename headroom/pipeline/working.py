@@ -20,6 +20,7 @@ from headroom.errors import UserError
 from headroom.pipeline.starting import set_threads
 
 RUN_ENDS = (OSError, MemoryError, UserError)  # not a finding on a method or a model: these end the run
+NO_MEMORY = ("can't allocate memory", "out of memory")  # torch's way to say MemoryError
 LIKELY_VICTIM = "500"  # where memory runs out, the kernel takes a worker before the process that keeps the books
 
 
@@ -79,6 +80,10 @@ def answered(answer: Callable[[], Any]) -> tuple[str, Any]:
         return "answer", answer()
     except RUN_ENDS as error:
         return "raise", error
+    except RuntimeError as error:
+        if any(words in str(error) for words in NO_MEMORY):
+            return "raise", MemoryError(str(error).partition("\n")[0])
+        return "answer", Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a method are its own trouble
         return "answer", Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
 

@@ -17,11 +17,13 @@ app = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a tim
 def machine(params: ParamsFile = ROOT_PARAMS) -> None:
     """Check the params, note what runs here, and take away records that nobody may publish."""
     from headroom.measure.machine import note
+    from headroom.pipeline import inputs
     from headroom.pipeline.preflight import preflight
     from headroom.pipeline.recording import forget
 
     profile = preflight(params)
     note(profile.results, profile.run.threads)
+    inputs.note(profile)
     for path in forget(profile):
         typer.echo(f"{path}: failed, or of no method or model in {params}; taken away.")
 

@@ -147,13 +147,32 @@ def weights_back(model: nn.Module) -> Iterator[None]:
 
 
 def keep(model: nn.Module, folder: Path) -> Path:
-    """Store the weights of a model under a hash of their values, since files name tied weights in no fixed order."""
+    """Store the weights of a model under a hash of their values."""
     from safetensors.torch import save_model
 
     folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".draft.{os.getpid()}"
+    save_model(model, str(draft))
+    return draft.replace(folder / f"{hash_of_weights(model)}.safetensors")
+
+
+def take(model: nn.Module, path: Path) -> None:
+    """Put kept weights into a model. Raises ``UserError`` where the file does not hold what it was named after."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_model
+
+    try:
+        load_model(model, path)
+        right = hash_of_weights(model) == path.stem
+    except (SafetensorError, RuntimeError):
+        right = False
+    if not right:
+        raise UserError(f"{path}: is damaged, or was changed. Delete it; the next run trains these weights again.")
+
+
+def hash_of_weights(model: nn.Module) -> str:
+    """32 hex digits over all values, since files name tied weights in no fixed order."""
     whole = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         whole.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    draft = folder / f".draft.{os.getpid()}"
-    save_model(model, str(draft))
-    return draft.replace(folder / f"{whole.hexdigest()[:32]}.safetensors")
+    return whole.hexdigest()[:32]

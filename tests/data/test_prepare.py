@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from headroom import attention
 from headroom.config.model_spec import load_spec
 from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split
@@ -190,3 +191,11 @@ def test_an_offline_hub_model_says_which_folder_to_set():
 def test_tasks_of_one_model_ask_for_one_kind_of_model():
     with pytest.raises(UserError, match="one kind of model"):
         build(load_spec("mine", entry("bert") | {"tasks": ["toy-classification", "toy-images"]}))
+
+
+def test_a_config_with_a_value_of_another_type_is_named(tmp_path):
+    attention.toy("bert").save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 5}))
+    with pytest.raises(UserError, match=r"holds no model that can be loaded.*'layer_norm_eps'"):
+        load_model(tmp_path, "classification")

@@ -8,8 +8,8 @@ from sklearn.cluster import KMeans
 from training_helpers import still_toy, taught
 
 from headroom.api import Grain, Track
-from headroom.checks.watching import hooks
 from headroom.attention import anatomy
+from headroom.checks.watching import hooks
 
 centres_of, assigned, k_means, closeness, ballot = (
     part("voting-to-stay", name) for name in ("centres_of", "assigned", "k_means", "closeness", "ballot")

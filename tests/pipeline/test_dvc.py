@@ -35,10 +35,10 @@ for dep in deps:
     path = pathlib.Path(dep)
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         digest.update(file.read_bytes() if file.is_file() else b"")
-digest.update(b"" if stage == "machine" else pathlib.Path("params.yaml").read_bytes())
+digest.update(pathlib.Path("local").read_bytes() if stage == "machine" else pathlib.Path("params.yaml").read_bytes())
 for out in outs:
     path = pathlib.Path(out)
-    path = path if path.suffix else path / "of"
+    path = path if path.suffix else path / ("bert-toy.json" if path.name == "inputs" else "of")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(digest.hexdigest())
 """
@@ -57,6 +57,7 @@ def pipeline(world, monkeypatch):
         shutil.copy(REPOSITORY / name, world.folder / name)
     shutil.rmtree(world.folder / "work")
     world.use("random-heads")
+    (world.folder / "local").write_text("data that DVC does not watch")
     stand_in = world.folder / "bin" / "headroom"
     stand_in.parent.mkdir()
     stand_in.write_text(STAND_IN.format(python=sys.executable))
@@ -97,6 +98,9 @@ def test_only_what_changed_runs_again(pipeline):
 
     pipeline.change("steps: 60", "steps: 61")
     assert repro() == {"prepare@bert-toy", *cells}, "another recipe runs everything of its model"
+
+    (pipeline.folder / "local").write_text("other data")
+    assert repro() == {"prepare@bert-toy", *cells}, "so do other local data, of which `machine` notes the hashes"
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -161,7 +165,8 @@ def test_what_a_stage_depends_on_is_there_or_made_by_another(stages):
     made = {str(out if isinstance(out, str) else next(iter(out))) for stage in stages.values() for out in stage["outs"]}
     for name, stage in stages.items():
         for dep in stage.get("deps", ()):
-            known = any(out == dep or out.startswith(f"{dep}/") for out in made) or (REPOSITORY / dep).exists()
+            known = any(f"{out}/".startswith(f"{dep}/") or dep.startswith(f"{out}/") for out in made)
+            known = known or (REPOSITORY / dep).exists()
             assert known, f"{name} depends on {dep}"
 
 

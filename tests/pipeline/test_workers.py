@@ -107,6 +107,12 @@ def test_what_is_no_finding_ends_the_run(pool, error):
     assert raised.value.args == error.args
 
 
+def test_torchs_word_for_no_memory_is_no_finding_either(pool):
+    words = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    with pytest.raises(MemoryError, match="tried to allocate"):
+        asked(pool, Lines(f"raise RuntimeError({words!r})"))
+
+
 def test_processes_stay_and_a_fresh_one_is_of_one_question_only(pool):
     same = {answer for _ in range(3) for answer in asked(pool, Lines("answer = os.getpid()"))}
     fresh = {answer for _ in range(3) for answer in asked(pool, Lines("answer = os.getpid()"), fresh=True)}
