@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 BASE ?= HEAD~1
 
-.PHONY: repro test lint smoke conformance site bench clean help
+.PHONY: repro test lint smoke conformance verify site bench clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,9 @@ smoke: $(READY) ## toy models through the whole pipeline
 conformance: $(READY) ## headroom check of the methods that changed since BASE, a commit
 	git diff --name-only --diff-filter=d $(BASE) -- methods | sed -n 's|methods/\(.*\)\.py|\1|p' | tr _ - \
 		| xargs --no-run-if-empty headroom check
+
+verify: $(READY) ## compute a sample of the rows again that changed since BASE, a commit
+	headroom verify --since $(BASE) --sample 3
 
 site: $(READY) ## the pages of every profile that has results, in build/site
 	headroom site --publish build/site

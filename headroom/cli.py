@@ -19,6 +19,7 @@ from headroom.terminal.options import ROOT_PARAMS, ParamsFile
 from headroom.terminal.printing import PlainConsole
 from headroom.terminal.shapes import app as shapes
 from headroom.terminal.stages import app as stage
+from headroom.terminal.verifying import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(stage, name="stage")
 add_commands(app)
+app.command()(verify)
 stage.add_typer(shapes, name="shapes")
 
 KEEPING = (["stage", "measure"], ["stage", "time"])  # what writes each point to the journal as it is finished
@@ -178,6 +180,9 @@ def main() -> None:
         app()
     except UserError as error:
         fail(str(error), 2)
+    except MemoryError as error:
+        less = "Fewer processes (HEADROOM_WORKERS=1) or a smaller models.NAME.evaluate.batch need less."
+        fail(f"Out of memory: {error or 'none is left'}. {less} Run the same command again{kept()}", 1)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

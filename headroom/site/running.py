@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from headroom.results.records import CellRecord
+from headroom.results.verified import last
 from headroom.site.book import Book
 from headroom.site.maps import Atlas, Map, short
 
@@ -18,10 +19,13 @@ def values(book: Book, record: CellRecord, atlas: Atlas | None) -> dict[str, Any
     own = next((one for one in atlas.maps if one.method == record.method), None) if atlas else None
     timings = [row for row in book.speeds.get((record.model, record.method), ()) if row.status == "ok" and row.speedup]
     span = ends(timings)
+    report, still = last(book.folder, record)
     seeds = [point.seed for point in record.points if point.plan]
     return {
         "record": record,
         "source": record.provenance,
+        "verified": report,
+        "still": still,
         "atlas": atlas,
         "map": own,
         "mlps": bool(atlas and own and any(place[0] in atlas.anatomy.mlps for place in own.gone)),

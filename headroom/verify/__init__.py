@@ -1,0 +1,1 @@
+"""Published rows computed again: is a number what it claims to be?"""
