@@ -146,7 +146,7 @@ def test_a_published_figure_holds_unless_five_per_cent_beyond_our_interval(publi
 
 
 def test_a_claim_about_no_shape_is_refused():
-    with pytest.raises(ValueError, match="is 'tony'; no such shape. Did you mean 'tiny'"):
+    with pytest.raises(ValueError, match=r"is 'tony'; no such shape. Did you mean 'tiny'"):
         content = small().model_dump(mode="json")
         content["published"][0]["shape"] = "tony"
         ShapesParams.model_validate(content)
