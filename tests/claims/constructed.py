@@ -17,7 +17,6 @@ from headroom.claims.evidence import Evidence
 from headroom.claims.finding import Finding, NotTestable
 from headroom.claims.stage import claims
 from headroom.results.load import Records
-from headroom.results.plan_names import plan_hash
 from headroom.results.records import CellRecord, Cost, Point, Provenance, TaskFacts, TaskScore
 from headroom.results.resamples import retained
 from headroom.results.speed_records import Machine, SpeedPoint, SpeedRecord
