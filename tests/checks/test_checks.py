@@ -25,7 +25,7 @@ MISTAKES = {  # check: body of plans, declarations, words of the complaint
         "the plan for target 0 removes 3 units",
     ),
     "check_plans_have_the_size_asked_for": (
-        "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target / 2), natural='half')",
+        "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target / 2), natural=f'half {target}')",
         "natural = True",
         "off its share",
     ),
@@ -53,7 +53,7 @@ MISTAKES = {  # check: body of plans, declarations, words of the complaint
     "check_something_really_goes": (
         "ctx.model.eval()\nfor target in targets: yield Plan(target, frozenset(), note='no-op') if target < 1 else "
         "Plan(1.0, frozenset(list(ctx.units)[:1]), weights=zeroed(ctx), note='one')",
-        "",
+        "scores = True",
         "no logit moved",
     ),
     "check_the_dead_go_before_the_vital": (

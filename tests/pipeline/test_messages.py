@@ -89,7 +89,8 @@ def test_a_missing_data_folder_is_named_before_anything_runs(world, headroom, re
 def test_a_corrupted_weight_file_is_named(world, headroom, refused):
     weights = world.folder / "work/test/models/bert-toy/model/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    assert "model.safetensors is corrupt" in refused("stage", "measure", "bert-toy")
+    said = refused("stage", "measure", "bert-toy")
+    assert "model/model.safetensors has changed since it was prepared. Run `dvc repro prepare@bert-toy`" in said
 
 
 def test_a_family_that_is_not_supported_is_named_with_those_that_are(world, headroom, refused):
