@@ -1,4 +1,4 @@
-"""Only what can be believed is kept: a damaged record is measured again, and one that would contradict itself says so."""
+"""Only what can be believed is kept: what is damaged is measured again, what would contradict itself says so."""
 
 from __future__ import annotations
 
