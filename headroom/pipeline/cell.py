@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from headroom.pipeline.working import Trouble
 from headroom.results.records import Setting
 
 logger = logging.getLogger(__name__)
+
+COINCIDENCE = 10**6  # draws that agree by a smaller chance than one in so many are no draws
 
 Plan = dict[str, Any]  # as ``plans.written`` writes it
 
@@ -84,9 +87,9 @@ class Cell:
         """What the plans of all seeds say against the method's declarations, as a sentence; empty where nothing."""
         if self.declared is None or not self.declared.stochastic or len(self.plans) < 2:
             return ""
-        drawn = [[plan["drop"] for plan in answer["plans"]] for answer in self.plans.values()]
-        some = any(0 < len(drop) < self.declared.units for drop in drawn[0])
-        if some and all(draw == drawn[0] for draw in drawn):
+        units, drawn = self.declared.units, [[plan["drop"] for plan in one["plans"]] for one in self.plans.values()]
+        ways = max((comb(units, len(drop)) for drop in drawn[0]), default=1)  # to choose so many of the units
+        if all(draw == drawn[0] for draw in drawn) and ways ** (len(drawn) - 1) > COINCIDENCE:
             return f"{self.declared.file}: declares stochastic = True, and {len(drawn)} draws gave the same plans."
         return ""
 

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from headroom.api import Method, Plan
+from headroom.config.plain import plain
 from headroom.config.registry import file_of, short
 from headroom.measure.clock import Stopwatch
 from headroom.measure.memory import peak_memory_mb
@@ -201,6 +202,8 @@ def unasked(plan: object, method: Method, targets: Sequence[float], seen: set[st
         if not isinstance(text, str) or len(text) > LONGEST:
             where = f"plan for target {plan.target:.2f}"
             return f"{where} has the {name} {text!r:.80}; wanted text of {LONGEST} letters at most."
+        if name != "note" and plain(text) != text:
+            return f"named a point {text!r:.80}; a name holds no control characters."
     if plan.natural and not method.natural:
         return f"yielded the point {plan.natural!r} of its own and declares natural = False; declare natural = True."
     if not (plan.natural or plan.label) and method.natural:

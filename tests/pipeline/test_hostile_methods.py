@@ -32,6 +32,7 @@ ANSWERS = {
     "unhashable": ("yield Plan(0.25, {1: 2})", "", "removes a dict; wanted a frozenset"),
     "number-as-note": ("yield Plan(0.25, frozenset(), note=3)", "", "has the note 3; wanted text"),
     "endless-note": ("yield Plan(0.25, frozenset(), note='x' * 10**6)", "", "letters at most"),
+    "turned-round": ("yield Plan(0.25, label='\\u202ex')", "", "a name holds no control characters"),
     "undeclared": ("yield Plan(0.25, natural='mine')", "", "declares natural = False; declare natural = True"),
     "unnamed": (HONEST, "natural = True", "declares natural = True, so its points need names"),
     "endless": ("while True: yield Plan(0.25, label=str(object()))", "", "the label"),
@@ -75,7 +76,7 @@ DEEDS = {
         "calibrated = False",
         "looked at the seed and declares calibrated = False",
     ),
-    "no-chance": (HONEST, "stochastic = True", "declares stochastic = True, and 2 draws gave the same plans"),
+    "no-chance": (HONEST, "stochastic = True", "declares stochastic = True, and 5 draws gave the same plans"),
     "peeks-at-weights": (
         f"ctx.weights(ctx.units.all[0])\n{HONEST}",
         "scores = False",
@@ -162,6 +163,7 @@ def campaign(shared):
     with shared() as world, pytest.MonkeyPatch.context() as patch:
         patch.setattr(questions, "GRACE", 2.0)
         patch.setenv("HEADROOM_DATA", str(world.folder))
+        world.change("draws: 2", "draws: 5")  # two draws of eight units may well agree
         world.change("plan_seconds: 60", "plan_seconds: 2")
         world.method("honest", HONEST)
         alone = world.measure()
