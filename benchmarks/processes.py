@@ -1,4 +1,4 @@
-"""What starting a stage, finding nothing to do, and adding a method cost, in a small project of its own."""
+"""What starting a stage, finding nothing to do, adding a method and fencing it in cost, in a small project."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
-from benchmarks.figures import Figure
+from benchmarks.figures import TURNS, Figure
 from headroom.config.project import root
 from headroom.measure.clock import Stopwatch
 
@@ -35,6 +36,28 @@ def processes() -> Iterator[Figure]:
             costs.append(seconds(project, *DVC))
         yield Figure("added_method_s", costs[-1], "s", "lower")
         yield Figure("last_over_first_method", costs[-1] / costs[0], "ratio", "lower")
+        yield Figure("border_ms", border(project), "ms", "lower")
+
+
+def border(project: Path) -> float:
+    """What the fence and the counters add to the plans of one method and seed."""
+    from headroom.checks.toy_bench import toy_bench
+    from headroom.config.params import load
+    from headroom.config.registry import load_method
+    from headroom.pipeline.fence import fenced
+    from headroom.pipeline.plans import ask
+
+    bench, params = toy_bench("bert"), load(project / "params.yaml")
+
+    def planned(fence: bool) -> float:
+        method = load_method("magnitude-heads", {}, "benchmarks")
+        ctx = bench.context(method, 0)
+        with Stopwatch() as watch, fenced(params) if fence else nullcontext():
+            ask(method, ctx, (0.25, 0.5, 0.75), "benchmarks", 60)
+        return 1000 * watch.seconds
+
+    pairs = [(planned(True), planned(False)) for _ in range(TURNS)]
+    return median(inside - outside for inside, outside in pairs)
 
 
 DVC = (sys.executable, "-m", "dvc", "repro", "-q")
