@@ -9,7 +9,7 @@ from typing import Any
 from headroom.results.records import CellRecord, Point, TaskScore
 from headroom.results.verified import Verdict
 
-STATES = ("track", "parameters", "grains", "natural", "stochastic", "status", "reason")
+STATES = ("track", "grains", "natural", "stochastic", "status", "reason")
 SIZES = (
     "units",
     "units_removed",
@@ -72,6 +72,11 @@ def differences(published: CellRecord, again: CellRecord) -> Iterator[str]:
     for name in STATES:
         if getattr(published, name) != getattr(again, name):
             yield f"{name}: {getattr(again, name)!r:.80} here, {getattr(published, name)!r:.80} published."
+    for name, value in published.parameters.items():  # one that the method has gained since was not asked for then
+        if name not in again.parameters:
+            yield f"parameter {name}: {value!r:.80} published, and no parameter here."
+        elif again.parameters[name] != value:
+            yield f"parameter {name}: {again.parameters[name]!r:.80} here, {value!r:.80} published."
     ours, theirs = by_name(again), by_name(published)
     for key in [*theirs, *(key for key in ours if key not in theirs)]:
         if key not in ours or key not in theirs:

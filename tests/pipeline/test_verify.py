@@ -74,7 +74,11 @@ CHANGES = {
     ),
     "a size": (lambda content: content["points"][0].update(macs=0.5), "size of target 0.25, seed 0, as is: macs"),
     "a count": (lambda content: content["costs"][0].update(forward=9), "cost of seed 0: forward 0 here, 9 published"),
-    "a parameter": (lambda content: content.update(parameters={"scope": "site"}), "parameters: "),
+    "a parameter": (
+        lambda content: content.update(parameters={"scope": "site"}),
+        "parameter scope: 'global' here, 'site'",
+    ),
+    "a lost parameter": (lambda content: content["parameters"].update(old=1), "parameter old: 1 published, and no"),
 }
 
 
@@ -85,6 +89,12 @@ def test_what_was_changed_in_a_record_is_named(published, headroom, what):
     code, said = headroom("verify", ROW)
     assert code == 1 and "1 rows verified, 1 differ." in said
     assert report(published).verdict == "differs" and report(published).reason.startswith(words), said
+
+
+def test_a_parameter_that_the_method_gained_since_is_no_difference(published, headroom):
+    changed(published, "magnitude-heads", lambda content: content.update(parameters={}))
+    code, said = headroom("verify", ROW)
+    assert code == 0 and report(published).verdict == "same to the bit", said
 
 
 def test_a_model_that_cannot_be_had_is_no_difference(published, headroom):
