@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from headroom.config.params import Params
@@ -143,7 +142,7 @@ def report(published: CellRecord, found: str, reason: str, by: str, **more: obje
         versions=now.versions,
         commit=now.commit,
         dirty=now.dirty,
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        date=now.date,
         by=by,
         **more,
     )
