@@ -25,7 +25,7 @@ MISTAKES = {  # check: body of plans, declarations, words of the complaint
         "the plan for target 0 removes 3 units",
     ),
     "check_plans_have_the_size_asked_for": (
-        "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target / 2), natural=f'half {target}')",
+        "for t in targets: yield Plan(t, ctx.units.first(ctx.units.all, t / 2), natural=f'half {t}')",
         "natural = True",
         "off its share",
     ),
