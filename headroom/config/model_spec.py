@@ -57,6 +57,12 @@ class ImageSpec(Section):
         return self
 
 
+def check_warmup(warmup: int, steps: int) -> None:
+    """Raises the error of a validator for a learning rate that never gets where it was to go."""
+    if warmup > steps:
+        raise wrong("warmup", f"the learning rate would still rise at the last of the {steps} steps", warmup)
+
+
 class TrainSpec(Section):
     """The training of a model that is made in the pipeline, on the train split of its first task."""
 
@@ -76,10 +82,7 @@ class TrainSpec(Section):
 
     @model_validator(mode="after")
     def _rises_in_time(self) -> TrainSpec:
-        if self.warmup > self.steps:
-            raise wrong(
-                "warmup", f"the learning rate would still rise at the last of the {self.steps} steps", self.warmup
-            )
+        check_warmup(self.warmup, self.steps)
         return self
 
 

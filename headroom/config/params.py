@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
-from headroom.config.model_spec import ModelSpec
+from headroom.config.model_spec import ModelSpec, check_warmup
 from headroom.config.plain import shown
 from headroom.config.tasks import PURPOSES
 from headroom.errors import UserError, suggest
@@ -159,10 +159,7 @@ class Recover(Section):
 
     @model_validator(mode="after")
     def _rises_in_time(self) -> Recover:
-        if self.warmup > self.steps:
-            raise wrong(
-                "warmup", f"the learning rate would still rise at the last of the {self.steps} steps", self.warmup
-            )
+        check_warmup(self.warmup, self.steps)
         return self
 
 

@@ -33,7 +33,8 @@ FILES = (
     "os.symlink",
     "shutil.copyfile",
 )
-NAMES = ("HEADROOM_DATA", "HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "TRANSFORMERS_CACHE", "HF_TOKEN")
+CACHES = ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "TRANSFORMERS_CACHE")
+NAMES = ("HEADROOM_DATA", "HF_HOME", "HF_TOKEN", *CACHES)
 
 
 class Fenced(Exception):
@@ -80,9 +81,8 @@ def lifted() -> Iterator[None]:
 
 def caches() -> Iterable[Path]:
     """Where data sets and models of the Hub lie."""
-    home = os.environ.get("HF_HOME")
-    named = [os.environ[name] for name in NAMES[2:5] if name in os.environ]
-    return [Path(home) if home else Path.home() / ".cache" / "huggingface", *map(Path, named)]
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    return map(Path, [home, *(os.environ[name] for name in CACHES if name in os.environ)])
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headroom.config.located import read_yaml
 from headroom.config.params import Params, load
-from headroom.config.project import check_folders
+from headroom.config.project import FOLDERS, check_folders, profiles, root
 from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
 from headroom.data.loading import data_folder
@@ -31,7 +30,7 @@ def preflight(params_file: Path) -> Params:
     params = load(params_file)
     if "recover" not in params.model_fields_set:  # DVC watches the key, and refuses a file without it in other words
         raise UserError(f"{params_file}: recover: this key is missing; add the line `recover: {{}}`, or a recovery.")
-    check_folders(params_file, read_yaml(params_file))
+    check_apart(params, params_file)
     check_threads(params, str(params_file))
     tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
     for name in params.models:
@@ -40,6 +39,16 @@ def preflight(params_file: Path) -> Params:
         refuse_missing_data(task, params)
     check_methods(params, str(params_file))
     return params
+
+
+def check_apart(params: Params, params_file: Path) -> None:
+    """Look whether this profile writes where another one does, unless that was in order before, with the same files."""
+    journal, code = Journal(params.work / "journal"), engine.files(("headroom/config/project.py",))
+    files = [file for file in (params_file, *(root() / file for file in profiles())) if file.is_file()]
+    path = journal.path("folders", {"file": params_file.resolve(), "profiles": file_hash(*files, *code)})
+    if not path.exists():
+        check_folders(params_file, params.model_dump(include={"profile", *FOLDERS}))
+        journal.write(path, {"in order": True})
 
 
 def check_threads(params: Params, where: str) -> None:

@@ -80,11 +80,9 @@ def answered(answer: Callable[[], Any]) -> tuple[str, Any]:
         return "answer", answer()
     except RUN_ENDS as error:
         return "raise", error
-    except RuntimeError as error:
-        if any(words in str(error) for words in NO_MEMORY):
-            return "raise", MemoryError(str(error).partition("\n")[0])
-        return "answer", Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a method are its own trouble
+        if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
+            return "raise", MemoryError(str(error).partition("\n")[0])
         return "answer", Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
 
 

@@ -54,18 +54,23 @@ def _refused(profile: str, pair: Pair, reason: str, good: Mapping[Pair, CellReco
     return refused_cell(profile, model, method, reason, like, family, entry.file if entry else "")
 
 
-def machines(folder: Path) -> dict[str, Machine | str]:
-    """Every machine that was measured on, by fingerprint: the one list that only the disk knows. A text is why not."""
-    found: dict[str, Machine | str] = {}
+def machines(folder: Path) -> dict[str, tuple[Machine, str]]:
+    """Every machine that was measured on, by fingerprint, and why it cannot be believed; empty where it can.
+
+    It is the one list that only the disk knows.
+    """
+    found = {}
     for path in sorted((folder / "machines").glob("*.json")):
         where = shown(folder, f"machines/{path.name}")
         try:
-            machine = read(path, Machine, where)
+            machine, trouble = read(path, Machine, where), ""
+            if machine.fingerprint != path.stem:
+                trouble = (
+                    f"{where}: fingerprint is {machine.fingerprint!r}, and the file is that of {path.stem}. {MEND}"
+                )
         except (UserError, FileNotFoundError) as error:
-            found[path.stem] = str(error)
-            continue
-        other = f"{where}: fingerprint is {machine.fingerprint!r}, and the file is that of {path.stem}. {MEND}"
-        found[path.stem] = machine if machine.fingerprint == path.stem else other
+            trouble = str(error)
+        found[path.stem] = (unknown_machine(path.stem), trouble) if trouble else (machine, "")
     return found
 
 
@@ -95,8 +100,3 @@ def speeds(
 def shown(folder: Path, place: str) -> str:
     """A file as rows name it: from the profile's folder on, so that a table reads the same wherever it is made."""
     return f"{folder.name}/{place}"
-
-
-def facts_of(machine: str, found: Machine | str) -> tuple[Machine, str]:
-    """A machine, and why nothing of it can be believed; empty where it can."""
-    return (unknown_machine(machine), found) if isinstance(found, str) else (found, "")

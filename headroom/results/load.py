@@ -102,8 +102,8 @@ def load(
     found = Records(profile, folder, tuple(methods), tuple(models), asked=asked, scores=scores)
     pairs = list(found.pairs())
     found.cells.update(believed.cells(folder, profile, pairs, asked))
-    for name, known in believed.machines(folder).items():
-        found.machines[name], trouble = believed.facts_of(name, known)
+    for name, (machine, trouble) in believed.machines(folder).items():
+        found.machines[name] = machine
         found.speeds.update(believed.speeds(folder, profile, name, trouble, found.cells, pairs))
     return found
 

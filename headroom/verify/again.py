@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from headroom.config.params import Params
 from headroom.errors import UserError
 from headroom.measure.machine import machine, note
+from headroom.pipeline.provenance import provenance
+from headroom.results.archive import place
 from headroom.results.places import read_cell, read_speed
 from headroom.results.records import CellRecord
 from headroom.results.speed_records import SpeedRecord
 from headroom.results.verified import Verified, hash_of
 from headroom.verify.compare import elsewhere, verdict
-
-Say = Callable[[str], None]
 
 
 def verified(
@@ -51,7 +50,7 @@ def verified(
             found = computed(params, narrow, where, model, fresh)
             timed = timings(params, narrow, where, model) if speed else {}
         except UserError as error:
-            yield from (unchecked(params, record, str(error), by) for record in published.values())
+            yield from (report(record, "cannot be checked", str(error), by) for record in published.values())
             continue
         for method, record in published.items():
             yield compared(record, found[method], timed.get(method, ""), by)
@@ -64,22 +63,19 @@ def computed(params: Params, narrow: Params, where: str, model: str, fresh: bool
 
     folder = (narrow if fresh else params).model_folder(model)
     prepare(model, params.spec(model), folder, params.data, params.run.threads)
-    with lent(folder, narrow.model_folder(model)):
-        return {record.method: record for record in run(narrow, where, model)}
+    lend(folder, narrow.model_folder(model))
+    return {record.method: record for record in run(narrow, where, model)}
 
 
-@contextmanager
-def lent(folder: Path, place: Path) -> Iterator[None]:
-    """A prepared model at a second place, without a copy where the platform has links."""
+def lend(folder: Path, place: Path) -> None:
+    """Put a prepared model at a second place, without a copy where the platform has links."""
     if folder == place:
-        yield
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         place.symlink_to(folder.resolve(), target_is_directory=True)
     except OSError:
         shutil.copytree(folder, place)
-    yield
 
 
 def timings(params: Params, narrow: Params, where: str, model: str) -> dict[str, str]:
@@ -89,7 +85,7 @@ def timings(params: Params, narrow: Params, where: str, model: str) -> dict[str,
     here = note(narrow.results, params.run.threads)
     found = {}
     for record in run(narrow, where, model, ready=lambda: None):
-        path = params.results / "speed" / here.fingerprint / model / f"{record.method}.json"
+        path = place(params.results, here.fingerprint, model, record.method)
         found[record.method] = f"No speed of it was published from this machine ({here.fingerprint})."
         if path.is_file():
             found[record.method] = against(
@@ -117,15 +113,8 @@ def compared(published: CellRecord, again: CellRecord, speed: str, by: str) -> V
     return report(published, found, reason, by, points=len(again.points), elsewhere=where, speed=speed)
 
 
-def unchecked(params: Params, published: CellRecord, why: str, by: str) -> Verified:
-    """The report on a row that could not be computed here."""
-    return report(published, "cannot be checked", why, by)
-
-
 def report(published: CellRecord, found: str, reason: str, by: str, **more: object) -> Verified:
     """Who verified what, where and when."""
-    from headroom.pipeline.provenance import provenance
-
     threads = published.provenance.threads
     here = machine(threads)
     now = provenance("", here.fingerprint, threads, "")

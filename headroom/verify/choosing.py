@@ -11,9 +11,8 @@ from random import Random
 from headroom.config.params import Params, load
 from headroom.config.project import profiles, root
 from headroom.errors import UserError, suggest
-from headroom.results.files import read
+from headroom.pipeline.timing import quality
 from headroom.results.places import read_cell
-from headroom.results.records import CellRecord
 
 Row = tuple[str, str, str]  # profile, model, method
 
@@ -59,16 +58,8 @@ def published(params: Params) -> list[Row]:
         (params.profile, model, method)
         for model in params.models
         for method in params.methods
-        if in_order(params.quality_record(model, method))
+        if (record := quality(params, model, method)) and record.status == "ok"
     ]
-
-
-def in_order(path: Path) -> bool:
-    """Whether there is a record of a measured cell that can be read."""
-    try:
-        return path.is_file() and read(path, CellRecord).status == "ok"
-    except UserError:
-        return False
 
 
 def checked(rows: Sequence[Row], places: dict[str, Path]) -> dict[str, dict[str, list[str]]]:

@@ -6,20 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from headroom.results.quality import SIZES
 from headroom.results.records import CellRecord, Point, TaskScore
 from headroom.results.verified import Verdict
 
 STATES = ("track", "grains", "natural", "stochastic", "status", "reason")
-SIZES = (
-    "units",
-    "units_removed",
-    "attention_parameters_removed",
-    "parameters_removed",
-    "macs",
-    "kv_bytes_per_token",
-    "logit_difference",
-    "updates",
-)
 COUNTED = ("forward", "backward", "updates")  # of the cost: seconds and memory are another machine's, or another day's
 
 Name = tuple[Any, ...]
@@ -83,7 +74,11 @@ def differences(published: CellRecord, again: CellRecord) -> Iterator[str]:
             yield f"point {words(key)}: {'published only' if key not in ours else 'here only'}."
     both = [(key, theirs[key], ours[key]) for key in theirs if key in ours]
     yield from (f"plan of {words(key)}: {said}" for key, then, now in both if (said := of_plans(then, now)))
-    yield from (f"size of {words(key)}: {said}" for key, then, now in both if (said := of_fields(then, now, SIZES)))
+    yield from (
+        f"size of {words(key)}: {said}"
+        for key, then, now in both
+        if (said := of_fields(then, now, (*SIZES, "updates")))
+    )
     for key, then, now in both:
         for task, score in then.tasks.items():
             if task in now.tasks and (said := of_fields(score, now.tasks[task], list(TaskScore.model_fields))):

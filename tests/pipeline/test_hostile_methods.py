@@ -109,10 +109,10 @@ DEEDS = {
     ),
 }
 REACHES = {
-    "opens-the-data": ("open('{here}/work/test/models/bert-toy/prepare.json')\nyield", "", "reached for prepare.json"),
+    "opens-the-data": ("open('{work}/models/bert-toy/prepare.json')\nyield", "", "reached for prepare.json"),
     "reads-a-split": (
         "from pathlib import Path\nfrom headroom.data.loading import read_split\n"
-        "read_split(Path('{here}/work/test/models/bert-toy'), 'toy-classification', 'evaluate')\nyield",
+        "read_split(Path('{work}/models/bert-toy'), 'toy-classification', 'evaluate')\nyield",
         "",
         "reached for bert-toy",
     ),
@@ -143,7 +143,7 @@ REACHES = {
     "makes-the-data": ("import runpy\nrunpy.run_path('{tasks}/constructed_pair.py')\nyield", "", "reached for"),
     "looks-for-the-data": ("import os\nopen(os.environ['HEADROOM_DATA'])\nyield", "", "KeyError: 'HEADROOM_DATA'"),
     "looks-around": ("import os\nassert os.listdir('.'), 'nothing here'\nyield", "", "nothing here"),
-    "reads-at-import": ("yield", "open('{here}/work/test/models/bert-toy/prepare.json')", "reached for prepare.json"),
+    "reads-at-import": ("yield", "open('{work}/models/bert-toy/prepare.json')", "reached for prepare.json"),
 }
 BAD = ANSWERS | TIME | DEEDS | REACHES
 
@@ -168,7 +168,11 @@ def campaign(shared):
         world.method("honest", HONEST)
         alone = world.measure()
         shutil.rmtree(world.journal)
-        places = {"{here}": str(world.folder), "{tasks}": str(tasks_folder())}
+        places = {
+            "{here}": str(world.folder),
+            "{work}": str(world.folder / "work/test"),
+            "{tasks}": str(tasks_folder()),
+        }
         for name, (plans, needs, _) in BAD.items():
             for word, place in places.items():
                 plans, needs = plans.replace(word, place), needs.replace(word, place)
