@@ -21,6 +21,7 @@ a running total.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,12 +63,13 @@ class MichelGreedy(Method):
 
     def importance(self, ctx: Context) -> Scores:
         score, tokens, examples = ctx.units.zeros(), dict.fromkeys(ctx.units.sites, 0), 0
-        with ctx.gates(per=self.params.absolute) as gates, ctx.heads() as heads:
+        watched = nullcontext() if self.params.normalise else ctx.heads()  # norms need no count of tokens
+        with ctx.gates(per=self.params.absolute) as gates, watched as heads:
             for batch in ctx.calibration(self.params.examples, self.params.batch_size):
                 examples += len(batch["labels"])
                 for site, slope in gates.slopes(ctx.loss(batch)).items():
                     score[site] += slope.abs().reshape(-1, slope.shape[-1]).sum(dim=0)
-                    tokens[site] += 0 if self.params.normalise else int(heads.real(site).sum())
+                    tokens[site] += int(heads.real(site).sum()) if heads else 0
         if self.params.normalise:
             return {site: s / (s.norm() + 1e-20) for site, s in score.items()}
         if self.params.divisors == "released":
