@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
-from headroom.config.model_spec import ImageSpec
-
 if TYPE_CHECKING:
     from datasets import Dataset
     from torch import Tensor, nn
-    from transformers import PreTrainedTokenizerBase
 
     Batch = dict[str, Tensor]
 
@@ -35,111 +32,6 @@ class Collator(ABC):
     @abstractmethod
     def __call__(self, examples: list[dict[str, Any]]) -> Batch:
         """One batch of examples as tensors."""
-
-
-class TranslationCollator(Collator):
-    """``input_ids`` and ``attention_mask`` (batch, source tokens), ``labels`` (batch, target tokens).
-
-    Labels are -100 where padded. The model makes its decoder input by shifting them.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128) -> None:
-        self.tokenizer, self.length = tokenizer, length
-
-    def size(self, example: dict[str, Any]) -> int:
-        return len(example["source"])
-
-    def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        batch = _tokens(self.tokenizer, [example["source"] for example in examples], self.length)
-        if all(example.get("target") is not None for example in examples):
-            target = _tokens(self.tokenizer, [example["target"] for example in examples], self.length)
-            batch["labels"] = target["input_ids"].masked_fill(target["attention_mask"] == 0, IGNORED)
-        return batch
-
-
-class ClassificationCollator(Collator):
-    """``input_ids`` and ``attention_mask`` (batch, tokens), ``labels`` (batch,)."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128) -> None:
-        self.tokenizer, self.length = tokenizer, length
-
-    def size(self, example: dict[str, Any]) -> int:
-        return len(example["text"])
-
-    def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        batch = _tokens(self.tokenizer, [example["text"] for example in examples], self.length)
-        return batch | {"labels": torch.tensor([example["label"] for example in examples])}
-
-
-class ImageCollator(Collator):
-    """``pixel_values`` (batch, channels, height, width), normalised as the spec says, and ``labels`` (batch,)."""
-
-    def __init__(self, image: ImageSpec, channels: int) -> None:
-        self.image, self.mode = image, "L" if channels == 1 else "RGB"
-
-    def pixels(self, image: Any) -> Tensor:
-        """One PIL image as (channels, height, width)."""
-        import numpy
-
-        values = torch.from_numpy(numpy.array(image.convert(self.mode))).float() / 255
-        values = values[None] if values.dim() == 2 else values.permute(2, 0, 1)
-        mean, std = (torch.tensor(value).reshape(-1, 1, 1) for value in (self.image.mean, self.image.std))
-        return (values - mean) / std
-
-    def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        return {
-            "pixel_values": torch.stack([self.pixels(example["image"]) for example in examples]),
-            "labels": torch.tensor([example["label"] for example in examples]),
-        }
-
-
-class LanguageCollator(Collator):
-    """``input_ids`` and ``labels`` (batch, length): texts put end to end, each behind a start mark, cut into blocks.
-
-    The model shifts the labels, so the first token of a block is not scored.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128) -> None:
-        self.tokenizer, self.length = tokenizer, length
-        self._arranged: dict[Any, list[dict[str, Any]]] = {}  # a split is asked for once a method and once a recovery
-
-    def arrange(self, dataset: Dataset) -> list[dict[str, Any]]:
-        """Blocks of ``length`` tokens; what is left over at the end is dropped."""
-        known = getattr(dataset, "_fingerprint", None)
-        if known is None:
-            return self._blocks(dataset)
-        if known not in self._arranged:
-            self._arranged[known] = self._blocks(dataset)
-        return self._arranged[known]
-
-    def _blocks(self, dataset: Dataset) -> list[dict[str, Any]]:
-        start = self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
-        mark = [] if start is None else [start]
-        ids = self.tokenizer(list(dataset["text"]), add_special_tokens=False)["input_ids"]
-        stream = [token for text in ids for token in mark + text]
-        whole = max(1, len(stream) // self.length)
-        return [{"input_ids": stream[at * self.length : (at + 1) * self.length]} for at in range(whole)]
-
-    def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        ids = torch.tensor([example["input_ids"] for example in examples])
-        return {"input_ids": ids, "labels": ids.clone()}
-
-
-def _tokens(tokenizer: PreTrainedTokenizerBase, texts: list[str], length: int) -> Batch:
-    coded = tokenizer(texts, padding=True, truncation=True, max_length=length, return_tensors="pt")
-    return {"input_ids": coded["input_ids"], "attention_mask": coded["attention_mask"]}
-
-
-def make_collator(purpose: str, model: Any, tokenizer: Any, image: ImageSpec, length: int) -> Collator:
-    """The collator for a purpose."""
-    if purpose == "image-classification":
-        return ImageCollator(image, model.config.num_channels)
-    kinds: dict[str, Callable[..., Collator]] = {
-        "translation": TranslationCollator,
-        "classification": ClassificationCollator,
-        "language": LanguageCollator,
-    }
-    return kinds[purpose](tokenizer, length)
 
 
 def batches(

@@ -60,7 +60,7 @@ class Evaluation:
 def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], reader: Any, settings: Settings) -> Scores:
     """The scores of one model on one task; see ``Evaluation`` for more than one. An ``ImageSpec`` will do as reader."""
     from headroom.config.model_spec import ImageSpec
-    from headroom.data.batches import ImageCollator
+    from headroom.data.images import ImageCollator
 
     if isinstance(reader, ImageSpec):
         config: Any = model.config
@@ -70,7 +70,7 @@ def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], read
 
 def evaluator(task: Task, rows: list[dict[str, Any]], reader: Any, settings: Settings) -> Evaluator:
     """The evaluator that a task names, for all but the language tasks."""
-    from headroom.data.batches import ClassificationCollator, TranslationCollator
+    from headroom.data.text import ClassificationCollator, TranslationCollator
     from headroom.evaluate.classification import Classification, ImageClassification
     from headroom.evaluate.translation import Translation
 

@@ -14,7 +14,7 @@ from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found, leng
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from headroom.data.batches import TranslationCollator
+    from headroom.data.text import TranslationCollator
 
 
 class Translation:

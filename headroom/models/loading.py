@@ -44,7 +44,7 @@ class Prepared:
     @property
     def collator(self) -> Collator:
         """What makes batches for the model, with inputs as long as its spec says."""
-        from headroom.data.batches import make_collator
+        from headroom.data.contract import make_collator
 
         return make_collator(self.purpose, self.model, self.tokenizer, self.spec.image, self.spec.length)
 

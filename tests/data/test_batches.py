@@ -6,16 +6,10 @@ from datasets import Dataset
 from PIL import Image
 
 from headroom.config.model_spec import ImageSpec, TokenizerSpec, load_spec
-from headroom.data.batches import (
-    IGNORED,
-    ClassificationCollator,
-    ImageCollator,
-    LanguageCollator,
-    TranslationCollator,
-    batches,
-    length_order,
-    per_example_loss,
-)
+from headroom.data.batches import IGNORED, batches, length_order, per_example_loss
+from headroom.data.images import ImageCollator
+from headroom.data.language import LanguageCollator
+from headroom.data.text import ClassificationCollator, TranslationCollator
 from headroom.data.tokenize import PAD, SPECIAL, train_tokenizer
 from headroom.models.loading import build
 

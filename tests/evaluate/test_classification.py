@@ -8,7 +8,7 @@ from PIL import Image
 
 from headroom.attention import toy
 from headroom.config.model_spec import ImageSpec
-from headroom.data.batches import ImageCollator
+from headroom.data.images import ImageCollator
 from headroom.evaluate import NotFinite, Settings, score
 from headroom.results.stats import per_cent
 

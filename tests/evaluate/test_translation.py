@@ -6,7 +6,7 @@ import torch
 from evaluation_helpers import fitting, sentences, task, tokenizer
 from sacrebleu.metrics import BLEU
 
-from headroom.data.batches import TranslationCollator
+from headroom.data.text import TranslationCollator
 from headroom.evaluate import NotFinite, Settings, score
 from headroom.evaluate.translation import Translation, bleu_statistics
 from headroom.results.stats import AGGREGATES, bleu
