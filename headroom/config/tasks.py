@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
+from headroom.config.located import InsidePath, Section, inside, read_yaml, validated, wrong
 from headroom.config.metrics import COUNTED, METRICS, Metric
 from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
@@ -30,6 +31,13 @@ COLUMNS = {
     "image-classification": ("image", "label"),
     "bits-per-byte": ("text",),
     "multiple-choice": ("context", "choices", "gold"),
+}
+
+# Keys that say something about one kind of task only.
+BELONGS = {
+    "classes": ("classification", "image-classification"),
+    "languages": ("translation",),
+    "calibration": ("multiple-choice",),
 }
 
 SLICE = re.compile(
@@ -83,6 +91,13 @@ class Splits(Section):
         return {name: text for name, text in self if text is not None}
 
 
+class Languages(Section):
+    """The languages of a translation task, as the tokenizer calls them, or the first part of that: en, eng_Latn."""
+
+    source: str = Field(min_length=1)
+    target: str = Field(min_length=1)
+
+
 class Task(Section):
     """One task file."""
 
@@ -92,7 +107,19 @@ class Task(Section):
     evaluator: Evaluator
     data: Source
     splits: Splits
-    columns: dict[str, str | list[str]] = Field(default_factory=dict, description="our column: the source's column")
+    columns: dict[str, str | list[str]] = Field(
+        default_factory=dict,
+        description="our column: the source's; two for a text of two parts, several for choices, the right one first",
+    )
+    classes: list[str] | None = Field(
+        None,
+        min_length=2,
+        description="names of the classes in the order of the labels' numbers, or a text file with one a line",
+    )
+    languages: Languages | None = Field(None, description="of a translation")
+    calibration: Literal["answer", "context"] | None = Field(
+        None, description="what a multiple-choice task calibrates on: context and right choice (default), or context"
+    )
     overlap: Literal["refuse", "drop"] = Field("refuse", description="of examples that stand in evaluate as well")
     metric: Metric
     licence: str
@@ -114,11 +141,33 @@ class Task(Section):
             if column not in COLUMNS[self.evaluator]:
                 allowed = suggest(column, COLUMNS[self.evaluator])
                 raise wrong(f"columns.{column}", f"{self.evaluator} has no such column. {allowed}")
-            if isinstance(source, list) and (column != "choices" or len(set(source)) < max(2, len(source))):
-                raise wrong(
-                    f"columns.{column}", "name one column; for choices one, or two and more different ones", source
-                )
+            if isinstance(source, list):
+                self._parts(column, source)
+        for key, evaluators in BELONGS.items():
+            if getattr(self, key) is not None and self.evaluator not in evaluators:
+                raise wrong(key, f"belongs to {' and '.join(evaluators)}, and this is {self.evaluator}; leave it out")
+        named = Counter(same(name) for name in self.classes or ())
+        if named and max(named.values()) > 1:
+            raise wrong("classes", "names a class twice", named.most_common(1)[0][0])
         return self
+
+    def _parts(self, column: str, source: list[str]) -> None:
+        """Raises the error of a validator for a list of columns where one is wanted, or of the wrong number."""
+        if len(set(source)) < len(source):
+            raise wrong(f"columns.{column}", "names a column twice", source)
+        if column == "choices" and len(source) >= 2:
+            return
+        if (self.evaluator, column) == ("classification", "text") and len(source) in (1, 2):
+            return
+        of_choices, of_text = "for choices one, or two and more different ones", "for text one, or two"
+        says = {"choices": of_choices, "text": of_text}.get(column, "of this kind there is one")
+        raise wrong(f"columns.{column}", f"name one column; {says}", source)
+
+    @property
+    def pair(self) -> bool:
+        """Whether a text has two parts, as premise and hypothesis have."""
+        source = self.columns.get("text")
+        return isinstance(source, list) and len(source) == 2
 
     @property
     def purpose(self) -> str:
@@ -131,10 +180,27 @@ class Task(Section):
         return f"tasks/{self.name}.yaml"
 
 
+def same(name: str) -> str:
+    """A class's name as it is compared: `Not_Entailment`, `not entailment` and `not-entailment` are one class."""
+    return " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
+
+
 def tasks_folder() -> Path:
     """The folder ``tasks`` of the project: beside the package, or else in the working directory."""
     beside = Path(__file__).resolve().parents[2] / "tasks"
     return beside if beside.is_dir() else Path.cwd() / "tasks"
+
+
+def _listed(name: str, project: Path, where: str) -> list[str]:
+    """The lines of a text file that names classes, for there may be a thousand of them."""
+    try:
+        lines = (project / inside(name)).read_text(encoding="utf-8").splitlines()
+    except (ValueError, OSError) as error:  # a path that leads out, no file, no text
+        why = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{where}: classes is {shown(name)}: {why}. Give a list of names, or a file in tasks/ with one a line."
+        ) from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def load_task(name: str, folder: Path | None = None) -> Task:
@@ -144,7 +210,10 @@ def load_task(name: str, folder: Path | None = None) -> Task:
     if not re.fullmatch(r"[\w-]+", name) or not path.is_file():
         raise UserError(f"There is no task {shown(name)}. {suggest(name, (p.stem for p in folder.glob('*.yaml')))}")
     where = f"tasks/{path.name}"
-    task = validated(Task, read_yaml(path), where)
+    content = read_yaml(path)
+    if isinstance(content.get("classes"), str):
+        content["classes"] = _listed(content["classes"], folder.parent, where)
+    task = validated(Task, content, where)
     if task.name != name:
         raise UserError(f"{where}: name is {task.name!r}; it has to be {name!r}, as the file is called.")
     return task
