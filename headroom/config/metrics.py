@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from headroom.config.located import Section, wrong
+from headroom.errors import suggest
 
+# What each kind of task can be scored in.
 METRICS = {
-    "translation": "bleu",
-    "classification": "accuracy",
-    "image-classification": "accuracy",
-    "bits-per-byte": "bits-per-byte",
-    "multiple-choice": "accuracy",
+    "translation": ("bleu", "chrf", "chrf++"),
+    "classification": ("accuracy",),
+    "image-classification": ("accuracy",),
+    "bits-per-byte": ("bits-per-byte",),
+    "multiple-choice": ("accuracy",),
 }
 
 # The level without skill, where it is counted in the data; a number may stand for it everywhere.
@@ -24,20 +26,29 @@ COUNTED = {
     "multiple-choice": "uniform",
 }
 
+# Settings that say something about some metrics only.
+SETTINGS = {"tokenize": ("bleu",), "lowercase": ("bleu", "chrf", "chrf++")}
+
 
 class Metric(Section):
-    """What is measured, and the level that a model without skill reaches, in the same unit (accuracy in per cent)."""
+    """What is measured, and the level that a model without skill reaches, in the same unit (accuracy in per cent).
 
-    name: Literal["bleu", "accuracy", "bits-per-byte"]
+    chrF counts letters, and any two texts of one language share some: without skill it is well above 0.
+    """
+
+    name: Literal["bleu", "chrf", "chrf++", "accuracy", "bits-per-byte"]
     better: Literal["higher", "lower"]
     unit: str
     chance: float | Literal["majority", "unigram", "uniform"]
+    tokenize: str | None = Field(None, description="sacreBLEU's tokenizer of bleu; without it 13a")
+    lowercase: bool = Field(False, description="whether translations and references are compared in lower case")
 
     @model_validator(mode="after")
     def _reads_right(self) -> Metric:
         bits = self.name == "bits-per-byte"
         if self.better != ("lower" if bits else "higher"):
             raise wrong("better", f"of {self.name} the {'lower' if bits else 'higher'} is the better", self.better)
+        self._settings_fit()
         if isinstance(self.chance, str):
             return self
         if bits and self.chance <= 0:
@@ -45,3 +56,34 @@ class Metric(Section):
         if not bits and not 0 <= self.chance < 100:
             raise wrong("chance", f"{self.name} goes from 0 to 100, and without skill none reaches 100", self.chance)
         return self
+
+    def _settings_fit(self) -> None:
+        for key, metrics in SETTINGS.items():
+            if key in self.model_fields_set and self.name not in metrics:
+                raise wrong(key, f"belongs to {listed(metrics)}, and this is {self.name}; leave it out")
+        if self.tokenize is None:
+            return
+        from sacrebleu.metrics import BLEU  # a tenth of a second, for those alone who name a tokenizer
+
+        if self.tokenize not in BLEU.TOKENIZERS:
+            raise wrong("tokenize", f"sacreBLEU has no such. {suggest(self.tokenize, BLEU.TOKENIZERS)}", self.tokenize)
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, plainly: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the settings that are not stated: what was kept under a hash of the others stays where it is."""
+        return {key: value for key, value in plainly(self).items() if key not in SETTINGS or value}
+
+
+def check_fit(metric: Metric, evaluator: str) -> None:
+    """Raises the error of a validator for a metric, or a level without skill, that this kind of task does not have."""
+    allowed, counted, name = METRICS[evaluator], COUNTED.get(evaluator), metric.name
+    if name not in allowed:
+        raise wrong("metric.name", f"{evaluator} is scored in {listed(allowed, 'or')}, and in nothing else", name)
+    if isinstance(metric.chance, str) and metric.chance != counted:
+        levels = f"'{counted}' or a number" if counted else "a number"
+        raise wrong("metric.chance", f"that is not counted for {evaluator}; allowed: {levels}", metric.chance)
+
+
+def listed(names: tuple[str, ...], word: str = "and") -> str:
+    """Names as a sentence has them: a, b and c."""
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from headroom.config.located import InsidePath, Section, inside, read_yaml, validated, wrong
-from headroom.config.metrics import COUNTED, METRICS, Metric
+from headroom.config.metrics import Metric, check_fit
 from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
 
@@ -127,16 +127,7 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Task:
-        measured, counted = METRICS[self.evaluator], COUNTED.get(self.evaluator)
-        if self.metric.name != measured:
-            raise wrong(
-                "metric.name", f"{self.evaluator} is scored in {measured}, and in nothing else", self.metric.name
-            )
-        if isinstance(self.metric.chance, str) and self.metric.chance != counted:
-            allowed = f"'{counted}' or a number" if counted else "a number"
-            raise wrong(
-                "metric.chance", f"that is not counted for {self.evaluator}; allowed: {allowed}", self.metric.chance
-            )
+        check_fit(self.metric, self.evaluator)
         for column, source in self.columns.items():
             if column not in COLUMNS[self.evaluator]:
                 allowed = suggest(column, COLUMNS[self.evaluator])
