@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer.core
 
 from headroom.config.plain import PlainLines
 from headroom.errors import UserError
+from headroom.terminal import streams, surroundings
 from headroom.terminal.commands import add_commands
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
 from headroom.terminal.printing import PlainConsole
@@ -169,7 +171,8 @@ def prune(
 
 
 def main() -> None:
-    """The entry point: a user's mistake is one message, a bug is a traceback."""
+    """The entry point: a user's mistake, or a refusal of the system, is one message; a bug is a traceback."""
+    streams.lenient()
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(PlainLines())
     logging.basicConfig(level=logging.INFO, handlers=[lines])
@@ -177,16 +180,31 @@ def main() -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
     signal.signal(signal.SIGINT, stopped)
     try:
-        app()
+        command()
     except UserError as error:
         fail(str(error), 2)
     except MemoryError as error:
         less = "Fewer processes (HEADROOM_WORKERS=1) or a smaller models.NAME.evaluate.batch need less."
         fail(f"Out of memory: {error or 'none is left'}. {less} Run the same command again{kept()}", 1)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if full := surroundings.full_disk(error):
+            fail(f"{full}: no space left. Free some and run the same command again{kept()}", 1)
+        said = surroundings.said(error)
+        if not said or os.environ.get("HEADROOM_TRACEBACK"):
             raise
-        fail(f"{error.filename or 'the disk'}: no space left. Free some and run the same command again{kept()}", 1)
+        fail(said, 2)
+
+
+def command() -> None:
+    """The command, and what it printed written out. A reader that has gone, as `head` does, is no mistake."""
+    try:
+        try:
+            app()
+        finally:
+            streams.flush()
+    except BrokenPipeError:
+        streams.drop()
+        raise SystemExit(1) from None
 
 
 def stopped(*_: object) -> NoReturn:
@@ -205,5 +223,6 @@ def kept() -> str:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    err.print(message, style="bold", highlight=False, soft_wrap=True)
+    with contextlib.suppress(OSError):  # where nobody can be told, the code tells
+        err.print(message, style="bold", highlight=False, soft_wrap=True)
     raise SystemExit(code)

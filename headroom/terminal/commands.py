@@ -1,9 +1,9 @@
-"""The commands: `show`, `compare`, `export` and `site`. Nothing heavy is imported before one of them runs."""
+"""The commands: `show`, `compare`, `export`, `site` and `schema`. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(compare)
     app.command()(export)
     app.command()(site)
+    app.command()(schema)
 
 
 def show(
@@ -85,3 +86,17 @@ def site(
         typer.echo(f"wrote {publish / publishing.FRONT} ({', '.join(names)})")
         return
     typer.echo(f"wrote {publishing.build_own(params)}")
+
+
+def schema(
+    what: Annotated[Literal["tasks", "params"], typer.Argument(help="task files, or params.yaml")],
+    out: Annotated[Path | None, typer.Option(help="write it here and not to the terminal")] = None,
+) -> None:
+    """The JSON schema of a kind of file, by which editors complete keys and underline mistakes."""
+    from headroom.terminal.schemas import text
+
+    if out is None:
+        typer.echo(text(what), nl=False)
+        return
+    out.write_text(text(what), encoding="utf-8")
+    typer.echo(f"wrote {out}")
