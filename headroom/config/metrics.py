@@ -66,7 +66,8 @@ class Metric(Section):
         from sacrebleu.metrics import BLEU  # a tenth of a second, for those alone who name a tokenizer
 
         if self.tokenize not in BLEU.TOKENIZERS:
-            raise wrong("tokenize", f"sacreBLEU has no such. {suggest(self.tokenize, BLEU.TOKENIZERS)}", self.tokenize)
+            near = suggest(self.tokenize, BLEU.TOKENIZERS)
+            raise wrong("tokenize", f"sacreBLEU has no such tokenizer. {near}", self.tokenize)
 
     @model_serializer(mode="wrap")
     def _as_stated(self, plainly: SerializerFunctionWrapHandler) -> dict[str, Any]:

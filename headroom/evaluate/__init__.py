@@ -76,7 +76,7 @@ def evaluator(task: Task, rows: list[dict[str, Any]], reader: Any, settings: Set
 
     match task.evaluator:
         case "translation":
-            return Translation(task.name, rows, TranslationCollator(reader, settings.max_length), settings)
+            return Translation(task.name, rows, TranslationCollator(reader, settings.max_length), settings, task.metric)
         case "classification":
             return Classification(task.name, rows, ClassificationCollator(reader, settings.max_length), settings)
         case "image-classification":

@@ -1,4 +1,4 @@
-"""BLEU of a translation model: cached greedy or beam decoding, and sacreBLEU's counts per sentence."""
+"""Translations of a model by cached greedy or beam decoding, and what sacreBLEU counts in every sentence of them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sacrebleu.metrics import BLEU
-
+from headroom.evaluate import sacre, spacing
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found, length_batches
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from headroom.config.metrics import Metric
     from headroom.data.text import TranslationCollator
 
 
@@ -21,11 +20,24 @@ class Translation:
     """Source sentences of one task, encoded once and batched by length."""
 
     def __init__(
-        self, task: str, examples: Sequence[dict[str, Any]], collator: TranslationCollator, settings: Settings
+        self,
+        task: str,
+        examples: Sequence[dict[str, Any]],
+        collator: TranslationCollator,
+        settings: Settings,
+        metric: Metric,
     ) -> None:
-        """``examples`` have ``source`` and ``target``."""
-        self.task, self.tokenizer, self.settings = task, collator.tokenizer, settings
+        """``examples`` have ``source`` and ``target``. Raises ``UserError`` for a tokenizer that is not installed.
+
+        Warns, once, when the metric splits at spaces and the references have none.
+        """
+        self.task, self.settings, self.metric = task, settings, metric
+        self.spoken, self.tokenizer = collator.spoken, collator.tokenizer
         self.references = [example["target"] for example in examples]
+        sacre.check_metric(metric, f"task {task}")
+        if said := spacing.unspaced(self.references, metric):
+            spacing.warn(task, said)
+        self.scorer = sacre.scorer(metric, self.references)
         places = length_batches([collator.size(example) for example in examples], settings.batch_size)
         self.batches = [(batch, collator([{"source": examples[i]["source"]} for i in batch])) for batch in places]
 
@@ -34,13 +46,13 @@ class Translation:
         return [min(self.settings.max_new_tokens, 2 * size + 10) for size in inputs["attention_mask"].sum(1).tolist()]
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
-        """Columns of the statistics: output length, reference length, 4 x matches, 4 x n-grams (``bleu_statistics``).
+        """Counts of every sentence, as ``sacre.statistics`` has them.
 
         Raises ``NotFinite`` when a logit was not a number at any step of decoding.
         """
         with as_found(model):
-            stats = bleu_statistics(self.translate(model), self.references)
-        return {self.task: Scores(stats, "bleu", self.signature())}
+            stats = sacre.statistics(self.scorer, self.translate(model))
+        return {self.task: Scores(stats, self.metric.name, self.signature())}
 
     def translate(self, model: Any) -> list[str]:
         """Translations in the order of the examples."""
@@ -65,6 +77,7 @@ class Translation:
             max_length=None,
             num_beams=self.settings.beams,
             **beams,
+            **self.spoken.generation,
             do_sample=False,
             use_cache=True,
             logits_processor=[guard],
@@ -77,9 +90,7 @@ class Translation:
         """sacreBLEU's signature and how the translations were decoded."""
         how = "greedy" if self.settings.beams == 1 else f"beam {self.settings.beams} (length penalty 1)"
         longest = f"at most min({self.settings.max_new_tokens}, 2 x source + 10) tokens"
-        bleu = BLEU()
-        bleu.corpus_score([""], [[""]])  # the number of references is known to the signature only after a score
-        return f"{bleu.get_signature()}, {how} decoding, {longest}, transformers {version('transformers')}"
+        return f"{self.scorer.get_signature()}, {how} decoding, {longest}, transformers {version('transformers')}"
 
 
 class FiniteGuard:
@@ -95,13 +106,3 @@ class FiniteGuard:
         now = (scores.isnan() | scores.isposinf()).any()
         self.broken = now if self.broken is None else self.broken | now
         return scores
-
-
-def bleu_statistics(translations: list[str], references: list[str]) -> np.ndarray:
-    """sacreBLEU's counts per sentence, shape (sentences, 10); their sums give ``BLEU().corpus_score`` exactly."""
-    bleu = BLEU(effective_order=True)  # silences a warning about sentences; the counts do not depend on it
-    stats = np.empty((len(references), 10))
-    for place, (text, reference) in enumerate(zip(translations, references, strict=True)):
-        score = bleu.sentence_score(text, [reference])
-        stats[place] = [score.sys_len, score.ref_len, *score.counts, *score.totals]
-    return stats

@@ -52,7 +52,32 @@ def bleu(sums: Array) -> Array:
     return np.apply_along_axis(one, -1, sums)
 
 
-AGGREGATES: dict[str, Callable[[Array], Array]] = {"accuracy": per_cent, "bits-per-byte": ratio, "bleu": bleu}
+def chrf(sums: Array) -> Array:
+    """chrF2 from (..., 3 x orders): for each order n-grams of the translation, of the reference, and of both.
+
+    sacreBLEU's ``_compute_f_score`` with its defaults, step by step, so that the last bit is the same; chrF has six
+    orders of letters, chrF++ two of words after them.
+    """
+    shape = sums.shape[:-1]
+    precision, recall, orders = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    for start in range(0, sums.shape[-1], 3):
+        ours, theirs, both = sums[..., start], sums[..., start + 1], sums[..., start + 2]
+        counts = (ours > 0) & (theirs > 0)  # texts shorter than the order say nothing about it
+        precision += np.divide(both, ours, out=np.zeros(shape), where=counts)
+        recall += np.divide(both, theirs, out=np.zeros(shape), where=counts)
+        orders += counts
+    precision, recall = precision / np.maximum(orders, 1), recall / np.maximum(orders, 1)
+    below = 4 * precision + recall  # beta 2: recall weighs four times as much
+    return 100 * np.divide(5 * precision * recall, below, out=np.zeros(shape), where=below > 0)
+
+
+AGGREGATES: dict[str, Callable[[Array], Array]] = {
+    "accuracy": per_cent,
+    "bits-per-byte": ratio,
+    "bleu": bleu,
+    "chrf": chrf,
+    "chrf++": chrf,
+}
 
 
 def resampled_sums(stats: Array, resamples: int = RESAMPLES, seed: int = SEED) -> Array:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from headroom.attention import toy
+from headroom.config.metrics import Metric
 from headroom.config.model_spec import TokenizerSpec
 from headroom.data.tokenize import train_tokenizer
 
@@ -17,9 +18,14 @@ def sentences(count: int, longest: int = 12) -> list[str]:
     return [" ".join(draw.choices(WORDS, k=draw.randint(1, longest))) for _ in range(count)]
 
 
+def metric(name: str = "bleu", **settings: Any) -> Metric:
+    """A metric of translations, as a task file states it."""
+    return Metric(name=name, better="higher", unit=name, chance=0, **settings)
+
+
 def task(evaluator: str, name: str = "made") -> Any:
     """What the evaluators read of a task."""
-    return SimpleNamespace(name=name, evaluator=evaluator)
+    return SimpleNamespace(name=name, evaluator=evaluator, metric=metric())
 
 
 def tokenizer(kind: str = "word", ends: bool = True) -> Any:

@@ -1,15 +1,13 @@
-"""BLEU from summed counts is sacreBLEU's, and a translation does not depend on the batch it is made in."""
+"""What a translation scores is sacreBLEU's number, and it does not depend on the batch that it is made in."""
 
 import numpy as np
 import pytest
 import torch
-from evaluation_helpers import fitting, sentences, task, tokenizer
-from sacrebleu.metrics import BLEU
+from evaluation_helpers import fitting, metric, sentences, task, tokenizer
+from sacrebleu.metrics import BLEU, CHRF
 
-from headroom.data.text import TranslationCollator
-from headroom.evaluate import NotFinite, Settings, score
-from headroom.evaluate.translation import Translation, bleu_statistics
-from headroom.results.stats import AGGREGATES, bleu
+from headroom.evaluate import Evaluation, NotFinite, Settings, score
+from headroom.results.stats import AGGREGATES
 
 
 @pytest.fixture(scope="module")
@@ -27,25 +25,21 @@ def examples():
     return [{"source": text, "target": " ".join(reversed(text.split()))} for text in sentences(17)]
 
 
-def test_bleu_of_summed_counts_is_the_corpus_bleu():
-    references = ["the cat sat on the mat .", "a dog barked , twice", "it rained all day long", ""]
-    translations = ["the cat sat on a mat .", "a dog barked twice", "", "something"]
-    stats = bleu_statistics(translations, references)
-    assert stats.shape == (4, 10)
-    assert float(bleu(stats.sum(axis=0))) == BLEU().corpus_score(translations, [references]).score
-
-
-def test_bleu_without_any_match_is_zero():
-    assert float(bleu(bleu_statistics(["x y"], ["a b"]).sum(axis=0))) == 0.0
-
-
-def test_scores_equal_sacrebleu_on_the_translations(model, reader, examples):
-    evaluator = Translation("made", examples, TranslationCollator(reader, 64), Settings())
-    scores = evaluator.score(model)["made"]
+@pytest.mark.parametrize("name", ["bleu", "chrf", "chrf++"])
+def test_scores_equal_sacrebleu_on_the_translations(model, reader, examples, name):
+    asked = task("translation")
+    asked.metric = metric(name, lowercase=True)
+    evaluation = Evaluation([(asked, examples)], reader, Settings())
+    scores = evaluation.score(model)["made"]
     references = [example["target"] for example in examples]
     with torch.inference_mode():
-        expected = BLEU().corpus_score(evaluator.translate(model), [references]).score
-    assert float(AGGREGATES[scores.aggregate](scores.stats.sum(axis=0))) == expected
+        translations = evaluation.evaluators[0].translate(model)
+    order = {"chrf": 0, "chrf++": 2}
+    theirs = BLEU(lowercase=True) if name == "bleu" else CHRF(lowercase=True, word_order=order[name])
+    expected = theirs.corpus_score(translations, [references])
+    assert scores.aggregate == name
+    assert float(AGGREGATES[name](scores.stats.sum(axis=0))) == expected.score
+    assert scores.signature.startswith(f"{theirs.get_signature()}, greedy decoding")
 
 
 @pytest.mark.parametrize("beams", [1, 2])
@@ -58,7 +52,7 @@ def test_translations_do_not_depend_on_the_batch(model, reader, examples, beams)
 
 def test_signature_states_sacrebleu_and_the_decoding(model, reader, examples):
     signature = score(model, task("translation"), examples[:2], reader, Settings(beams=2, max_new_tokens=9)).signature
-    assert "tok:13a" in signature and "smooth:exp" in signature and "version:" in signature
+    assert signature.startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")  # as in published records
     assert "beam 2" in signature and "min(9, 2 x source + 10)" in signature
 
 
@@ -68,3 +62,12 @@ def test_a_model_that_gives_nan_raises_and_names_the_task(reader, examples):
         broken.get_output_embeddings().weight.fill_(float("nan"))
     with pytest.raises(NotFinite, match="newspapers"):
         score(broken, task("translation", "newspapers"), examples[:3], reader, Settings(max_new_tokens=5))
+
+
+def test_a_language_without_spaces_is_warned_of_once(reader, caplog):
+    rows = [{"source": "w1 w2", "target": "我们今天去北京"}] * 3
+    for _ in range(2):
+        Evaluation([(task("translation", "to-chinese"), rows)], reader, Settings())
+    assert [record.message[:50] for record in caplog.records] == [
+        "task to-chinese: Chinese is written without spaces"[:50]
+    ]
