@@ -1,11 +1,8 @@
-"""Where the project is, which profiles it has, and how a folder appears in it whole or not at all.
+"""Where the project is, and which profiles it has.
 
 The project is the folder that holds ``methods/`` and ``params.yaml``.
 """
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,22 +68,3 @@ def _check_apart(path: Path, own: dict[str, Path], file: Path, content: dict[str
 def nested(one: Path, other: Path) -> bool:
     """Whether one folder is the other, or lies inside it."""
     return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-@contextmanager
-def whole(folder: Path) -> Iterator[Path]:
-    """A draft folder that takes the place of ``folder`` at the end; without an end nothing of it stays.
-
-    After a kill the draft is left, under a name that begins with a dot.
-    """
-    folder = folder.absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
-        yield draft
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

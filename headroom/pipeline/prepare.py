@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from headroom.config.model_spec import ModelSpec, load_spec
-from headroom.config.project import whole
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import batches
 from headroom.data.columns import check_labels
 from headroom.data.contract import make_collator
 from headroom.data.loading import data_hash, load_splits, quiet
 from headroom.data.tokenize import train_tokenizer
+from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.measure.clock import Stopwatch
 from headroom.models.loading import build, classes_of, load_tokenizer, local_folder, purpose_of

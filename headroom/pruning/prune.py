@@ -17,13 +17,13 @@ from headroom import attention
 from headroom.api import Method, Plan, Track
 from headroom.config.model_spec import ModelSpec
 from headroom.config.params import kinds_of
-from headroom.config.project import whole
 from headroom.config.registry import file_of, load_method, short
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import Collator
 from headroom.data.columns import check_labels
 from headroom.data.contract import make_collator
 from headroom.data.loading import load_splits
+from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.models.loading import build, load_model, load_tokenizer
 from headroom.pipeline.context import HarnessContext
