@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headroom.errors import UserError
+from headroom.evaluate import spacing
 
 if TYPE_CHECKING:
     from sacrebleu.metrics import BLEU, CHRF
 
     from headroom.config.metrics import Metric
+    from headroom.config.tasks import Task
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,13 @@ def statistics(scored: BLEU | CHRF, translations: Sequence[str]) -> np.ndarray:
     """
     # What sacreBLEU's own bootstrap is made of (sacrebleu/significance.py); tests hold the sums to its corpus scores.
     return np.array(scored._extract_corpus_statistics(translations, None), dtype=float)
+
+
+def check_task(task: Task) -> None:
+    """What can be said of a task's metric before its data are read: ``check_metric``, and a warning by its language."""
+    check_metric(task.metric, task.file)
+    if said := spacing.unspaced([], task.metric, task.languages.target if task.languages else None):
+        spacing.warn(task.name, said)
 
 
 def check_metric(metric: Metric, where: str) -> None:

@@ -14,6 +14,7 @@ from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
 from headroom.data.loading import data_folder
 from headroom.errors import UserError, suggest
+from headroom.evaluate.sacre import check_task
 from headroom.measure.machine import cores
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
@@ -36,6 +37,7 @@ def preflight(params_file: Path) -> Params:
     for name in params.models:
         check_purpose(params, name, str(params_file))
     for task in tasks.values():
+        check_task(task)
         refuse_missing_data(task, params)
     check_methods(params, str(params_file))
     return params

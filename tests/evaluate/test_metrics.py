@@ -18,7 +18,7 @@ from sacrebleu.tokenizers import tokenizer_spm
 
 from headroom.config.located import validated
 from headroom.config.metrics import METRICS, Metric
-from headroom.config.tasks import load_task
+from headroom.config.tasks import Languages, load_task
 from headroom.errors import UserError
 from headroom.evaluate import sacre
 from headroom.evaluate.spacing import unspaced
@@ -270,6 +270,17 @@ def test_a_language_without_spaces_is_known_by_its_code(code):
     assert "without spaces" in unspaced([], metric(), code)
     assert unspaced([], metric(tokenize="char"), code) is None
     assert unspaced(["Wo men jin tian qu Bei jing"], metric(), code) is None  # in Latin letters
+
+
+def test_a_task_is_looked_at_before_its_data_are_read(monkeypatch, caplog):
+    task = load_task("toy-translation")
+    sacre.check_task(task)
+    assert not caplog.records
+    sacre.check_task(task.model_copy(update={"languages": Languages(source="en", target="tha_Thai")}))
+    assert "task toy-translation: Thai is written without spaces" in caplog.text
+    monkeypatch.setattr(sacre, "find_spec", lambda module: None)
+    with pytest.raises(UserError, match=r"tasks/toy-translation\.yaml: metric\.tokenize"):
+        sacre.check_task(task.model_copy(update={"metric": metric(tokenize="ja-mecab")}))
 
 
 @pytest.mark.parametrize("code", ["en", "de_DE", "kor_Hang", "ms", "", None, "zulu"])
