@@ -41,14 +41,22 @@ class TokenizerSpec(Section):
 
 
 class ImageSpec(Section):
-    """How pixels of 0 to 255 become model input: (pixel / 255 - mean) / std, for all channels or each its own."""
+    """What the image processor of a model is made of that comes without one, or a word on the one it comes with.
 
-    mean: float | list[float] = 0.5
-    std: float | list[float] = 0.5
+    Pixels become (pixel / 255 - mean) / std, for all channels or each its own, after a resize to the model's size.
+    """
+
+    mean: float | list[float] | None = None
+    std: float | list[float] | None = None
+    resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] | None = Field(
+        default=None, description="of images that have another size than the model's; bilinear where absent"
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> ImageSpec:
         for key, value in (("mean", self.mean), ("std", self.std)):
+            if value is None:
+                continue
             channels = value if isinstance(value, list) else [value]
             if not channels:
                 raise wrong(key, "give a number, or one for each channel", value)
@@ -109,6 +117,14 @@ class ModelSpec(Section):
     tokenizer: TokenizerSpec = TokenizerSpec()
     image: ImageSpec = ImageSpec()
     tasks: list[str] = Field(min_length=1, description="the first one trains and calibrates")
+    classes: list[str] | None = Field(
+        default=None,
+        min_length=2,
+        description="names of a pretrained classifier's classes in the order of its logits, where its config has none",
+    )
+    languages: dict[str, str] = Field(
+        default_factory=dict, description="the tokenizer's code for a task's language, where it is not the same"
+    )
     train: TrainSpec | None = None
     calibrate: CalibrateSpec = CalibrateSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
@@ -124,6 +140,8 @@ class ModelSpec(Section):
             raise wrong("tokenizer.kind", "nothing is trained to that size; name a kind, or leave both out", "none")
         if self.tokenizer.kind != "none" and not self.tokenizer.size:
             raise wrong("tokenizer.size", "give a size to every kind but 'none': the largest number of pieces", 0)
+        if self.classes and self.train:
+            raise wrong("classes", "a model that is trained here has those of its task; leave the key out")
         if len(set(self.tasks)) < len(self.tasks):
             raise wrong("tasks", "names a task twice", self.tasks)
         return self

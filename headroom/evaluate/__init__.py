@@ -58,13 +58,11 @@ class Evaluation:
 
 
 def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], reader: Any, settings: Settings) -> Scores:
-    """The scores of one model on one task; see ``Evaluation`` for more than one. An ``ImageSpec`` will do as reader."""
-    from headroom.config.model_spec import ImageSpec
+    """The scores of one model on one task; see ``Evaluation`` for more than one. For images: its processor."""
     from headroom.data.images import ImageCollator
 
-    if isinstance(reader, ImageSpec):
-        config: Any = model.config
-        reader = ImageCollator(reader, config.num_channels)
+    if task.evaluator == "image-classification" and not isinstance(reader, ImageCollator):
+        reader = ImageCollator(reader, model.config)
     return Evaluation([(task, examples)], reader, settings).score(model)[task.name]
 
 

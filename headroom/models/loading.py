@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headroom.config.model_spec import ImageSpec, ModelSpec
+from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import load_task, tasks_folder
 from headroom.data.loading import data_folder, quiet
+from headroom.data.processors import read_processor
 from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Prepared:
 
     model: PreTrainedModel  # in eval mode, on the CPU
     tokenizer: PreTrainedTokenizerBase | None
-    processor: ImageSpec | None
+    processor: Any  # the image processor, None for a model of texts
     spec: ModelSpec
     facts: dict[str, Any]  # prepare.json
     folder: Path
@@ -46,7 +47,7 @@ class Prepared:
         """What makes batches for the model, with inputs as long as its spec says."""
         from headroom.data.contract import make_collator
 
-        return make_collator(self.purpose, self.model, self.tokenizer, self.spec.image, self.spec.length)
+        return make_collator(self.purpose, self.model, self.tokenizer, self.processor, self.spec.length)
 
 
 def purpose_of(spec: ModelSpec) -> str:
@@ -238,7 +239,7 @@ def load_prepared(folder: Path) -> Prepared:
     return Prepared(
         model=load_model(inside, facts["purpose"]),
         tokenizer=AutoTokenizer.from_pretrained(inside) if texts else None,
-        processor=None if texts else spec.image,
+        processor=None if texts else read_processor(inside),
         spec=spec,
         facts=facts,
         folder=folder,

@@ -19,6 +19,7 @@ from headroom.data.batches import batches
 from headroom.data.columns import check_labels
 from headroom.data.contract import make_collator
 from headroom.data.loading import data_hash, load_splits, quiet
+from headroom.data.processors import processor_for
 from headroom.data.tokenize import train_tokenizer
 from headroom.drafts import whole
 from headroom.errors import UserError
@@ -61,10 +62,12 @@ def prepare(
             check_labels(splits[task], tasks[task], *classes_of(spec, data_dir))
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, tokenizer, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
+            model, tokenizer, processor, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
         model.save_pretrained(draft / "model")
         if tokenizer is not None:
             tokenizer.save_pretrained(draft / "model")
+        if processor is not None:
+            processor.save_pretrained(draft / "model")
         for task in tasks:
             _write_splits(draft / "data" / task, splits[task])
         facts = {
@@ -118,11 +121,12 @@ def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
 
 def _make(
     spec: ModelSpec, purpose: str, splits: Splits, name: str, data_dir: Path | None
-) -> tuple[Any, Any, list[Any]]:
-    """Model, tokenizer and loss curve (empty for a pretrained model)."""
+) -> tuple[Any, Any, Any, list[Any]]:
+    """Model, tokenizer, image processor and loss curve (empty for a pretrained model)."""
     if spec.train is None:
         tokenizer = None if purpose == "image-classification" else load_tokenizer(spec, data_dir)
-        return build(spec, purpose, data_dir=data_dir), tokenizer, []
+        model = build(spec, purpose, data_dir=data_dir)
+        return model, tokenizer, _processor(spec, purpose, model, name, data_dir), []
     data = splits.get("train", splits["calibrate"])
     tokenizer = None
     if spec.tokenizer.kind != "none":
@@ -131,9 +135,18 @@ def _make(
     model = build(spec, purpose, tokenizer)
     settings = spec.train.model_dump(exclude={"threads"})
     length, batch = settings.pop("length"), settings.pop("batch")
-    collator = make_collator(purpose, model, tokenizer, spec.image, length)
+    processor = _processor(spec, purpose, model, name, data_dir)
+    collator = make_collator(purpose, model, tokenizer, processor, length)
     stream = batches(data, collator, batch, seed=spec.train.seed, endless=True)
-    return model, tokenizer, fit(model, stream, label=name, **settings)
+    return model, tokenizer, processor, fit(model, stream, label=name, **settings)
+
+
+def _processor(spec: ModelSpec, purpose: str, model: Any, name: str, data_dir: Path | None) -> Any:
+    if purpose != "image-classification":
+        return None
+    source = local_folder(spec, data_dir) if spec.source.folder is not None else spec.source.hub
+    where = f"params.yaml: models.{name}.image"
+    return processor_for(spec.image, model.config, where, source, spec.source.revision, spec.trust_remote_code)
 
 
 def texts(data: Dataset) -> Iterator[str]:

@@ -23,6 +23,7 @@ from headroom.data.batches import Collator
 from headroom.data.columns import check_labels
 from headroom.data.contract import make_collator
 from headroom.data.loading import load_splits
+from headroom.data.processors import processor_for
 from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.models.loading import build, load_model, load_tokenizer
@@ -165,7 +166,9 @@ def collator_of(subject: Subject) -> Collator | None:
     """None for a model of texts that comes without a tokenizer: it can be pruned blindly and not scored."""
     if subject.tokenizer is None and subject.purpose != "image-classification":
         return None
-    return make_collator(subject.purpose, subject.model, subject.tokenizer, subject.spec.image, subject.spec.length)
+    image = subject.purpose == "image-classification"
+    processor = processor_for(subject.spec.image, subject.model.config, "--image-mean, --image-std") if image else None
+    return make_collator(subject.purpose, subject.model, subject.tokenizer, processor, subject.spec.length)
 
 
 def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any, folder: Path) -> Plan:

@@ -64,13 +64,13 @@ def test_the_shipped_profiles_are_in_order():
             "models.vit-toy.tasks is ['toy-images', 'toy-images']; names",
         ),
         (
-            "tasks: [toy-images]",
-            "image: {std: 0}\n    tasks: [toy-images]",
+            "image: {mean: 0.5, std: 0.5}",
+            "image: {std: 0}",
             "models.vit-toy.image.std is 0.0; it divides",
         ),
         (
-            "tasks: [toy-images]",
-            "image: {mean: []}\n    tasks: [toy-images]",
+            "image: {mean: 0.5, std: 0.5}",
+            "image: {mean: []}",
             "models.vit-toy.image.mean is []; give a number",
         ),
         ("warmup: 20, length: 16", "warmup: 2000, length: 16", "models.mt-toy.train.warmup is 2000; the learning rate"),

@@ -3,11 +3,9 @@
 import pytest
 import torch
 from datasets import Dataset
-from PIL import Image
 
-from headroom.config.model_spec import ImageSpec, TokenizerSpec, load_spec
+from headroom.config.model_spec import TokenizerSpec, load_spec
 from headroom.data.batches import IGNORED, batches, length_order, per_example_loss
-from headroom.data.images import ImageCollator
 from headroom.data.language import LanguageCollator
 from headroom.data.text import ClassificationCollator, TranslationCollator
 from headroom.data.tokenize import PAD, SPECIAL, train_tokenizer
@@ -36,14 +34,6 @@ def test_classification_has_one_label_an_example():
     batch = ClassificationCollator(tokenizer("wordpiece"))([{"text": text, "label": 1} for text in TEXTS])
     assert batch["labels"].tolist() == [1, 1, 1, 1]
     assert batch["input_ids"][0, 0] == SPECIAL.index("<s>")
-
-
-@pytest.mark.parametrize(("channels", "shape"), [(1, (1, 1, 4, 6)), (3, (1, 3, 4, 6))])
-def test_images_are_normalised_and_take_the_channels_of_the_model(channels, shape):
-    image = Image.new("RGB", (6, 4), (255, 255, 255))
-    batch = ImageCollator(ImageSpec(mean=0.5, std=0.25), channels)([{"image": image, "label": 3}])
-    assert batch["pixel_values"].shape == shape
-    assert torch.all(batch["pixel_values"] == 2)
 
 
 def test_language_packs_all_texts_into_full_blocks():

@@ -50,6 +50,7 @@ TOYS = {
             "config": {"family": "vit", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
             | {"num_attention_heads": 2, "image_size": 8, "patch_size": 4, "num_channels": 1, "num_labels": 4}
         },
+        "image": {"mean": 0.5, "std": 0.5},
         "tasks": ["toy-images"],
     },
 }

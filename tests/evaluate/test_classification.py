@@ -9,6 +9,7 @@ from PIL import Image
 from headroom.attention import toy
 from headroom.config.model_spec import ImageSpec
 from headroom.data.images import ImageCollator
+from headroom.data.processors import processor_for
 from headroom.evaluate import NotFinite, Settings, score
 from headroom.results.stats import per_cent
 
@@ -41,10 +42,11 @@ def test_accuracy_equals_a_count_by_hand(reader, examples, batch_size):
 
 def test_images_are_scored_in_their_order():
     model = toy("vit", num_channels=1)
+    processor = processor_for(ImageSpec(mean=0.5, std=0.5), model.config)
     pixels = np.random.default_rng(0).integers(0, 255, (9, 16, 16), dtype=np.uint8)
     examples = [{"image": Image.fromarray(image), "label": place % 3} for place, image in enumerate(pixels)]
-    stats = score(model, task("image-classification"), examples, ImageSpec(), Settings(batch_size=4)).stats
-    collator = ImageCollator(ImageSpec(), 1)
+    stats = score(model, task("image-classification"), examples, processor, Settings(batch_size=4)).stats
+    collator = ImageCollator(processor, model.config)
     with torch.no_grad():
         answers = [
             model(pixel_values=collator([example])["pixel_values"]).logits.argmax().item() for example in examples
