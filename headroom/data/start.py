@@ -60,7 +60,7 @@ def start_of(config: Any, tokenizer: Any, trained_here: bool = False, generation
     front = added_in_front(tokenizer)
     stated = [token for _, token in _stated(config, generation)]
     order = [end, own] if trained_here else [own, *front, *(stated if _wants_every(config) else ()), end, *stated]
-    token = next((one for one in order if one is not None), None)
+    token = next((one for one in order if _id(one, config) is not None), None)
     if token is None:
         return Start(None, "", False, False, "no start mark")
     text = str(tokenizer.decode([token]))
