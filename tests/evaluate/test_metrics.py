@@ -21,7 +21,6 @@ from headroom.config.metrics import METRICS, Metric
 from headroom.config.tasks import Languages, load_task
 from headroom.errors import UserError
 from headroom.evaluate import sacre
-from headroom.evaluate.spacing import unspaced
 from headroom.results.records import TaskFacts
 from headroom.results.resamples import retained
 from headroom.results.stats import AGGREGATES, resampled_sums, task_score
@@ -221,57 +220,6 @@ def test_a_model_to_fetch_is_announced_and_its_failure_a_sentence(monkeypatch, t
     assert str(tmp_path) in str(caught.value) and "sacreBLEU fetches its model from https://" in caplog.text
 
 
-JAPANESE, THAI = ["私は今日、東京へ行きます。", "カタカナ"], ["วันนี้เราจะไปกรุงเทพ และพรุ่งนี้เราจะกลับบ้านของเรา"]
-
-
-@pytest.mark.parametrize(
-    ("references", "asked", "words"),
-    [
-        (PERFECT, metric(), ["Chinese", "13a", "`tokenize: zh`"]),
-        (PERFECT, metric(tokenize="intl"), ["Chinese", "intl"]),
-        (["", "你好", "在 BBC News 工作"], metric(), ["Chinese"]),
-        (JAPANESE, metric(), ["Japanese", "`tokenize: ja-mecab`"]),
-        (JAPANESE, metric(tokenize="zh"), ["Japanese", "`tokenize: char`"]),
-        (THAI, metric(), ["Thai", "`tokenize: char`"]),
-        (["ຂ້ອຍຮັກເຈົ້າ"], metric(tokenize="zh"), ["Lao"]),
-        (["ខ្ញុំស្រឡាញ់អ្នក"], metric(tokenize="none"), ["Khmer"]),
-        (["ကျွန်တော်မြန်မာစကားပြောတတ်တယ်"], metric(), ["Burmese"]),
-        (PERFECT, metric("chrf++"), ["chrf++", "chrf counts letters"]),
-        ([], metric(), None),
-    ],
-)
-def test_a_language_without_spaces_is_seen_by_its_script(references, asked, words):
-    said = unspaced(references, asked)
-    assert said is None if words is None else all(word in said for word in words), said
-
-
-@pytest.mark.parametrize(
-    ("references", "asked"),
-    [
-        (PERFECT, metric(tokenize="zh")),
-        (PERFECT, metric(tokenize="char")),
-        (PERFECT, metric("chrf")),
-        (JAPANESE, metric(tokenize="ja-mecab")),
-        (["我们 今天 去 北京", "他 昨天 在 家 看 书"], metric()),  # somebody has split it
-        (["오늘 우리는 서울에 갑니다"], metric()),
-        (["Добрый день", "नमस्ते दुनिया", "مرحبا بالعالم"], metric()),
-        (["Tokyo (東京) is the capital of Japan and its largest city."], metric()),
-        (["", "123 !?"], metric()),
-    ],
-)
-def test_what_can_be_split_is_not_warned_of(references, asked):
-    assert unspaced(references, asked) is None
-
-
-@pytest.mark.parametrize(
-    "code", ["zh", "zh_CN", "zho_Hans", "__zh__", ">>cmn_Hans<<", "ja_XX", "th", "lao_Laoo", "km", "my"]
-)
-def test_a_language_without_spaces_is_known_by_its_code(code):
-    assert "without spaces" in unspaced([], metric(), code)
-    assert unspaced([], metric(tokenize="char"), code) is None
-    assert unspaced(["Wo men jin tian qu Bei jing"], metric(), code) is None  # in Latin letters
-
-
 def test_a_task_is_looked_at_before_its_data_are_read(monkeypatch, caplog):
     task = load_task("toy-translation")
     sacre.check_task(task)
@@ -281,8 +229,3 @@ def test_a_task_is_looked_at_before_its_data_are_read(monkeypatch, caplog):
     monkeypatch.setattr(sacre, "find_spec", lambda module: None)
     with pytest.raises(UserError, match=r"tasks/toy-translation\.yaml: metric\.tokenize"):
         sacre.check_task(task.model_copy(update={"metric": metric(tokenize="ja-mecab")}))
-
-
-@pytest.mark.parametrize("code", ["en", "de_DE", "kor_Hang", "ms", "", None, "zulu"])
-def test_other_codes_say_nothing(code):
-    assert unspaced([], metric(), code) is None
