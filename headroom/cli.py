@@ -149,8 +149,8 @@ def prune(
     image_std: Annotated[float | None, typer.Option(help="of pixels; else as the model's files say")] = None,
 ) -> None:
     """Shrink a model of your own: a physically smaller model that loads again, measured beside the dense one."""
-    from headroom.pruning.prune import Request
     from headroom.pruning.prune import prune as shrink
+    from headroom.pruning.subject import Request
 
     request = Request(
         model=model,

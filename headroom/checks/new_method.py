@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from headroom.errors import UserError
 
 TEMPLATE = Path(__file__).with_name("method.py.j2")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LONGEST = 100
 RESERVED = ("methods", "params")  # sub-commands of `headroom check`
 
 
@@ -26,8 +28,16 @@ def new_method(name: str, params_file: Path) -> list[Path]:
     """
     refuse_name(name, params_file)
     file = root() / "methods" / f"{name.replace('-', '_')}.py"
-    file.write_text(method_text(name), encoding="utf-8")
-    params_file.write_text(with_method(params_file.read_text(encoding="utf-8"), name), encoding="utf-8")
+    params = params_file.resolve()  # a link stays one
+    draft = params.with_name(f".{params.name}.draft")
+    ends = "\r\n" if b"\r\n" in params.read_bytes() else "\n"
+    try:  # what may fail for rights or room comes first, and params.yaml is never half written
+        shutil.copy(params, draft)
+        draft.write_text(with_method(params.read_text(encoding="utf-8-sig"), name), encoding="utf-8", newline=ends)
+        file.write_text(method_text(name), encoding="utf-8")
+        draft.replace(params)
+    finally:
+        draft.unlink(missing_ok=True)
     return [Path(short(file)), params_file]
 
 
@@ -38,6 +48,8 @@ def refuse_name(name: str, params_file: Path) -> None:
         wish = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
         hint = f" Try {wish!r}." if NAME.fullmatch(wish) and wish not in RESERVED else ""
         raise UserError(f"{name!r} cannot be a method's name: {allowed}.{hint}")
+    if len(name) > LONGEST:
+        raise UserError(f"A method's name has at most {LONGEST} letters, and this one has {len(name)}: it names files.")
     if name in method_files():
         where = f"methods/{name.replace('-', '_')}.py"
         raise UserError(f"{where} is there already. Edit it, or choose another name; `headroom list` shows all.")

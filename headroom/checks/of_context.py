@@ -33,7 +33,7 @@ def check_leaving_early_does_no_harm(subject: Subject) -> None:
 
 def check_evaluation_data_are_out_of_reach(subject: Subject) -> None:
     """The file imports nothing of Headroom but ``headroom.api`` and opens nothing; a trapped split was not touched."""
-    tree = ast.parse(subject.file.read_text(encoding="utf-8"))
+    tree = ast.parse(subject.file.read_bytes())
     foreign = sorted({name for name in imported(tree) if name.split(".")[0] == "headroom"} - set(ALLOWED))
     assert not foreign, f"it imports {foreign[0]}; a method file imports of Headroom only {ALLOWED[0]}."
     called = sorted(set(called_by_name(tree)) & set(OPENERS))

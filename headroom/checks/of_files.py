@@ -44,7 +44,7 @@ def check_name_file_and_docstring_agree(subject: Subject) -> None:
     wanted = stem.replace("_", "")
     assert kind.__name__.lower() == wanted, f"its class is {kind.__name__}; wanted {stem.title().replace('_', '')}."
     assert getattr(kind, "title", "").strip(), "it has no title; say how people write its name."
-    first = (ast.get_docstring(ast.parse(subject.file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    first = (ast.get_docstring(ast.parse(subject.file.read_bytes())) or "").partition("\n")[0]
     assert len(first.split()) >= 3, "the file has no docstring whose first line says what the method does."
 
 
@@ -56,7 +56,7 @@ def check_paper_can_be_found(subject: Subject) -> None:
     if not found[1]:
         return
     appeared = 2000 + int(found[1])
-    cited = sorted(map(int, YEAR.findall(ast.get_docstring(ast.parse(subject.file.read_text(encoding="utf-8"))) or "")))
+    cited = sorted(map(int, YEAR.findall(ast.get_docstring(ast.parse(subject.file.read_bytes())) or "")))
     assert any(appeared <= year <= appeared + 2 for year in cited), (
         f"the docstring cites {cited or 'no year'}, and {kind.paper} appeared in {appeared}."
     )

@@ -64,7 +64,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not readable as YAML: {getattr(error, 'problem', error)}.") from None
+        raise UserError(
+            f"{path}{line}: not readable as YAML: {' '.join(str(getattr(error, 'problem', error)).split())}."
+        ) from None
     if is_circular(content):
         raise UserError(f"{path}: an alias (*) stands inside of what it is an alias of, so the file has no end.")
     if not isinstance(content, dict):

@@ -129,7 +129,7 @@ def fits(value: Any, wanted: type) -> bool:
 
 def summary(file: Path) -> str:
     """First line of a file's docstring, without importing it."""
-    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
     return text.partition("\n")[0]
 
 

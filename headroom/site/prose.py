@@ -16,7 +16,7 @@ def docstring(file: str) -> str:
     if not path.is_relative_to(root().resolve()) or path.suffix != ".py" or not path.is_file():
         return ""
     try:
-        return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        return ast.get_docstring(ast.parse(path.read_bytes())) or ""
     except (SyntaxError, ValueError):
         return ""
 

@@ -43,6 +43,8 @@ def report(
     """
     entries = chosen(names, everything, params_file)
     figures, families = figures or path is not None, tuple(checked_families(families))
+    if path:
+        write(path, [])  # a place that cannot be written is refused before the work
     questions = [CheckQuestion(name, entry, str(params_file), families, figures) for name, entry in entries.items()]
     found: dict[str, list[Result]] = {name: [] for name in entries}
     with Workers(min(cores(), len(questions)), threads=1) as workers:

@@ -144,12 +144,13 @@ def said_of_package(error: ImportError) -> str:
         # the library is there, and what it is made of is not: its own words say what
         module = next((name for name in NAMED_IN_TEXT if name in text.lower()), module)
         if not module:
-            return f"A library cannot be loaded: {text}"
+            return f"A library cannot be loaded: {text.rstrip('.')}. Install it, or another build of what asks for it."
         if find_spec(module.replace("protobuf", "google.protobuf")):
-            return f"{module} cannot be loaded: {text}. Install it anew: pip install --force-reinstall {module}"
+            anew = f"pip install --force-reinstall {package(module)}"
+            return f"{module} cannot be loaded: {text.rstrip('.')}. Install it anew: `{anew}`."
     if not module:
         return ""
-    return f"The Python package {package(module)} is needed here and is not installed. Install it: {command(module)}"
+    return f"The Python package {package(module)} is needed here and is not installed. Run `{command(module)}`."
 
 
 def package(module: str) -> str:
@@ -165,5 +166,5 @@ def command(module: str) -> str:
         re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in requires("headroom") or [] if "extra ==" not in line
     }
     if package(module) in needed:
-        return "pip install --constraint constraints.txt --editable . (in the project's folder)"
+        return "pip install --constraint constraints.txt --editable ."
     return f"pip install {package(module)}"

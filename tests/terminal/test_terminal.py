@@ -7,47 +7,16 @@ import io
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tables"))
-
-import fixtures
-
 from headroom.errors import UserError
-from headroom.results.collecting import collect
 from headroom.results.resamples import arrays
 from headroom.site.book import read_book
 from headroom.site.numbers import MINUS
 from headroom.site.panels import cell_view
 from headroom.terminal import exporting, pairing, showing
-
-METHODS = ["dense", "random-heads", "magnitude-heads", "michel-greedy", "layer-similarity", "layer-similarity-mlp"]
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
-    found = tmp_path_factory.mktemp("terminal")
-    cells = {(model, m): fixtures.cell("quick", model, m) for model in ("bert-pydocs", "lm-pydocs") for m in METHODS}
-    cells["lm-pydocs", "magnitude-heads"] = fixtures.refused(
-        cells["lm-pydocs", "magnitude-heads"], "failed", "[bold]No.[/]"
-    )
-    fixtures.write_profile(found, cells=cells)
-    collect("quick", METHODS, ["bert-pydocs", "lm-pydocs"], found)
-    return found
-
-
-@pytest.fixture
-def project(results, tmp_path, monkeypatch) -> Path:
-    """A folder from which the commands read these results."""
-    params = (Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8")
-    (tmp_path / "params.yaml").write_text(params.replace("results: results/quick", "results: quick"), encoding="utf-8")
-    (tmp_path / "methods").mkdir()
-    (tmp_path / "quick").symlink_to(results / "quick")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def run(*words: str, width: int = 220) -> str:
@@ -122,13 +91,13 @@ def test_an_empty_file_of_scores_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("width", "headings"), [(60, 4), (80, 8), (120, 13)])
-def test_a_narrower_terminal_gets_fewer_columns_and_whole_words(project, width, headings):
+def test_a_narrower_terminal_gets_fewer_columns_and_whole_words(project, methods, width, headings):
     lines = run("show", "--model", "bert-pydocs", width=width).splitlines()
     assert max(map(len, lines)) <= width and not any("…" in line for line in lines)
     top, bottom = lines[1], lines[2]
     assert len(bottom.split()) - bottom.count("%") >= headings and bottom.split()[:2] == ["rank", "method"]
     assert top.split().count("lost") + top.split().count("go") == bottom.count("%")
-    assert {row.split()[1] for row in lines[3:6]} <= {*METHODS, "deepest-first"}
+    assert {row.split()[1] for row in lines[3:6]} <= {*methods, "deepest-first"}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
