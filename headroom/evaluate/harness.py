@@ -1,7 +1,7 @@
 """Bits per byte and multiple choice by lm-eval, on a model object in memory, without its logs and progress bars.
 
-Import this lazily: lm-eval takes more than a second. The parts of lm-eval used are ``HFLM``, ``ConfigurableTask`` and
-``evaluator.evaluate``; ``simple_evaluate`` would add 1.2 s of environment report to every call.
+Import this lazily: lm-eval takes more than a second. The parts of lm-eval used are ``HFLM`` (``live.py``),
+``ConfigurableTask`` and ``evaluator.evaluate``; ``simple_evaluate`` would add 1.2 s of environment report to each call.
 """
 
 from __future__ import annotations
@@ -19,42 +19,17 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from lm_eval import evaluator
 from lm_eval.api.task import ConfigurableTask
-from lm_eval.models.huggingface import HFLM
 from torch import nn
 
+from headroom.data.choices import asked
+from headroom.data.start import Start
+from headroom.errors import UserError
+from headroom.evaluate.live import LiveModel
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 Rows = Sequence[dict[str, Any]]
 
 SEED = 1234  # lm-eval's own default; nothing is sampled, the seed is stated for completeness
-
-
-class LiveModel(HFLM):
-    """HFLM on a model object, quiet, with exactly one start token before a text scored as a whole."""
-
-    add_bos_token: bool | None
-    known: dict[Any, list[int]]  # encodings, shared by all models that are asked the same
-
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **settings: Any) -> list[int]:
-        key = (string, add_special_tokens, self.add_bos_token, *settings.items())
-        if key not in self.known:
-            self.known[key] = super().tok_encode(string, add_special_tokens, **settings)
-        return self.known[key]
-
-    def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
-        return super().loglikelihood(requests, disable_tqdm=True)
-
-    def loglikelihood_rolling(self, requests: list, disable_tqdm: bool = True) -> list[float]:
-        # HFLM puts the start token in front of the first window itself. A tokenizer that adds one too would have the
-        # model predict a start token after a start token.
-        added, self.add_bos_token = self.add_bos_token, False
-        try:
-            return super().loglikelihood_rolling(requests, disable_tqdm=True)
-        finally:
-            self.add_bos_token = added
-
-    def _loglikelihood_tokens(self, requests: list, disable_tqdm: bool = True, override_bs: int | None = None) -> list:
-        return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
 
 
 class KeptTask(ConfigurableTask):
@@ -71,11 +46,19 @@ class KeptTask(ConfigurableTask):
 class LanguageTasks:
     """All lm-eval tasks of a model, scored together."""
 
-    def __init__(self, tasks: Mapping[str, tuple[str, Rows]], tokenizer: Any, settings: Settings) -> None:
-        """``tasks``: name -> (evaluator, examples)."""
-        self.settings = settings
+    def __init__(self, tasks: Mapping[str, tuple[str, Rows]], tokenizer: Any, settings: Settings, start: Start) -> None:
+        """``tasks``: name -> (evaluator, examples). ``start``: what the model wants in front of a text.
+
+        Raises ``UserError`` where that is nothing: the first token of a text is predicted from a mark.
+        """
+        if start.token is None:
+            raise UserError(
+                "The tokenizer names neither a start nor an end mark (bos_token, eos_token), and the first token of a "
+                "text is predicted from one. Name the one that the model was trained with in tokenizer_config.json."
+            )
+        self.settings, self.start = settings, start
         self.tokenizer = copy.deepcopy(tokenizer)  # lm-eval may give it a padding token
-        self.known: dict[Any, list[int]] = {}
+        self.known: dict[str, list[int]] = {}
         self.order: dict[str, list[int]] = {}
         self.kept: dict[str, KeptTask] = {}
         with quiet():
@@ -92,9 +75,9 @@ class LanguageTasks:
                 tokenizer=self.tokenizer,
                 batch_size=self.settings.batch_size,
                 max_length=self.settings.max_length,
-                prefix_token_id=self.tokenizer.eos_token_id if self.settings.ends_first else None,
+                prefix_token_id=self.start.token,
             )
-            live.known = self.known
+            live.known, live.start = self.known, self.start
             answers = evaluator.evaluate(live, {"tasks": self.kept, "groups": {}, "group_map": {}}, bootstrap_iters=0)
             return {name: self.collect(name, answers["samples"][name], live) for name in self.kept}
 
@@ -116,13 +99,14 @@ def rolling_rows(examples: Rows) -> list[dict[str, Any]]:
 
 
 def choice_rows(examples: Rows) -> list[dict[str, Any]]:
-    """One row a question. A choice follows its context after one space, if there is a context and no space yet."""
+    """One row a question, its choices as they follow the context. Raises ``UserError`` for one without a letter."""
     rows = []
-    for example in examples:
-        context, choices = example["context"], list(example["choices"])
-        gap = " " if context and not context[-1].isspace() and not all(c[:1].isspace() for c in choices) else ""
-        asked = [gap + choice for choice in choices]
-        rows.append({"context": context, "choices": asked, "gold": int(example["gold"]), "size": len(context)})
+    for number, example in enumerate(examples):
+        context = example["context"] or ""
+        choices = asked(context, list(example["choices"]))
+        if not all(choices):
+            raise UserError(f"Question {number} has a choice without a letter, which has no likelihood: {choices!r}.")
+        rows.append({"context": context, "choices": choices, "gold": int(example["gold"]), "size": len(context)})
     return rows
 
 
@@ -161,11 +145,13 @@ def statistics(value: Any) -> tuple[float, float]:
 
 def signature(metric: str, live: LiveModel) -> str:
     """What a reader needs to get the same number from lm-eval."""
-    start = live.tokenizer.decode([live.prefix_token_id])
+    start = repr(live.start.text)
     if metric == "acc":
-        how = f"log likelihood of each choice, context {live.max_length} tokens, start {start!r} in place of no context"
+        where = "before every context" if live.start.before_context else "in place of no context"
+        how = f"log likelihood of each choice, context {live.max_length} tokens, start {start} {where}"
     else:
-        how = f"rolling windows of {live.max_length} tokens, start {start!r}"
+        every = " in every window" if live.start.every_window else ""
+        how = f"rolling windows of {live.max_length} tokens, start {start}{every}"
     return f"lm-eval {version('lm-eval')} {metric}, {how}, 0-shot, seed {SEED}"
 
 

@@ -1,4 +1,4 @@
-"""lm-eval on a live model gives the log likelihoods that a direct computation gives."""
+"""lm-eval on a live model gives the log likelihoods that a direct computation gives. Start marks: test_marks.py."""
 
 import math
 
@@ -7,7 +7,10 @@ import pytest
 import torch
 from evaluation_helpers import fitting, sentences, state, task, tokenizer
 
+from headroom.data.contract import Contract
+from headroom.data.start import start_of
 from headroom.evaluate import Evaluation, NotFinite, Settings, score
+from headroom.evaluate.harness import LanguageTasks
 from headroom.results.stats import ratio
 
 WINDOW = 16
@@ -58,36 +61,25 @@ def rolling(model, reader, text, start):
     return total
 
 
-@pytest.mark.parametrize("ends_first", [False, True])
+def scored(model, kind, rows, reader, settings, trained_here=False):
+    start = start_of(model.config, reader, trained_here)
+    return LanguageTasks({"made": (kind, rows)}, reader, settings, start).score(model)["made"]
+
+
+@pytest.mark.parametrize("trained_here", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 7])
-def test_bits_per_byte_equals_a_direct_computation(model, reader, texts, batch_size, ends_first):
-    scores = score(model, task("bits-per-byte"), texts, reader, Settings(batch_size, WINDOW, ends_first=ends_first))
-    start = reader.eos_token_id if ends_first else reader.bos_token_id
+def test_bits_per_byte_equals_a_direct_computation(model, reader, texts, batch_size, trained_here):
+    scores = scored(model, "bits-per-byte", texts, reader, Settings(batch_size, WINDOW), trained_here)
+    start = reader.eos_token_id if trained_here else reader.bos_token_id
     bits = [-rolling(model, reader, example["text"], start) / math.log(2) for example in texts]
     np.testing.assert_allclose(scores.stats[:, 0], bits, rtol=1e-6)
     assert scores.stats[:, 1].tolist() == [len(example["text"].encode()) for example in texts]
     assert float(ratio(scores.stats.sum(axis=0))) == pytest.approx(sum(bits) / scores.stats[:, 1].sum())
 
 
-def test_a_tokenizer_that_adds_a_start_mark_changes_nothing(model, texts, reader):
-    adding = tokenizer("bpe", ends=False)
-    adding.backend_tokenizer.post_processor = start_mark(adding)
-    assert adding.encode("w1")[0] == adding.bos_token_id
-    plain, marked = (
-        score(model, task("bits-per-byte"), texts, one, Settings(4, WINDOW)).stats for one in (reader, adding)
-    )
-    np.testing.assert_allclose(plain, marked, rtol=1e-6)
-
-
-def start_mark(reader):
-    from tokenizers.processors import TemplateProcessing
-
-    return TemplateProcessing(single="<s> $A", special_tokens=[("<s>", reader.bos_token_id)])
-
-
 @pytest.mark.parametrize("batch_size", [1, 7])
 def test_multiple_choice_equals_a_direct_computation(model, reader, questions, batch_size):
-    stats = score(model, task("multiple-choice"), questions, reader, Settings(batch_size, 64)).stats
+    stats = scored(model, "multiple-choice", questions, reader, Settings(batch_size, 64)).stats
     expected = []
     for question in questions:
         context = reader.encode(question["context"])
@@ -101,7 +93,7 @@ def test_multiple_choice_equals_a_direct_computation(model, reader, questions, b
 def test_minimal_pairs_compare_whole_sentences_after_the_start_mark(model, reader):
     lines = sentences(16)
     pairs = [{"context": "", "choices": lines[2 * i : 2 * i + 2], "gold": 0} for i in range(8)]
-    stats = score(model, task("multiple-choice"), pairs, reader, Settings(4, 64)).stats
+    stats = scored(model, "multiple-choice", pairs, reader, Settings(4, 64)).stats
     expected = []
     for pair in pairs:
         good, bad = (log_likelihood(model, [reader.bos_token_id], reader.encode(line)) for line in pair["choices"])
@@ -111,7 +103,7 @@ def test_minimal_pairs_compare_whole_sentences_after_the_start_mark(model, reade
 
 def test_one_evaluation_scores_all_tasks_of_every_model(model, reader, texts, questions):
     tasks = [(task("bits-per-byte", "pages"), texts), (task("multiple-choice", "quiz"), questions)]
-    evaluation = Evaluation(tasks, reader, Settings(8, 32))
+    evaluation = Evaluation(tasks, Contract.of(model, reader, length=32), Settings(8, 32))
     before = state(model)
     first = evaluation.score(model)
     other = evaluation.score(fitting("llama", reader, num_hidden_layers=2))
