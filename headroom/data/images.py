@@ -69,7 +69,7 @@ class ImageCollator(Collator):
                 f"{type(self.processor).__name__} makes {tuple(made.shape[1:])} of an image of {read[0].height}x"
                 f"{read[0].width}; the model wants {wanted}. State size and crop in its preprocessor_config.json."
             )
-        return made
+        return made.float()  # bytes, where neither scale nor mean is asked for
 
 
 class Encoded(Sequence[dict[str, Any]]):
@@ -158,7 +158,9 @@ def _from_array(pixels: Any) -> Image:
     if pixels.ndim == 3:
         first, last = pixels.shape[0] in (1, 3, 4), pixels.shape[2] in (1, 3, 4)
         if first == last:
-            raise UserError(f"An image is an array of {pixels.shape}; wanted 1, 3 or 4 channels, first or last.")
+            raise UserError(
+                f"An image is an array of {pixels.shape}; wanted 1, 3 or 4 channels, first or last but not both."
+            )
         pixels = numpy.moveaxis(pixels, 0, 2) if first else pixels
         pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
     if pixels.ndim != 2 and pixels.ndim != 3:

@@ -113,5 +113,7 @@ def _size(size: Any) -> str:
 
 
 def _numbers(value: Any) -> str:
+    if value is None:
+        return "unknown"
     numbers = for_each_channel(value, 1)
     return " ".join(f"{number:g}" for number in (numbers[:1] if len(set(numbers)) == 1 else numbers))

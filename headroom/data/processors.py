@@ -7,17 +7,39 @@ backend is asked for by name, so that the same pixels come out with torchvision 
 from __future__ import annotations
 
 import json
-from math import isclose
+from collections.abc import Callable
+from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
 from headroom.config.model_spec import ImageSpec
+from headroom.config.plain import shown
 from headroom.data.processor_facts import channels_of, for_each_channel, normalisation, resampling_name, size_of
 from headroom.errors import UserError
 
 OWN_FILES = ("processor_config.json", "preprocessor_config.json")  # in the order in which transformers asks them
 NESTED = "image_processor"  # the key of the first that may hold what else is the whole of the second
+TYPE = "image_processor_type"
 RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}  # Pillow's numbers
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _numbers(value: Any) -> bool:
+    return _number(value) or (isinstance(value, list | tuple) and bool(value) and all(map(_number, value)))
+
+
+STATED: dict[str, tuple[Callable[[Any], bool], str]] = {  # what a value has to be, and what it is called
+    **dict.fromkeys(("image_mean", "image_std"), (_numbers, "a number, or one for each channel")),
+    "rescale_factor": (lambda value: _number(value) and value > 0, "a number above 0"),
+    "resample": (lambda value: type(value) is int and 0 <= value <= 5, "a number of 0 to 5, Pillow's for a filter"),
+    **dict.fromkeys(
+        ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_pad", "do_convert_rgb"),
+        (lambda value: isinstance(value, bool), "true or false"),
+    ),
+}
 
 
 def processor_for(
@@ -82,27 +104,37 @@ def read_processor(source: Path | str, revision: str | None = None, trust_remote
     """
     from transformers import AutoImageProcessor
 
-    folder, file = Path(source), own_file(source)
-    local = folder.is_dir()
-    if local and not (folder / Path(file).name).is_file():
+    file, local = own_file(source), Path(source).is_dir()
+    if local and not Path(file).is_file():
         return None
-    if local:
-        _content(Path(file))
     try:
-        if not local and not _hub_states(str(source), revision):
+        stated = _content(Path(file)) if local else _on_hub(str(source), revision)
+        if not stated:
             return None
-        return AutoImageProcessor.from_pretrained(
+        processor = AutoImageProcessor.from_pretrained(
             str(source), revision=revision, backend="pil", trust_remote_code=trust_remote_code, local_files_only=local
         )
+    except UserError:
+        raise
     except Exception as error:  # what a file of another's making sets off in another's library is not known beforehand
-        raise UserError(f"{file}: no image processor can be made of it: {_line(error)}") from None
+        why = "transformers knows none of that name" if "Unrecognized image processor" in str(error) else _line(error)
+        raise UserError(f"{file}: no image processor can be made of it ({TYPE} is {_named(stated)}): {why}.") from None
+    check_stated(processor, file)
+    return processor
 
 
 def own_file(source: Path | str) -> str:
     """The file in which a model's own processor is stated, or would be."""
     first, second = (Path(source) / name for name in OWN_FILES)
-    nested = first.is_file() and NESTED in _content(first)
-    return str(first if nested else second)
+    return str(first if first.is_file() and NESTED in _content(first) else second)
+
+
+def check_stated(processor: Any, file: str) -> None:
+    """Raises ``UserError`` naming the key where a value is of a kind that transformers would read as another one."""
+    for key, (fits, wanted) in STATED.items():
+        value = getattr(processor, key, None)
+        if value is not None and not fits(value):
+            raise UserError(f"{file}: {key} is {shown(value)}; wanted {wanted}.")
 
 
 def check_agreement(image: ImageSpec, processor: Any, config: Any, where: str, file: str) -> None:
@@ -110,7 +142,7 @@ def check_agreement(image: ImageSpec, processor: Any, config: Any, where: str, f
     channels = channels_of(config)
     for key, own in zip(("mean", "std"), normalisation(processor), strict=True):
         said = getattr(image, key)
-        if said is None:
+        if said is None or own is None:
             continue
         wanted, found = for_each_channel(said, channels), for_each_channel(own, channels)
         if len(wanted) != len(found) or not all(
@@ -136,10 +168,21 @@ def _content(file: Path) -> dict[str, Any]:
     return content
 
 
-def _hub_states(name: str, revision: str | None) -> bool:
+def _on_hub(name: str, revision: str | None) -> dict[str, Any]:
     from transformers.models.auto.image_processing_auto import get_image_processor_config
 
-    return bool(get_image_processor_config(name, revision=revision))
+    try:
+        return get_image_processor_config(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{own_file(name)} at {revision} could not be asked of the Hub: {_line(error)} Without a network, set "
+            "HF_HOME to a folder where the Hub's files are cached."
+        ) from None
+
+
+def _named(stated: dict[str, Any]) -> str:
+    inside = stated.get(NESTED, stated)
+    return shown(inside.get(TYPE) if isinstance(inside, dict) else inside)
 
 
 def _line(error: Exception) -> str:
