@@ -215,9 +215,8 @@ def test_predictions_of_real_models_are_those_of_the_library_s_pipeline(folder, 
     from transformers import AutoModelForImageClassification, pipeline
 
     vit = AutoModelForImageClassification.from_pretrained(data).eval()
-    vit.config.id2label = {
-        number: str(number) for number in range(vit.config.num_labels)
-    }  # two of ImageNet's are cranes
+    # by number: two of ImageNet's classes are cranes
+    vit.config.id2label = {number: str(number) for number in range(vit.config.num_labels)}
     reader = ImageCollator(made_processor(spec, vit.config), vit.config)
     rows = list(Dataset.from_parquet(str(data.parent / file)).select(range(count)))
     logits = vit(pixel_values=reader(rows)["pixel_values"]).logits
