@@ -176,8 +176,9 @@ def main() -> None:
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(PlainLines())
     logging.basicConfig(level=logging.INFO, handlers=[lines])
-    for chatty in ("httpx", "datasets", "lm_eval", "accelerate", "filelock"):
+    for chatty in ("httpx", "datasets", "lm_eval", "accelerate", "filelock", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # that it tries again; what came of it is said in the end
     signal.signal(signal.SIGINT, stopped)
     try:
         command()

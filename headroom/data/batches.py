@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +20,12 @@ IGNORED = -100  # label of a position that counts for nothing
 
 class Collator(ABC):
     """Examples to one batch of tensors."""
+
+    label_of: Callable[[int], int] = int  # the model's number for a class of the data, see `classes.Order`
+
+    def labels(self, examples: list[dict[str, Any]]) -> Tensor:
+        """The classes of examples, (batch,), in the model's numbering."""
+        return torch.tensor([self.label_of(example["label"]) for example in examples])
 
     def arrange(self, dataset: Dataset) -> Any:
         """The examples that batches are made of: a sequence of dictionaries."""
@@ -81,7 +87,7 @@ def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.
         return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
     config: Any = model.config
     if config.is_encoder_decoder:
-        logits = model(**inputs, decoder_input_ids=shifted(labels, config)).logits
+        logits = model(**inputs, decoder_input_ids=shifted(labels, model)).logits
     else:
         logits, labels = model(**inputs).logits[:, :-1], labels[:, 1:]
     losses = functional.cross_entropy(
@@ -90,8 +96,14 @@ def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.
     return losses.sum(-1) / (labels != IGNORED).sum(-1).clamp_min(1)
 
 
-def shifted(labels: Tensor, config: Any) -> Tensor:
-    """Decoder input: the start mark, then the labels but the last. The same as the model does with labels given."""
+def shifted(labels: Tensor, model: Any) -> Tensor:
+    """Decoder input of shape (batch, target tokens): the same as the model makes of labels that it is given.
+
+    For most the start mark, then the labels but the last; mBART turns the language's code from the end to the front.
+    """
+    config = model.config
+    if hasattr(model, "prepare_decoder_input_ids_from_labels"):
+        return model.prepare_decoder_input_ids_from_labels(labels.clone())  # some fill the padding in place
     start = labels.new_full((labels.shape[0], 1), config.decoder_start_token_id)
     moved = torch.cat([start, labels[:, :-1]], dim=1)
     return moved.masked_fill(moved == IGNORED, config.pad_token_id)

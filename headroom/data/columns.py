@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headroom.config.plain import shown
-from headroom.config.tasks import COLUMNS, Task
+from headroom.config.tasks import COLUMNS, Task, same
 from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -15,20 +15,47 @@ if TYPE_CHECKING:
 def normalised(dataset: Dataset, task: Task) -> Dataset:
     """The same rows with the columns of the task's evaluator and no others."""
     wanted = COLUMNS[task.evaluator]
-    source = {column: task.columns.get(column, column) for column in wanted}
     if task.evaluator == "multiple-choice":
         return _choices(dataset, task)
+    source = {column: name for key in wanted for column, name in _sources(task, key)}
     for column, name in source.items():
         if name not in dataset.column_names:
-            raise UserError(f"{task.file}: columns.{column} is {name!r}. {suggest(str(name), dataset.column_names)}")
-        _check_filled(dataset, task, column, str(name))
+            key = "text" if column == "pair" else column
+            raise UserError(f"{task.file}: columns.{key} is {name!r}. {suggest(name, dataset.column_names)}")
+        _check_filled(dataset, task, column, name)
     dataset = dataset.select_columns(list(dict.fromkeys(source.values())))
     dataset = dataset.rename_columns({name: column for column, name in source.items() if name != column})
     if "image" in wanted:
         from datasets import Image
 
         dataset = dataset.cast_column("image", Image())
-    return dataset
+    return _numbered(dataset, task) if "label" in wanted else dataset
+
+
+def _sources(task: Task, column: str) -> list[tuple[str, str]]:
+    """Our columns and those of the data set behind one key; a text of two parts becomes ``text`` and ``pair``."""
+    source = task.columns.get(column, column)
+    names = [source] if isinstance(source, str) else source
+    return list(zip((column, "pair"), names, strict=False))
+
+
+def _numbered(dataset: Dataset, task: Task) -> Dataset:
+    """Classes that the data set writes out, by the numbers of the task's names."""
+    from datasets import Value
+
+    if getattr(dataset.features["label"], "dtype", "") not in ("string", "large_string"):
+        return dataset
+    number = {same(name): place for place, name in enumerate(task.classes or ())}
+    strange = [label for label in dataset.unique("label") if same(label) not in number]
+    if strange:
+        says = (
+            f"classes has no such name. {suggest(strange[0], task.classes)}"
+            if task.classes
+            else ("the key classes is missing, which gives names their numbers; list them all.")
+        )
+        raise UserError(f"{task.file}: columns.label holds {shown(strange[0])}, and {says}")
+    numbers = [number[same(label)] for label in dataset["label"]]
+    return dataset.remove_columns("label").add_column("label", numbers).cast_column("label", Value("int64"))
 
 
 def _choices(dataset: Dataset, task: Task) -> Dataset:
@@ -65,7 +92,7 @@ def _check_filled(dataset: Dataset, task: Task, column: str, name: str) -> None:
     if holes := dataset.select_columns([name]).with_format("arrow")[:].column(0).null_count:
         raise UserError(f"{task.file}: columns.{column} is {name!r}, and {holes} of {len(dataset)} examples have none.")
     kind = getattr(dataset.features[name], "dtype", "")
-    if column in ("text", "source", "target") and kind not in ("string", "large_string"):
+    if column in ("text", "pair", "source", "target") and kind not in ("string", "large_string"):
         raise UserError(f"{task.file}: columns.{column} is {name!r}, which holds {kind or 'lists'}; wanted text.")
 
 

@@ -1,23 +1,138 @@
-"""What a model wants of its input, read in one place."""
+"""What a model wants of its input, read in one place: from its own files, params.yaml and the task at hand.
+
+Collators and evaluators take it from here, preflight asks it before anything runs, and records state it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from headroom.config.tasks import Task
 from headroom.data.batches import Collator
+from headroom.data.classes import Order, order_of
 from headroom.data.images import ImageCollator
 from headroom.data.language import LanguageCollator
-from headroom.data.text import ClassificationCollator, TranslationCollator
+from headroom.data.languages import Spoken, spoken
+from headroom.data.padding import one_padding
+from headroom.data.processor_facts import image_troubles, in_words
+from headroom.data.start import Start, start_of
+from headroom.data.text import SEGMENTS, ClassificationCollator, TranslationCollator
+from headroom.errors import UserError
 
 
-def make_collator(purpose: str, model: Any, tokenizer: Any, processor: Any, length: int) -> Collator:
-    """The collator for a purpose; ``processor`` is the model's image processor, for images alone."""
-    if purpose == "image-classification":
-        return ImageCollator(processor, model.config)
-    kinds: dict[str, Callable[..., Collator]] = {
-        "translation": TranslationCollator,
-        "classification": ClassificationCollator,
-        "language": LanguageCollator,
-    }
-    return kinds[purpose](tokenizer, length)
+@dataclass(frozen=True)
+class Contract:
+    """One model, as what it is fed has to know it."""
+
+    config: Any
+    tokenizer: Any = None
+    processor: Any = None  # of images
+    generation: Any = None  # its generation_config, where it has one
+    length: int = 128  # longest input, tokens
+    trained_here: bool = False
+    segments: bool = False  # it tells two parts of a text apart
+    classes: Sequence[str] | None = None  # the model's, in the order of its logits, as params.yaml names them
+    languages: Mapping[str, str] = field(default_factory=dict)  # the tokenizer's code for a task's language
+    named: Mapping[str, Sequence[str] | None] = field(default_factory=dict)  # the classes of each task's data
+    where: str = "the model"  # its folder or Hub id, for messages
+
+    @classmethod
+    def of(cls, model: Any, reader: Any, **known: Any) -> Contract:
+        """The contract of a model in memory. ``reader`` is its tokenizer or image processor."""
+        kind = (
+            "tokenizer"
+            if hasattr(reader, "model_input_names") and callable(getattr(reader, "encode", None))
+            else "processor"
+        )
+        generation = getattr(model, "generation_config", None)
+        return cls(model.config, generation=generation, segments=has_segments(type(model)), **{kind: reader}, **known)
+
+    def collator(self, task: Task) -> Collator:
+        """What makes batches of a task's examples. Raises ``UserError`` for the first thing that does not fit."""
+        match task.purpose:
+            case "translation":
+                self.padding  # noqa: B018 - makes tokenizer and config agree
+                return TranslationCollator(self.spoken(task), self.length)
+            case "language":
+                return LanguageCollator(self.tokenizer, self.length, self.start, task.calibration)
+            case "classification":
+                self.padding  # noqa: B018
+                collator: Collator = ClassificationCollator(self.tokenizer, self.length, self.segments)
+            case _:
+                collator = ImageCollator(self.processor, self.config)
+        collator.label_of = self.order(task)
+        return collator
+
+    @cached_property
+    def padding(self) -> str:
+        """The one padding token of tokenizer and config."""
+        return one_padding(self.tokenizer, self.config, self.where)
+
+    @cached_property
+    def start(self) -> Start:
+        """What stands in front of a text, and of each window of it."""
+        return start_of(self.config, self.tokenizer, self.trained_here, self.generation)
+
+    def spoken(self, task: Task) -> Spoken:
+        """The tokenizer set to the languages of a translation."""
+        return spoken(task, self.tokenizer, self.config, self.generation, self.languages, self.where)
+
+    def order(self, task: Task) -> Order:
+        """The logit of each class of a task."""
+        return order_of(task, self.named.get(task.name, task.classes), self.config, self.classes, self.where)
+
+    def pixels(self) -> str:
+        """What becomes of an image, in words. Raises ``UserError`` where the model cannot read what comes out."""
+        if found := image_troubles(self.processor, self.config):
+            raise UserError(f"{self.where}: preprocessor_config.json: {' '.join(found)}")
+        return in_words(self.processor, self.config)
+
+    def stated(self, task: Task) -> dict[str, str]:
+        """All of it that matters for a task, in words, for records."""
+        return {name: say() for name, say in self._parts(task)}
+
+    def troubles(self, task: Task) -> list[str]:
+        """A sentence for each part that does not fit, all at once."""
+        found = []
+        for _, say in self._parts(task):
+            try:
+                say()
+            except UserError as error:
+                found.append(str(error))
+        return found
+
+    def _parts(self, task: Task) -> Iterator[tuple[str, Callable[[], str]]]:
+        if task.purpose == "image-classification":
+            yield "image", self.pixels
+            yield "classes", lambda: self.order(task).said
+            return
+        yield "tokenizer", lambda: f"{type(self.tokenizer).__name__}, at most {self.length} tokens"
+        if task.purpose == "language":
+            yield "start", lambda: self.start.said
+            if task.evaluator == "multiple-choice":
+                yield (
+                    "calibration",
+                    lambda: f"{'context' if task.calibration == 'context' else 'context and right choice'}",
+                )
+            return
+        yield "padding", lambda: self.padding
+        if task.purpose == "translation":
+            yield "languages", lambda: self.spoken(task).said
+            return
+        yield "parts", lambda: self._joined(task)
+        yield "classes", lambda: self.order(task).said
+
+    def _joined(self, task: Task) -> str:
+        if not task.pair:
+            return "one"
+        kept = self.segments and SEGMENTS in self.tokenizer.model_input_names
+        return f"two, joined by the tokenizer, {'with' if kept else 'without'} segments"
+
+
+def has_segments(model_class: type) -> bool:
+    """Whether a class of models is told which part of a text a token belongs to."""
+    return SEGMENTS in inspect.signature(model_class.forward).parameters  # type: ignore[attr-defined]

@@ -50,7 +50,7 @@ class ImageCollator(Collator):
         raw = [place for place, example in enumerate(examples) if "pixel_values" not in example]
         made = dict(zip(raw, self.pixels([examples[place]["image"] for place in raw]), strict=True)) if raw else {}
         pixels = [made[place] if place in made else example["pixel_values"] for place, example in enumerate(examples)]
-        return {"pixel_values": torch.stack(pixels), "labels": torch.tensor([example["label"] for example in examples])}
+        return {"pixel_values": torch.stack(pixels), "labels": self.labels(examples)}
 
     def pixels(self, images: Sequence[Any]) -> Sequence[Tensor]:
         """What the processor makes of images, one call for all: each (channels, height, width)."""

@@ -221,7 +221,8 @@ def _without_overlap(splits: dict[str, Dataset], task: Task) -> dict[str, Datase
 
 def example_hashes(split: Dataset, task: Task) -> list[str]:
     """One hash for each example, over what the model sees of it."""
-    return [_hash({column: row[column] for column in SEEN[task.evaluator]}) for row in split]
+    seen = SEEN[task.evaluator] + (("pair",) if task.pair else ())
+    return [_hash({column: row[column] for column in seen}) for row in split]
 
 
 def data_hash(splits: dict[str, Dataset]) -> str:

@@ -1,53 +1,63 @@
-"""Texts to model inputs: sentences with their translation, sentences with their class."""
+"""Texts to model inputs: sentences with their translation, sentences and pairs of them with their class."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from headroom.data.batches import IGNORED, Collator
+from headroom.data.languages import Spoken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from headroom.data.batches import Batch
 
+READ = ("input_ids", "attention_mask")  # what every model of texts reads; segments only where it has them
+SEGMENTS = "token_type_ids"
+
 
 class TranslationCollator(Collator):
     """``input_ids`` and ``attention_mask`` (batch, source tokens), ``labels`` (batch, target tokens).
 
-    Labels are -100 where padded. The model makes its decoder input by shifting them.
+    Labels are what the tokenizer makes of a target (``text_target``): another vocabulary, another code of language, or
+    the same. They are -100 where padded. The model makes its decoder input by shifting them.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128) -> None:
-        self.tokenizer, self.length = tokenizer, length
+    def __init__(self, spoken: Spoken | PreTrainedTokenizerBase, length: int = 128) -> None:
+        self.spoken, self.length = spoken if isinstance(spoken, Spoken) else Spoken(spoken), length
+        self.tokenizer = self.spoken.tokenizer
 
     def size(self, example: dict[str, Any]) -> int:
         return len(example["source"])
 
     def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        batch = _tokens(self.tokenizer, [example["source"] for example in examples], self.length)
+        how: dict[str, Any] = {"padding": True, "truncation": True, "max_length": self.length, "return_tensors": "pt"}
+        coded = self.tokenizer([self.spoken.prefix + example["source"] for example in examples], **how)
+        batch = {name: coded[name] for name in READ}
         if all(example.get("target") is not None for example in examples):
-            target = _tokens(self.tokenizer, [example["target"] for example in examples], self.length)
+            target = self.tokenizer(text_target=[example["target"] for example in examples], **how)
             batch["labels"] = target["input_ids"].masked_fill(target["attention_mask"] == 0, IGNORED)
         return batch
 
 
 class ClassificationCollator(Collator):
-    """``input_ids`` and ``attention_mask`` (batch, tokens), ``labels`` (batch,)."""
+    """``input_ids`` and ``attention_mask`` (batch, tokens), ``labels`` (batch,).
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128) -> None:
+    An example with a ``pair`` is one text of two parts, as the tokenizer joins them, cut at the longer part. A model
+    that tells the parts apart by segments gets ``token_type_ids`` (batch, tokens) too.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int = 128, segments: bool = False) -> None:
         self.tokenizer, self.length = tokenizer, length
+        self.names = (*READ, SEGMENTS) if segments and SEGMENTS in tokenizer.model_input_names else READ
 
     def size(self, example: dict[str, Any]) -> int:
-        return len(example["text"])
+        return len(example["text"]) + len(example.get("pair", ""))
 
     def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        batch = _tokens(self.tokenizer, [example["text"] for example in examples], self.length)
-        return batch | {"labels": torch.tensor([example["label"] for example in examples])}
-
-
-def _tokens(tokenizer: PreTrainedTokenizerBase, texts: list[str], length: int) -> Batch:
-    coded = tokenizer(texts, padding=True, truncation=True, max_length=length, return_tensors="pt")
-    return {"input_ids": coded["input_ids"], "attention_mask": coded["attention_mask"]}
+        parts: Sequence[list[str]] = [[example["text"] for example in examples]]
+        if "pair" in examples[0]:
+            parts = [*parts, [example["pair"] for example in examples]]
+        coded = self.tokenizer(*parts, padding=True, truncation=True, max_length=self.length, return_tensors="pt")
+        return {name: coded[name] for name in self.names if name in coded} | {"labels": self.labels(examples)}

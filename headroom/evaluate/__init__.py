@@ -1,6 +1,6 @@
 """Scores a model on its tasks. Inputs are encoded once and asked of every removed model.
 
-``Evaluation(tasks, reader, settings).score(model)`` gives the scores of all tasks of a model, ``score`` those of one.
+``Evaluation(tasks, contract, settings).score(model)`` gives the scores of all tasks of a model, ``score`` those of one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from headroom.config.tasks import Task
+    from headroom.data.contract import Contract
     from headroom.models.loading import Prepared
 
 __all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "logit_difference", "score"]
@@ -32,25 +33,26 @@ class Evaluator(Protocol):
 class Evaluation:
     """All tasks of one dense model. Make it once, then score the dense and every removed model with it."""
 
-    def __init__(self, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]], reader: Any, settings: Settings) -> None:
+    def __init__(
+        self, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]], contract: Contract, settings: Settings
+    ) -> None:
         """``tasks``: each with its examples, a ``datasets.Dataset`` or any rows with a task's columns.
 
-        ``reader`` is the model's tokenizer; for images, its ``ImageCollator``.
+        ``contract`` says what the model wants of its input. Raises ``UserError`` where a task does not fit it.
         """
         filled = [(task, list(examples)) for task, examples in tasks]
         language = {task.name: (task.evaluator, rows) for task, rows in filled if task.evaluator in LANGUAGE}
         others = [(task, rows) for task, rows in filled if task.evaluator not in LANGUAGE]
-        self.evaluators: list[Evaluator] = [evaluator(task, rows, reader, settings) for task, rows in others]
+        self.evaluators: list[Evaluator] = [evaluator(task, rows, contract, settings) for task, rows in others]
         if language:
             from headroom.evaluate.harness import LanguageTasks
 
-            self.evaluators.append(LanguageTasks(language, reader, settings))
+            self.evaluators.append(LanguageTasks(language, contract.tokenizer, settings, contract.start))
 
     @classmethod
     def of(cls, prepared: Prepared, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]]) -> Evaluation:
         """The evaluation of a prepared model with the settings of its entry in ``params.yaml``."""
-        reader = prepared.tokenizer if prepared.tokenizer is not None else prepared.collator
-        return cls(tasks, reader, Settings.of(prepared.spec))
+        return cls(tasks, prepared.contract, Settings.of(prepared.spec))
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""
@@ -58,26 +60,28 @@ class Evaluation:
 
 
 def score(model: nn.Module, task: Task, examples: Iterable[dict[str, Any]], reader: Any, settings: Settings) -> Scores:
-    """The scores of one model on one task; see ``Evaluation`` for more than one. For images: its processor."""
-    from headroom.data.images import ImageCollator
+    """The scores of one model on one task; see ``Evaluation`` for more than one.
 
-    if task.evaluator == "image-classification" and not isinstance(reader, ImageCollator):
-        reader = ImageCollator(reader, model.config)
-    return Evaluation([(task, examples)], reader, settings).score(model)[task.name]
+    ``reader`` is the model's tokenizer or image processor, or its contract.
+    """
+    from headroom.data.contract import Contract
+
+    contract = reader if isinstance(reader, Contract) else Contract.of(model, reader, length=settings.max_length)
+    return Evaluation([(task, examples)], contract, settings).score(model)[task.name]
 
 
-def evaluator(task: Task, rows: list[dict[str, Any]], reader: Any, settings: Settings) -> Evaluator:
+def evaluator(task: Task, rows: list[dict[str, Any]], contract: Contract, settings: Settings) -> Evaluator:
     """The evaluator that a task names, for all but the language tasks."""
-    from headroom.data.text import ClassificationCollator, TranslationCollator
     from headroom.evaluate.classification import Classification, ImageClassification
     from headroom.evaluate.translation import Translation
 
+    collator: Any = contract.collator(task)
     match task.evaluator:
         case "translation":
-            return Translation(task.name, rows, TranslationCollator(reader, settings.max_length), settings, task.metric)
+            return Translation(task.name, rows, collator, settings, task.metric)
         case "classification":
-            return Classification(task.name, rows, ClassificationCollator(reader, settings.max_length), settings)
+            return Classification(task.name, rows, collator, settings)
         case "image-classification":
-            return ImageClassification(task.name, rows, reader, settings)
+            return ImageClassification(task.name, rows, collator, settings)
         case other:
             raise ValueError(f"no evaluator is called {other!r}")

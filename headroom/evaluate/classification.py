@@ -22,7 +22,7 @@ class Classification:
     def __init__(self, task: str, examples: Sequence[dict[str, Any]], collator: Collator, settings: Settings) -> None:
         """``examples`` have a ``label``; ``collator`` makes them into the model's inputs."""
         self.task, self.settings = task, settings
-        self.labels = np.array([example["label"] for example in examples])
+        self.labels = np.array([collator.label_of(example["label"]) for example in examples])
         places = length_batches([collator.size(example) for example in examples], settings.batch_size)
         self.batches = [(batch, collator([examples[place] for place in batch])) for batch in places]
 

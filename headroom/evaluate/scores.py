@@ -23,17 +23,13 @@ class Settings:
     max_length: int = 128  # tokens of one input; windows of a language model
     max_new_tokens: int = 64  # of a translation; never more than twice its source and ten, see translation.py
     beams: int = 1  # 1 is greedy decoding
-    ends_first: bool = (
-        False  # a text scored as a whole follows the end mark; otherwise the start mark, where there is one
-    )
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Settings:
         """The settings of an entry of ``params.yaml: models``."""
         how = spec.evaluate
         beams = how.beams if how.decoding == "beam" else 1
-        # Language models trained here saw the end mark between texts, and never the start mark.
-        return cls(how.batch, spec.length, how.max_new_tokens, beams, ends_first=spec.train is not None)
+        return cls(how.batch, spec.length, how.max_new_tokens, beams)
 
 
 @dataclass(frozen=True)

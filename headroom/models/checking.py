@@ -7,8 +7,7 @@ from typing import Any
 
 from headroom.config.plain import LONGEST
 from headroom.errors import UnsupportedModel, UserError
-from headroom.models.loading import config_of
-from headroom.models.shapes import CLASSES
+from headroom.models.configs import auto, config_of
 
 
 def check_config(keys: dict[str, Any], purpose: str, where: str, length: int = 0) -> Any:
@@ -19,7 +18,6 @@ def check_config(keys: dict[str, Any], purpose: str, where: str, length: int = 0
     called. Milliseconds, once torch is there.
     """
     import torch
-    import transformers
 
     from headroom.attention import anatomy
 
@@ -28,7 +26,7 @@ def check_config(keys: dict[str, Any], purpose: str, where: str, length: int = 0
         raise UserError(f"{where}.num_labels is {config.num_labels}; a classifier tells apart two classes or more.")
     try:
         with torch.device("meta"), warnings.catch_warnings(action="ignore"):
-            model = getattr(transformers, CLASSES[purpose]).from_config(config).eval()
+            model = auto(purpose).from_config(config).eval()
     except Exception as error:  # the library's, of many kinds
         raise UserError(f"{where}: makes no model for {purpose}: {said(error)}") from None
     try:

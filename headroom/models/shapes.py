@@ -11,9 +11,10 @@ from typing import Any
 from headroom.api import Grain, Site, Unit
 from headroom.attention import anatomy, remove
 from headroom.errors import UserError
-from headroom.models import loading as models
+from headroom.models.configs import CLASSES as PURPOSES
+from headroom.models.configs import config_of
 
-CLASSES = models.CLASSES | {"stack": "AutoModel"}
+CLASSES = PURPOSES | {"stack": "AutoModel"}
 DRAWN = 2**20  # random numbers that are drawn; larger weights repeat them
 SCALE = 0.02
 
@@ -32,7 +33,7 @@ def dense(config: dict[str, Any], purpose: str, dtype: str, device: str) -> Any:
     from transformers.initialization import no_init_weights
 
     with torch.device(device), no_init_weights():
-        known = models.config_of(config, "shapes: config")
+        known = config_of(config, "shapes: config")
         model = getattr(transformers, CLASSES[purpose]).from_config(known, dtype=getattr(torch, dtype))
     model.tie_weights()
     fill(model)

@@ -11,7 +11,7 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params
 from headroom.config.tasks import Task, load_task
 from headroom.data.loading import data_folder
-from headroom.models.loading import local_folder
+from headroom.models.sources import local_folder
 from headroom.pipeline.provenance import contents, file_hash
 
 

@@ -111,6 +111,7 @@ class Scoring:
                 chance=self.run.facts["tasks"][task.name]["metric"]["chance"],
                 signature=signatures[task.name],
                 data_hash=self.run.facts["tasks"][task.name]["data_hash"],
+                contract=self.run.facts["tasks"][task.name]["contract"],
             )
             for task in self.run.tasks
         }

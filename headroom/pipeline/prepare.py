@@ -8,6 +8,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,17 @@ import torch
 from headroom.config.model_spec import ModelSpec, load_spec
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import batches
+from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
-from headroom.data.contract import make_collator
 from headroom.data.loading import data_hash, load_splits, quiet
-from headroom.data.processors import processor_for
 from headroom.data.tokenize import train_tokenizer
 from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.measure.clock import Stopwatch
-from headroom.models.loading import build, classes_of, load_tokenizer, local_folder, purpose_of
+from headroom.models.fitting import troubles
+from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
+from headroom.models.saving import readers, save
+from headroom.models.sources import Source, local_folder
 from headroom.pipeline import engine
 from headroom.pipeline.model_run import changes, noted
 from headroom.pipeline.provenance import contents, file_hash
@@ -34,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from headroom.data.contract import Contract
 
     Splits = dict[str, Dataset]
 
@@ -57,17 +62,14 @@ def prepare(
     if known := prepared_with(folder, recipe):
         logger.info("%s: prepared already", name)
         return known
-    if purpose in ("classification", "image-classification"):
-        for task in tasks:
-            check_labels(splits[task], tasks[task], *classes_of(spec, data_dir))
+    named = {task: names_in(tasks[task], splits[task]) for task in tasks}
+    troubles(spec, list(tasks.values()), f"params.yaml: models.{name}", data_dir, named).settle()
+    for task in tasks if "classification" in purpose else ():
+        check_labels(splits[task], tasks[task], *classes_of(spec, data_dir))
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, tokenizer, processor, losses = _make(spec, purpose, splits[spec.tasks[0]], name, data_dir)
-        model.save_pretrained(draft / "model")
-        if tokenizer is not None:
-            tokenizer.save_pretrained(draft / "model")
-        if processor is not None:
-            processor.save_pretrained(draft / "model")
+            model, contract, losses = _make(spec, tasks[spec.tasks[0]], splits[spec.tasks[0]], name, data_dir, named)
+        save(draft / "model", model, contract)
         for task in tasks:
             _write_splits(draft / "data" / task, splits[task])
         facts = {
@@ -82,7 +84,7 @@ def prepare(
             "weight_hash": weight_hash(draft / "model"),
             "threads": threads,
             "versions": _versions(),
-            "tasks": {task: _task_facts(tasks[task], splits[task], splits[spec.tasks[0]], tokenizer) for task in tasks},
+            "tasks": {task: _task_facts(tasks[task], splits[task], splits[spec.tasks[0]], contract) for task in tasks},
         }
         _write(draft / "cost.json", {"seconds": round(watch.seconds, 1)})
         _write(draft / "prepare.json", facts)
@@ -120,33 +122,26 @@ def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
 
 
 def _make(
-    spec: ModelSpec, purpose: str, splits: Splits, name: str, data_dir: Path | None
-) -> tuple[Any, Any, Any, list[Any]]:
-    """Model, tokenizer, image processor and loss curve (empty for a pretrained model)."""
+    spec: ModelSpec, task: Task, splits: Splits, name: str, data_dir: Path | None, named: Names
+) -> tuple[Any, Contract, list[Any]]:
+    """Model, what it wants of its input, and loss curve (empty for a pretrained model)."""
+    where = f"params.yaml: models.{name}"
     if spec.train is None:
-        tokenizer = None if purpose == "image-classification" else load_tokenizer(spec, data_dir)
-        model = build(spec, purpose, data_dir=data_dir)
-        return model, tokenizer, _processor(spec, purpose, model, name, data_dir), []
+        source = Source.of(spec, data_dir)
+        model = source.model(task.purpose)
+        return model, contract_of(spec, model, *readers(spec, task, model, where, source), named, str(source)), []
     data = splits.get("train", splits["calibrate"])
     tokenizer = None
     if spec.tokenizer.kind != "none":
-        tokenizer = train_tokenizer(spec.tokenizer, texts(data), ends=purpose != "language")
+        tokenizer = train_tokenizer(spec.tokenizer, texts(data), ends=task.purpose != "language")
     torch.manual_seed(spec.train.seed)
-    model = build(spec, purpose, tokenizer)
+    model = build(spec, task.purpose, tokenizer, classes=named[task.name])
+    _, processor = readers(spec, task, model, where)
     settings = spec.train.model_dump(exclude={"threads"})
     length, batch = settings.pop("length"), settings.pop("batch")
-    processor = _processor(spec, purpose, model, name, data_dir)
-    collator = make_collator(purpose, model, tokenizer, processor, length)
-    stream = batches(data, collator, batch, seed=spec.train.seed, endless=True)
-    return model, tokenizer, processor, fit(model, stream, label=name, **settings)
-
-
-def _processor(spec: ModelSpec, purpose: str, model: Any, name: str, data_dir: Path | None) -> Any:
-    if purpose != "image-classification":
-        return None
-    source = local_folder(spec, data_dir) if spec.source.folder is not None else spec.source.hub
-    where = f"params.yaml: models.{name}.image"
-    return processor_for(spec.image, model.config, where, source, spec.source.revision, spec.trust_remote_code)
+    contract = contract_of(spec, model, tokenizer, processor, named, where)
+    stream = batches(data, replace(contract, length=length).collator(task), batch, seed=spec.train.seed, endless=True)
+    return model, contract, fit(model, stream, label=name, **settings)
 
 
 def texts(data: Dataset) -> Iterator[str]:
@@ -162,11 +157,13 @@ def _write_splits(folder: Path, splits: Splits) -> None:
         examples.to_parquet(folder / f"{split}.parquet")
 
 
-def _task_facts(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> dict[str, Any]:
+def _task_facts(task: Task, splits: Splits, first: Splits, contract: Contract) -> dict[str, Any]:
     return {
+        "classes": contract.named[task.name],
+        "contract": contract.stated(task),
         "version": task.version,
         "evaluator": task.evaluator,
-        "metric": task.metric.model_dump(mode="json") | {"chance": chance(task, splits, first, tokenizer)},
+        "metric": task.metric.model_dump(mode="json") | {"chance": chance(task, splits, first, contract.tokenizer)},
         "chance_is": task.metric.chance if isinstance(task.metric.chance, str) else "given",
         "examples": {name: len(split) for name, split in splits.items()},
         "data_hash": data_hash({name: splits[name] for name in ("calibrate", "evaluate")}),

@@ -48,6 +48,6 @@ def _translated(model: Any, batch: dict[str, Tensor]) -> Tensor:
     """The greedy translation: labels are also the decoder's input, so each pass settles one more position."""
     inputs, labels = {name: value for name, value in batch.items() if name != "labels"}, batch["labels"]
     for _ in range(labels.shape[1]):
-        found = model(**inputs, decoder_input_ids=shifted(labels, model.config)).logits.argmax(-1)
+        found = model(**inputs, decoder_input_ids=shifted(labels, model)).logits.argmax(-1)
         labels = found.masked_fill(batch["labels"] == IGNORED, IGNORED)
     return labels

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,12 @@ from rich.table import Table
 
 from headroom import attention
 from headroom.api import Grain, Plan
-from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Speed, Work
 from headroom.config.tasks import Task
 from headroom.data.batches import batches
 from headroom.evaluate import Evaluation, Settings, logit_difference
 from headroom.measure.speed import speed_points
+from headroom.pruning.subject import Subject
 from headroom.results import stats
 from headroom.terminal.layout import made
 
@@ -29,35 +27,14 @@ WORKS = {
 }
 
 
-@dataclass
-class Subject:
-    """The user's model, with what feeds it."""
-
-    model: Any
-    tokenizer: Any
-    purpose: str
-    spec: ModelSpec
-    changed: Any = None  # the dense shape with the weights that a method set, before anything is removed
-
-    def apply(self, plan: Plan) -> None:
-        """Take over the weights that come with a plan, such as a bias that makes up for what goes."""
-        self.changed = self.model
-        if plan.weights:
-            from safetensors.torch import load_model
-
-            self.changed = copy.deepcopy(self.model)
-            load_model(self.changed, str(plan.weights))
-
-
-def comparison(
-    method: str, subject: Subject, smaller: Any, plan: Plan, task: Task | None, splits: Any, collator: Any, saved: Path
-) -> Table:
+def comparison(method: str, subject: Subject, smaller: Any, plan: Plan, collator: Any, saved: Path) -> Table:
     """Dense beside removed: size, quality where a task is named, agreement with the mask, speed."""
     table = made(f"{method}, {len(plan.drop)} units removed", "", "dense", "removed", "")
-    batch = next(iter(batches(splits["calibrate"], collator, 8))) if task else None
+    task = subject.task
+    batch = next(iter(batches(subject.splits["calibrate"], collator, 8))) if task else None
     sizes(table, subject.model, smaller)
     if task and batch:
-        quality(table, subject, smaller, task, splits["evaluate"], collator)
+        quality(table, subject, smaller, task)
         difference = logit_difference(subject.changed, smaller, plan.drop, batch)
         table.add_row("largest logit difference, masked against removed", "", f"{difference:.1e}", "")
     speed(table, subject, smaller)
@@ -82,9 +59,8 @@ def attention_parameters(model: Any) -> int:
     return sum(plan.parameters(unit) for unit in sites)
 
 
-def quality(table: Table, subject: Subject, smaller: Any, task: Task, examples: Any, collator: Any) -> None:
-    reader = subject.tokenizer if subject.tokenizer is not None else collator
-    evaluation = Evaluation([(task, examples)], reader, Settings.of(subject.spec))
+def quality(table: Table, subject: Subject, smaller: Any, task: Task) -> None:
+    evaluation = Evaluation([(task, subject.splits["evaluate"])], subject.contract, Settings.of(subject.spec))
     whole, left = (evaluation.score(model)[task.name] for model in (subject.model, smaller))
     value: Callable[[Any], float] = lambda scores: float(stats.AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
     name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {len(whole.stats)} examples)"

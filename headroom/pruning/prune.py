@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,41 +13,18 @@ from rich.table import Table
 
 from headroom import attention
 from headroom.api import Method, Plan, Track
-from headroom.config.model_spec import ModelSpec
 from headroom.config.params import kinds_of
 from headroom.config.registry import file_of, load_method, short
-from headroom.config.tasks import Task, load_task
-from headroom.data.batches import Collator
-from headroom.data.columns import check_labels
-from headroom.data.contract import make_collator
+from headroom.config.tasks import load_task
 from headroom.data.loading import load_splits
-from headroom.data.processors import processor_for
 from headroom.drafts import whole
 from headroom.errors import UserError
-from headroom.models.loading import build, load_model, load_tokenizer
+from headroom.models.saving import save_readers
 from headroom.pipeline.context import HarnessContext
 from headroom.pipeline.plans import ask
 from headroom.pipeline.reach import refusal
-from headroom.pruning.comparison import Subject, comparison
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for on the command line."""
-
-    model: str
-    method: str
-    target: float
-    out: Path
-    task: str | None
-    revision: str | None
-    data: Path | None
-    parameters: list[str]
-    seed: int
-    threads: int
-    trust_remote_code: bool
-    image_mean: float | None = None
-    image_std: float | None = None
+from headroom.pruning.comparison import comparison
+from headroom.pruning.subject import Request, Subject, check_place, subject_of
 
 
 def prune(request: Request) -> Table:
@@ -62,8 +37,7 @@ def prune(request: Request) -> Table:
         raise UserError(
             f"--target is {request.target:g}; a target is the share of units to remove, above 0 and below 1."
         )
-    if request.out.exists() and any(request.out.iterdir() if request.out.is_dir() else [request.out]):
-        raise UserError(f"--out {request.out}: is there already and not empty. Name a new folder.")
+    check_place(request.out)
     method = load_method(request.method, parsed(request.parameters), f"--method {request.method}")
     if method.track is Track.TRAINED:
         raise UserError(
@@ -76,11 +50,9 @@ def prune(request: Request) -> Table:
         )
     torch.set_num_threads(request.threads)
     task = load_task(request.task) if request.task else None
-    subject = load(request, task)
     splits = load_splits(task, request.data) if task else {}
-    if task:
-        check_labels(splits, task, subject.model.config.num_labels, f"{request.model}: num_labels")
-    collator = collator_of(subject)
+    subject = subject_of(request, task, splits)
+    collator = subject.collator
     with TemporaryDirectory() as scratch:
         plan = plan_of(request, method, subject, splits.get("calibrate"), collator, Path(scratch))
         subject.apply(plan)
@@ -88,10 +60,9 @@ def prune(request: Request) -> Table:
     attention.remove(smaller, list(plan.drop))
     with whole(request.out) as draft:  # a measurement that fails leaves nothing in the way of the next try
         attention.save_removed(smaller, draft)
-        if subject.tokenizer is not None:
-            subject.tokenizer.save_pretrained(draft)
+        save_readers(draft, subject.contract, subject.contract.stated(task) if task else None)
         smaller = attention.load_removed(draft)  # what is measured is what was saved
-        return comparison(request.method, subject, smaller, plan, task, splits, collator, request.out)
+        return comparison(request.method, subject, smaller, plan, collator, request.out)
 
 
 def parsed(pairs: list[str]) -> dict[str, Any]:
@@ -102,73 +73,6 @@ def parsed(pairs: list[str]) -> dict[str, Any]:
     if wrong:
         raise UserError(f"--set {wrong[0]}: wanted name=value, e.g. --set examples=64.")
     return {name: YAML(typ="safe").load(value) for name, _, value in (pair.partition("=") for pair in pairs)}
-
-
-def load(request: Request, task: Task | None) -> Subject:
-    """The dense model from a folder (one that Headroom saved, or any of transformers') or from the Hub."""
-    folder = Path(request.model)
-    tasks = [task.name] if task else ["none"]
-    if not folder.is_dir():
-        if folder.exists() or request.model.startswith((".", "/")) or request.model.count("/") != 1:
-            raise UserError(f"--model {request.model}: is neither a folder nor a Hub id (owner/name).")
-        if not request.revision:
-            raise UserError(
-                f"--model {request.model}: a Hub id needs --revision, 40 hex digits, so that it stays the same model."
-            )
-    spec = ModelSpec.model_validate(
-        {
-            "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
-            "tasks": tasks,
-            "trust_remote_code": request.trust_remote_code,
-            "image": image_statistics(request, folder),
-        }
-    )
-    if folder.is_dir():
-        return from_folder(folder, spec, task)
-    purpose = task.purpose if task else "language"
-    return Subject(build(spec, purpose), load_tokenizer(spec), purpose, spec)
-
-
-def image_statistics(request: Request, folder: Path) -> dict[str, Any]:
-    """Mean and deviation of pixels: as asked, else as the model's own preprocessor says, else 0.5."""
-    notes = folder / "preprocessor_config.json"
-    own = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else {}
-    mean = own.get("image_mean", 0.5) if request.image_mean is None else request.image_mean
-    std = own.get("image_std", 0.5) if request.image_std is None else request.image_std
-    return {"mean": mean, "std": std}
-
-
-def from_folder(folder: Path, spec: ModelSpec, task: Task | None) -> Subject:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder) if (folder / "tokenizer_config.json").is_file() else None
-    if (folder / "headroom_plan.json").is_file():
-        model = attention.load_removed(folder)
-        return Subject(model, tokenizer, attention.anatomy(model).info.purpose, spec)
-    purpose = task.purpose if task else purpose_in(folder)
-    return Subject(load_model(folder, purpose), tokenizer, purpose, spec)
-
-
-def purpose_in(folder: Path) -> str:
-    """What a model is for, from the class that its config names."""
-    config = folder / "config.json"
-    if not config.is_file():
-        raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
-    names = json.loads(config.read_text(encoding="utf-8")).get("architectures") or [""]
-    purpose = attention.purpose_of_class(names[0])
-    if purpose:
-        return purpose
-    endings = ", ".join(attention.PURPOSES)
-    raise UserError(f"--model {folder}: config.json names {names[0]!r}; wanted a class that ends in one of {endings}.")
-
-
-def collator_of(subject: Subject) -> Collator | None:
-    """None for a model of texts that comes without a tokenizer: it can be pruned blindly and not scored."""
-    if subject.tokenizer is None and subject.purpose != "image-classification":
-        return None
-    image = subject.purpose == "image-classification"
-    processor = processor_for(subject.spec.image, subject.model.config, "--image-mean, --image-std") if image else None
-    return make_collator(subject.purpose, subject.model, subject.tokenizer, processor, subject.spec.length)
 
 
 def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any, folder: Path) -> Plan:

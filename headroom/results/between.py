@@ -37,7 +37,8 @@ def _facts(cells: Cells) -> Iterator[Fault]:
         said.setdefault("provenance.weight_hash", {})[method] = cell.provenance.weight_hash
         for task, facts in cell.tasks.items():
             for name, value in facts:
-                said.setdefault(f"tasks.{task}.{name}", {})[method] = value
+                if value != {}:  # of a contract: the record is older than these
+                    said.setdefault(f"tasks.{task}.{name}", {})[method] = str(value) if name == "contract" else value
     for key, values in said.items():
         yield from _odd(key, values)
 

@@ -162,6 +162,9 @@ class TaskFacts(Strict):
     chance: float
     signature: str = Field(description="sacreBLEU signature, lm-eval task version, or decoding statement")
     data_hash: str
+    contract: dict[str, str] = Field(
+        default_factory=dict, description="what the model was told of its input: start, padding, languages, classes"
+    )
 
 
 class Provenance(Strict):

@@ -95,7 +95,7 @@ def of_tasks(published: CellRecord, again: CellRecord) -> Iterator[str]:
             yield f"task {name}: {'published only' if now is None else 'here only'}."
         elif then.data_hash != now.data_hash:
             yield f"data of {name}: {now.data_hash[:16]} here, {then.data_hash[:16]} published."
-        elif said := of_fields(then, now, list(type(then).model_fields)):
+        elif said := of_fields(then, now, [name for name in type(then).model_fields if getattr(then, name) != {}]):
             yield f"task {name}: {said}"
 
 

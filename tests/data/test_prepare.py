@@ -16,7 +16,8 @@ from headroom.config.model_spec import load_spec
 from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split
 from headroom.errors import UserError
-from headroom.models.loading import build, load_model, load_prepared
+from headroom.models.loading import build, load_prepared
+from headroom.models.sources import Source
 from headroom.pipeline.prepare import prepare
 
 TOYS = {
@@ -152,9 +153,10 @@ def test_a_damaged_weight_file_is_named(tmp_path):
 
 
 def test_weights_that_could_run_code_are_refused(tmp_path):
+    attention.toy("llama").config.save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     with pytest.raises(UserError, match=r"no \*\.safetensors"):
-        load_model(tmp_path, "language")
+        Source(tmp_path).model("language")
 
 
 def test_a_local_model_without_its_folder_says_what_to_set(monkeypatch):
@@ -198,5 +200,5 @@ def test_a_config_with_a_value_of_another_type_is_named(tmp_path):
     attention.toy("bert").save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 5}))
-    with pytest.raises(UserError, match=r"holds no model that can be loaded.*'layer_norm_eps'"):
-        load_model(tmp_path, "classification")
+    with pytest.raises(UserError, match=r"config\.json cannot be read:.*'layer_norm_eps'"):
+        Source(tmp_path).model("classification")

@@ -1,12 +1,12 @@
 """Toy models with real tokenizers, and a few made sentences."""
 
 import random
-from types import SimpleNamespace
 from typing import Any
 
 from headroom.attention import toy
-from headroom.config.metrics import Metric
+from headroom.config.metrics import METRICS, Metric
 from headroom.config.model_spec import TokenizerSpec
+from headroom.config.tasks import Task
 from headroom.data.tokenize import train_tokenizer
 
 WORDS = [f"w{number}" for number in range(40)]
@@ -23,9 +23,22 @@ def metric(name: str = "bleu", **settings: Any) -> Metric:
     return Metric(name=name, better="higher", unit=name, chance=0, **settings)
 
 
-def task(evaluator: str, name: str = "made") -> Any:
-    """What the evaluators read of a task."""
-    return SimpleNamespace(name=name, evaluator=evaluator, metric=metric())
+def task(evaluator: str, name: str = "made", **keys: Any) -> Task:
+    """A task of an evaluator; its data are whatever it is given."""
+    measured = METRICS[evaluator][0] if isinstance(METRICS[evaluator], tuple) else METRICS[evaluator]
+    better = "lower" if measured == "bits-per-byte" else "higher"
+    content = {
+        "name": name,
+        "version": 1,
+        "summary": "made",
+        "evaluator": evaluator,
+        "data": {"made": "tasks/toys.py"},
+        "splits": {"calibrate": "calibrate", "evaluate": "evaluate"},
+        "metric": {"name": measured, "better": better, "unit": measured, "chance": 1},
+        "licence": "none",
+        "cite": "nobody",
+    }
+    return Task.model_validate(content | keys)
 
 
 def tokenizer(kind: str = "word", ends: bool = True) -> Any:

@@ -6,6 +6,7 @@ import torch
 from evaluation_helpers import fitting, metric, sentences, task, tokenizer
 from sacrebleu.metrics import BLEU, CHRF
 
+from headroom.data.contract import Contract
 from headroom.evaluate import Evaluation, NotFinite, Settings, score
 from headroom.results.stats import AGGREGATES
 
@@ -27,9 +28,8 @@ def examples():
 
 @pytest.mark.parametrize("name", ["bleu", "chrf", "chrf++"])
 def test_scores_equal_sacrebleu_on_the_translations(model, reader, examples, name):
-    asked = task("translation")
-    asked.metric = metric(name, lowercase=True)
-    evaluation = Evaluation([(asked, examples)], reader, Settings())
+    asked = task("translation").model_copy(update={"metric": metric(name, lowercase=True)})
+    evaluation = Evaluation([(asked, examples)], Contract.of(model, reader), Settings())
     scores = evaluation.score(model)["made"]
     references = [example["target"] for example in examples]
     with torch.inference_mode():
@@ -67,7 +67,9 @@ def test_a_model_that_gives_nan_raises_and_names_the_task(reader, examples):
 def test_a_language_without_spaces_is_warned_of_once(reader, caplog):
     rows = [{"source": "w1 w2", "target": "我们今天去北京"}] * 3
     for _ in range(2):
-        Evaluation([(task("translation", "to-chinese"), rows)], reader, Settings())
+        Evaluation(
+            [(task("translation", "to-chinese"), rows)], Contract.of(fitting("m2m_100", reader), reader), Settings()
+        )
     assert [record.message[:50] for record in caplog.records] == [
         "task to-chinese: Chinese is written without spaces"[:50]
     ]

@@ -8,7 +8,7 @@ from headroom.attention import anatomy
 from headroom.config.project import root
 from headroom.errors import UserError
 from headroom.measure.machine import note
-from headroom.models.loading import config_of
+from headroom.models.configs import config_of
 from headroom.models.shapes import built, dense, plan, spread, without
 from headroom.results.files import read, write
 from headroom.results.speed_records import Ceilings, Machine, SpeedPoint, SpeedRecord

@@ -66,7 +66,7 @@ def tokens_of(ctx, site):
         return sum(17 * len(batch["labels"]) for batch in ctx.batches)
     if site.stack == "encoder" or ctx.info.family == "llama":
         return sum(int(batch["attention_mask"].sum()) for batch in ctx.batches)
-    fed = [shifted(batch["labels"], ctx.model.config) for batch in ctx.batches]  # the start mark is the padding word
+    fed = [shifted(batch["labels"], ctx.model) for batch in ctx.batches]  # the start mark is the padding word
     return sum(len(ids) + int((ids[:, 1:] != 0).sum()) for ids in fed)
 
 

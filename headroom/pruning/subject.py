@@ -1,0 +1,150 @@
+"""The user's model, with what feeds it: from a folder (one that Headroom saved, or any of transformers') or the Hub."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headroom import attention
+from headroom.api import Plan
+from headroom.config.model_spec import ModelSpec
+from headroom.config.tasks import Task
+from headroom.data.batches import Collator
+from headroom.data.classes import names_in
+from headroom.data.columns import check_labels
+from headroom.data.contract import Contract
+from headroom.data.processors import read_processor
+from headroom.errors import UserError
+from headroom.models.fitting import longest, of_memory, troubles
+from headroom.models.loading import contract_of
+from headroom.models.saving import readers
+from headroom.models.sources import Source
+
+LENGTH = 128  # tokens of an input, where the model reads so many
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for on the command line."""
+
+    model: str
+    method: str
+    target: float
+    out: Path
+    task: str | None
+    revision: str | None
+    data: Path | None
+    parameters: list[str]
+    seed: int
+    threads: int
+    trust_remote_code: bool
+    image_mean: float | None = None
+    image_std: float | None = None
+
+
+@dataclass
+class Subject:
+    """A dense model, its contract, and the task that it is measured on, if any."""
+
+    model: Any
+    purpose: str
+    spec: ModelSpec
+    contract: Contract
+    task: Task | None = None
+    splits: Any = None  # of the task
+    changed: Any = None  # the dense shape with the weights that a method set, before anything is removed
+
+    @property
+    def collator(self) -> Collator | None:
+        """What makes batches of the task's examples."""
+        return self.contract.collator(self.task) if self.task else None
+
+    def apply(self, plan: Plan) -> None:
+        """Take over the weights that come with a plan, such as a bias that makes up for what goes."""
+        self.changed = self.model
+        if plan.weights:
+            from safetensors.torch import load_model
+
+            self.changed = copy.deepcopy(self.model)
+            load_model(self.changed, str(plan.weights))
+
+
+def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
+    """Load what ``--model`` names. Raises ``UserError`` with all that keeps it from being pruned, or from the task."""
+    source, spec = asked(request, task)
+    named = {task.name: names_in(task, splits)} if task and "classification" in task.purpose else {}
+    if task:
+        troubles(spec, [task], f"--model {request.model}", request.data, named, source).settle()
+    purpose = task.purpose if task else purpose_in(source, request.model)
+    model = source.model(purpose)
+    if task and "classification" in task.purpose:
+        check_labels(splits, task, int(model.config.num_labels or 0), f"{request.model}: num_labels")
+    if task:
+        reader = readers(spec, task, model, f"--model {request.model}", source)
+    else:
+        if found := [*getattr(attention, "troubles", lambda m: [])(model), *of_memory(model, request.model)]:
+            raise UserError("\n".join(found))
+        reader = blind(source, purpose)
+    return Subject(model, purpose, spec, contract_of(spec, model, *reader, named, request.model), task, splits)
+
+
+def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
+    """Where the model is, and the entry that params.yaml would have for it."""
+    folder = Path(request.model)
+    if not folder.is_dir():
+        if folder.exists() or request.model.startswith((".", "/")) or request.model.count("/") != 1:
+            raise UserError(f"--model {request.model}: is neither a folder nor a Hub id (owner/name).")
+        if not request.revision:
+            raise UserError(
+                f"--model {request.model}: a Hub id needs --revision, 40 hex digits, so that it stays the same model."
+            )
+    elif not (folder / "config.json").is_file():
+        raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
+    place = folder if folder.is_dir() else request.model
+    source = Source(place, request.revision, request.trust_remote_code)
+    reads = longest(source.config, source.tokenizer)
+    spec = ModelSpec.model_validate(
+        {
+            "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
+            "tasks": [task.name] if task else ["none"],
+            "trust_remote_code": request.trust_remote_code,
+            "image": {"mean": request.image_mean, "std": request.image_std},
+            "evaluate": {"length": min(LENGTH, reads or LENGTH)},
+        }
+    )
+    return source, spec
+
+
+def purpose_in(source: Source, name: str) -> str:
+    """What a model is for, from the class that its config names, or that Headroom noted when it pruned it."""
+    if source.purpose:
+        return source.purpose
+    if source.pruned:
+        plan = json.loads((Path(source.place) / "headroom_plan.json").read_text(encoding="utf-8"))
+        if purpose := attention.purpose_of_class(str(plan.get("class"))):
+            return purpose
+    names = getattr(source.config, "architectures", None) or [None]
+    endings = ", ".join(attention.PURPOSES)
+    raise UserError(f"--model {name}: config.json names {names[0]!r}; wanted a class that ends in one of {endings}.")
+
+
+def blind(source: Source, purpose: str) -> tuple[Any, Any]:
+    """What feeds a model that is pruned without a task: it goes along into the new folder, where it is there."""
+    if purpose == "image-classification":
+        return None, read_processor(source.place, source.revision, source.trust_remote_code)
+    return source.tokenizer, None
+
+
+def check_place(folder: Path) -> None:
+    """Raises ``UserError`` for a folder that is not empty, or that cannot be made: found before any work is done."""
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise UserError(f"--out {folder}: is there already and not empty. Name a new folder.")
+    near = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not near.is_dir():
+        raise UserError(f"--out {folder}: {near} is a file. Name a folder that can be made.")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise UserError(f"--out {folder}: no right to write in {near}. Name a folder of your own.")
