@@ -61,10 +61,12 @@ def processor_for(
         return own
     missing = [key for key in ("mean", "std") if getattr(image, key) is None]
     if missing:
+        option = where.startswith("--")  # of the command line
+        example = "--image-mean 0.5 --image-std 0.5" if option else "`image: {mean: 0.5, std: 0.5}`"
         beside = f", and {source} holds no preprocessor_config.json" if source is not None else ""
         raise UserError(
             f"{where}: {' and '.join(missing)} of the pixels {'is' if len(missing) == 1 else 'are'} not said{beside}. "
-            "Say e.g. `image: {mean: 0.5, std: 0.5}`, the numbers that the model was trained with"
+            f"Say e.g. {example}, the numbers that the model was trained with"
             f"{', or put its preprocessor_config.json beside it' if source is not None else ''}."
         )
     return made_processor(image, config, where)

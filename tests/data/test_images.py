@@ -105,7 +105,7 @@ def test_any_image_becomes_what_the_processor_makes_of_it_or_a_sentence(image, c
     as_image = image
     if isinstance(image, np.ndarray):
         plain = image.astype("uint8") * (255 if image.dtype == bool else 1)
-        plain = plain[0] if plain.shape[0] == 1 and plain.ndim == 3 else plain
+        plain = np.moveaxis(plain, 0, 2) if plain.ndim == 3 and plain.shape[0] in (1, 3, 4) else plain
         as_image = Pillow.fromarray(plain[:, :, 0] if plain.ndim == 3 and plain.shape[2] == 1 else plain)
     direct = reader.processor([as_image.convert("L" if channels == 1 else "RGB")], return_tensors="pt")
     assert torch.equal(made, direct["pixel_values"][0])

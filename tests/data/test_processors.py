@@ -92,8 +92,10 @@ def test_what_neither_states_is_not_guessed(tmp_path):
     said = re.escape(f"{WHERE}: mean and std of the pixels are not said, and {tmp_path} holds no {OWN}.")
     with pytest.raises(UserError, match=said):
         processor_for(ImageSpec(), model(), WHERE, tmp_path)
-    with pytest.raises(UserError, match="std of the pixels is not said"):
+    with pytest.raises(UserError, match=r"std of the pixels is not said\. Say e\.g\. `image: \{mean"):
         processor_for(ImageSpec(mean=0.5), model(), WHERE)
+    with pytest.raises(UserError, match=r"Say e\.g\. --image-mean 0\.5 --image-std 0\.5"):
+        processor_for(ImageSpec(), model(), f"--model {tmp_path}.image", tmp_path)
     with pytest.raises(UserError, match=r"image\.mean has 3 numbers; the model has 1 channels"):
         processor_for(ImageSpec(mean=[0.1, 0.2, 0.3], std=0.5), model(), WHERE)
     with pytest.raises(UserError, match="states no image_size"):
