@@ -147,9 +147,9 @@ class ModelSpec(Section):
         return self
 
     @property
-    def length(self) -> int:
-        """The longest input in tokens."""
-        return self.evaluate.length or (self.train.length if self.train else 128)
+    def length(self) -> int | None:
+        """The longest input in tokens, where it is stated; else the model decides, see ``data.contract.longest``."""
+        return self.evaluate.length or (self.train.length if self.train else None)
 
 
 def load_spec(name: str, entry: Any, where: str = "params.yaml") -> ModelSpec:

@@ -23,6 +23,10 @@ from headroom.data.start import Start, start_of
 from headroom.data.text import SEGMENTS, ClassificationCollator, TranslationCollator
 from headroom.errors import UserError
 
+LENGTH = 128  # tokens of an input where nobody states how many, and the model reads so many
+POSITIONS = {"bert": 0, "roberta": 2, "distilbert": 0, "gpt2": 0, "opt": 0, "bart": 0, "mbart": 0}  # taken, of a table
+ENDLESS = 10**9  # a tokenizer that states no longest input states a number above
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -32,7 +36,7 @@ class Contract:
     tokenizer: Any = None
     processor: Any = None  # of images
     generation: Any = None  # its generation_config, where it has one
-    length: int = 128  # longest input, tokens
+    length: int = LENGTH  # longest input, tokens
     trained_here: bool = False
     segments: bool = False  # it tells two parts of a text apart
     classes: Sequence[str] | None = None  # the model's, in the order of its logits, as params.yaml names them
@@ -131,6 +135,15 @@ class Contract:
             return "one"
         kept = self.segments and SEGMENTS in self.tokenizer.model_input_names
         return f"two, joined by the tokenizer, {'with' if kept else 'without'} segments"
+
+
+def longest(config: Any, tokenizer: Any) -> int | None:
+    """The most tokens that a model reads at once, as its files state it; None where they state nothing."""
+    taken = POSITIONS.get(config.model_type)
+    limits = [] if taken is None else [int(config.max_position_embeddings) - taken]
+    if tokenizer is not None and tokenizer.model_max_length < ENDLESS:
+        limits.append(int(tokenizer.model_max_length))
+    return min(limits, default=None)
 
 
 def has_segments(model_class: type) -> bool:

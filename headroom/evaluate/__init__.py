@@ -52,7 +52,7 @@ class Evaluation:
     @classmethod
     def of(cls, prepared: Prepared, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]]) -> Evaluation:
         """The evaluation of a prepared model with the settings of its entry in ``params.yaml``."""
-        return cls(tasks, prepared.contract, Settings.of(prepared.spec))
+        return cls(tasks, prepared.contract, Settings.of(prepared.spec, prepared.contract.length))
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""

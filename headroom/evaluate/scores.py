@@ -25,11 +25,11 @@ class Settings:
     beams: int = 1  # 1 is greedy decoding
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Settings:
-        """The settings of an entry of ``params.yaml: models``."""
+    def of(cls, spec: ModelSpec, length: int) -> Settings:
+        """The settings of an entry of ``params.yaml: models``, for inputs of so many tokens."""
         how = spec.evaluate
         beams = how.beams if how.decoding == "beam" else 1
-        return cls(how.batch, spec.length, how.max_new_tokens, beams)
+        return cls(how.batch, length, how.max_new_tokens, beams)
 
 
 @dataclass(frozen=True)

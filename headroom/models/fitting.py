@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from headroom import attention
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
+from headroom.data.contract import longest
 from headroom.data.processors import processor_for
 from headroom.errors import UserError
 from headroom.models.checking import check_config
@@ -21,8 +22,6 @@ from headroom.models.sources import Source
 T = TypeVar("T")
 
 COPIES = 3  # of the weights, while a point is measured: dense, removed, and the one that is masked
-POSITIONS = {"bert": 0, "roberta": 2, "distilbert": 0, "gpt2": 0, "opt": 0, "bart": 0, "mbart": 0}  # taken, of a table
-ENDLESS = 10**9  # a tokenizer that states no longest input states a number above
 
 
 class Findings(list[str]):
@@ -59,7 +58,7 @@ def troubles(
     purpose, found = tasks[0].purpose, Findings()
     if spec.source.config is not None:
         keys = f"{where}.source.config"
-        config = found.ask(check_config, spec.source.config, purpose, keys, spec.length)
+        config = found.ask(check_config, spec.source.config, purpose, keys, spec.length or 0)
         if config is not None:
             found += of_made(spec, tasks, config, where)
         return found
@@ -76,7 +75,7 @@ def troubles(
     else:
         reader["tokenizer"] = found.ask(tokenizer_of, source, purpose)
     if model is not None:
-        found += getattr(attention, "troubles", lambda m: [])(model)
+        found += attention.troubles(model)
         found += of_memory(model, str(source))
     if any(one is not None for one in reader.values()):
         shape = model if model is not None else Shape(config, source)
@@ -123,18 +122,9 @@ def of_made(spec: ModelSpec, tasks: Sequence[Task], config: Any, where: str) -> 
 def of_length(spec: ModelSpec, config: Any, tokenizer: Any, where: str) -> list[str]:
     """Whether inputs are longer than the model's table of positions, or than its tokenizer says it was trained for."""
     limit = longest(config, tokenizer)
-    if limit is None or spec.length <= limit:
+    if limit is None or spec.length is None or spec.length <= limit:
         return []
     return [f"{where}.evaluate.length is {spec.length}; this model reads {limit} tokens at most."]
-
-
-def longest(config: Any, tokenizer: Any) -> int | None:
-    """The most tokens that a model reads at once, as its files state it; None where they state nothing."""
-    taken = POSITIONS.get(config.model_type)
-    limits = [] if taken is None else [int(config.max_position_embeddings) - taken]
-    if tokenizer is not None and tokenizer.model_max_length < ENDLESS:
-        limits.append(int(tokenizer.model_max_length))
-    return min(limits, default=None)
 
 
 def of_memory(model: Any, where: str) -> list[str]:

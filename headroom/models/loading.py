@@ -56,14 +56,14 @@ def contract_of(
     spec: ModelSpec, model: Any, tokenizer: Any, processor: Any, named: Names | None = None, where: str = "the model"
 ) -> Contract:
     """The contract of a model of a spec; ``model`` may be one without weights."""
-    from headroom.data.contract import Contract, has_segments
+    from headroom.data.contract import LENGTH, Contract, has_segments, longest
 
     return Contract(
         config=model.config,
         tokenizer=tokenizer,
         processor=processor,
         generation=getattr(model, "generation_config", None),
-        length=spec.length,
+        length=spec.length or min(LENGTH, longest(model.config, tokenizer) or LENGTH),
         trained_here=spec.train is not None,
         segments=has_segments(type(model)),
         classes=spec.classes,

@@ -79,18 +79,13 @@ def check_purpose(params: Params, name: str, where: str) -> None:
 
 
 def check_models(params: Params, where: str) -> None:
-    """Raises ``UserError`` for a model that cannot be built from its config. Imports torch."""
-    from headroom.models.checking import check_config
+    """Raises ``UserError`` with all that keeps any model from being pruned here, or from its tasks. Imports torch."""
+    from headroom.models.fitting import Findings, troubles
 
+    found = Findings()
     for name, spec in params.models.items():
-        if spec.source.config is None:
-            continue
-        purpose, place = load_task(spec.tasks[0]).purpose, f"{where}: models.{name}"
-        config = check_config(spec.source.config, purpose, f"{place}.source.config", spec.length)
-        for key, value in ((key, getattr(spec.image, key)) for key in ("mean", "std")):
-            channels = getattr(config, "num_channels", 1)
-            if purpose == "image-classification" and isinstance(value, list) and len(value) not in (1, channels):
-                raise UserError(f"{place}.image.{key} has {len(value)} numbers; the model has {channels} channels.")
+        found += troubles(spec, [load_task(task) for task in spec.tasks], f"{where}: models.{name}", params.data)
+    found.settle()
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def attention_parameters(model: Any) -> int:
 
 
 def quality(table: Table, subject: Subject, smaller: Any, task: Task) -> None:
-    evaluation = Evaluation([(task, subject.splits["evaluate"])], subject.contract, Settings.of(subject.spec))
+    settings = Settings.of(subject.spec, subject.contract.length)
+    evaluation = Evaluation([(task, subject.splits["evaluate"])], subject.contract, settings)
     whole, left = (evaluation.score(model)[task.name] for model in (subject.model, smaller))
     value: Callable[[Any], float] = lambda scores: float(stats.AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
     name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {len(whole.stats)} examples)"

@@ -19,12 +19,10 @@ from headroom.data.columns import check_labels
 from headroom.data.contract import Contract
 from headroom.data.processors import read_processor
 from headroom.errors import UserError
-from headroom.models.fitting import longest, of_memory, troubles
+from headroom.models.fitting import of_memory, troubles
 from headroom.models.loading import contract_of
 from headroom.models.saving import readers
 from headroom.models.sources import Source
-
-LENGTH = 128  # tokens of an input, where the model reads so many
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
     if task:
         reader = readers(spec, task, model, f"--model {request.model}", source)
     else:
-        if found := [*getattr(attention, "troubles", lambda m: [])(model), *of_memory(model, request.model)]:
+        if found := [*attention.troubles(model), *of_memory(model, request.model)]:
             raise UserError("\n".join(found))
         reader = blind(source, purpose)
     return Subject(model, purpose, spec, contract_of(spec, model, *reader, named, request.model), task, splits)
@@ -106,14 +104,12 @@ def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
         raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
     place = folder if folder.is_dir() else request.model
     source = Source(place, request.revision, request.trust_remote_code)
-    reads = longest(source.config, source.tokenizer)
     spec = ModelSpec.model_validate(
         {
             "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
             "tasks": [task.name] if task else ["none"],
             "trust_remote_code": request.trust_remote_code,
             "image": {"mean": request.image_mean, "std": request.image_std},
-            "evaluate": {"length": min(LENGTH, reads or LENGTH)},
         }
     )
     return source, spec

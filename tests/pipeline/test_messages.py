@@ -95,8 +95,7 @@ def test_a_corrupted_weight_file_is_named(world, headroom, refused):
 
 def test_a_family_that_is_not_supported_is_named_with_those_that_are(world, headroom, refused):
     world.change("family: bert,", "family: electra,")
-    headroom("stage", "prepare", "bert-toy")
-    said = refused("stage", "measure", "bert-toy")
+    said = refused("stage", "prepare", "bert-toy")
     assert "ElectraForSequenceClassification" in said and "Bert" in said
 
 
