@@ -66,6 +66,9 @@ class Source(Section):
     hub: str | None = Field(None, description="data set id on the Hub")
     config: str | None = Field(None, description="name of the data set's configuration on the Hub")
     revision: Revision | None = Field(None, description="commit on the Hub: 40 hex digits")
+    hub_splits: dict[str, str] | None = Field(
+        None, description="what a split is called on the Hub, where it is not the same; a + b for two put together"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Source:
@@ -73,7 +76,7 @@ class Source(Section):
             raise ValueError("give either 'made', or 'folder' and/or 'hub'")
         if self.hub and not self.revision:
             raise wrong("revision", "this key is missing; a Hub id needs 40 hex digits, so that the data cannot change")
-        for key in ("revision", "config"):
+        for key in ("revision", "config", "hub_splits"):
             if getattr(self, key) and not self.hub:
                 raise wrong(key, "belongs to a 'hub' id, and there is none; leave the key out")
         return self

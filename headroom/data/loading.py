@@ -56,15 +56,20 @@ def data_folder(data_dir: Path | None) -> Path | None:
     return Path(named) if named else None
 
 
-def load_splits(task: Task, data_dir: Path | None = None, made_in: Path | None = None) -> dict[str, Dataset]:
+def load_splits(
+    task: Task, data_dir: Path | None = None, made_in: Path | None = None, train: bool = True
+) -> dict[str, Dataset]:
     """The splits ``train`` (where the task has one), ``calibrate`` and ``evaluate`` with the columns of the evaluator.
 
-    ``made_in`` is the folder above ``tasks/`` where a ``made`` file is looked up: the project unless given.
+    ``made_in`` is the folder above ``tasks/`` where a ``made`` file is looked up: the project unless given. Without
+    ``train`` that split is left out: it may be the one that only the Hub has.
     Raises ``UserError`` when data are missing, a split or column is unknown, or splits overlap.
     """
     whole: dict[str, Dataset] = {}
     splits = {}
     for name, text in task.splits.named().items():
+        if name == "train" and not train:
+            continue
         part = SLICE.match(text)
         assert part  # the schema has checked it
         if part["name"] not in whole:
@@ -92,7 +97,8 @@ def _slice(part: dict[str, Any]) -> slice:
 def _load(task: Task, split: str, folder: Path | None, made_in: Path | None) -> dict[str, Dataset]:
     if task.data.made:
         return _made(task, split, made_in or tasks_folder().parent)
-    if task.data.folder is not None and (folder is not None or task.data.hub is None):
+    here = folder is not None and split in (task.data.folder or {})
+    if here or task.data.hub is None:
         return {split: _local(task, split, folder)}
     return {split: _hub(task, split)}
 
@@ -175,7 +181,8 @@ def _hub(task: Task, split: str) -> Dataset:
     from datasets import load_dataset
 
     try:
-        return load_dataset(task.data.hub, task.data.config, split=split, revision=task.data.revision)
+        there = (task.data.hub_splits or {}).get(split, split)
+        return load_dataset(task.data.hub, task.data.config, split=there, revision=task.data.revision)
     except (OSError, ValueError, RuntimeError) as error:
         files = f" Or set HEADROOM_DATA to a folder that holds {_first(task.data.folder)}." if task.data.folder else ""
         raise UserError(

@@ -50,7 +50,7 @@ def prune(request: Request) -> Table:
         )
     torch.set_num_threads(request.threads)
     task = load_task(request.task) if request.task else None
-    splits = load_splits(task, request.data) if task else {}
+    splits = load_splits(task, request.data, train=False) if task else {}
     subject = subject_of(request, task, splits)
     collator = subject.collator
     with TemporaryDirectory() as scratch:
