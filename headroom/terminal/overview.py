@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from rich.table import Table
@@ -68,6 +69,9 @@ def stale_stages(params_file: Path) -> set[str]:
         with Repo() as repo:
             found = repo.status(targets=[str(dvc_file)])
     except DvcException:
+        return set()
+    except OSError as error:  # DVC wants to lock what it looks at
+        logging.getLogger(__name__).warning("What is stale cannot be told: %s: %s.", error.filename, error.strerror)
         return set()
     return {name.rpartition(":")[2] for name in found}
 
