@@ -7,7 +7,7 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import torch
 from headroom.config.model_spec import ModelSpec, load_spec
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import batches
+from headroom.data.choices import texts_of
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
 from headroom.data.loading import data_hash, load_splits, quiet
@@ -55,7 +56,7 @@ def prepare(
     spec = spec if isinstance(spec, ModelSpec) else load_spec(name, spec)
     threads = (spec.train.threads if spec.train else None) or threads
     torch.set_num_threads(threads)
-    tasks = {task: load_task(task) for task in spec.tasks}
+    tasks, first = {task: load_task(task) for task in spec.tasks}, spec.tasks[0]
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
     recipe = recipe_hash(spec, tasks, splits, data_dir, threads)
@@ -68,7 +69,7 @@ def prepare(
         check_labels(splits[task], tasks[task], *classes_of(spec, data_dir))
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, contract, losses = _make(spec, tasks[spec.tasks[0]], splits[spec.tasks[0]], name, data_dir, named)
+            model, contract, losses = _make(spec, tasks[first], splits[first], name, data_dir, named)
         save(draft / "model", model, contract)
         for task in tasks:
             _write_splits(draft / "data" / task, splits[task])
@@ -84,7 +85,9 @@ def prepare(
             "weight_hash": weight_hash(draft / "model"),
             "threads": threads,
             "versions": _versions(),
-            "tasks": {task: _task_facts(tasks[task], splits[task], splits[spec.tasks[0]], contract) for task in tasks},
+            "tasks": {
+                task: _task_facts(tasks[task], splits[task], tasks[first], splits[first], contract) for task in tasks
+            },
         }
         _write(draft / "cost.json", {"seconds": round(watch.seconds, 1)})
         _write(draft / "prepare.json", facts)
@@ -133,7 +136,7 @@ def _make(
     data = splits.get("train", splits["calibrate"])
     tokenizer = None
     if spec.tokenizer.kind != "none":
-        tokenizer = train_tokenizer(spec.tokenizer, texts(data), ends=task.purpose != "language")
+        tokenizer = train_tokenizer(spec.tokenizer, texts(data, task.calibration), ends=task.purpose != "language")
     torch.manual_seed(spec.train.seed)
     model = build(spec, task.purpose, tokenizer, classes=named[task.name])
     _, processor = readers(spec, task, model, where)
@@ -144,11 +147,10 @@ def _make(
     return model, contract, fit(model, stream, label=name, **settings)
 
 
-def texts(data: Dataset) -> Iterator[str]:
-    """Every text of a split, to train a tokenizer on."""
-    for column in ("source", "target", "text"):
-        if column in data.column_names:
-            yield from data[column]
+def texts(data: Dataset, calibration: str | None = None) -> Iterable[str]:
+    """Every text of a split, to train a tokenizer on; of questions what a model is trained on, see ``texts_of``."""
+    columns = [column for column in ("source", "target", "text", "pair") if column in data.column_names]
+    return (text for column in columns for text in data[column]) if columns else texts_of(data, calibration)
 
 
 def _write_splits(folder: Path, splits: Splits) -> None:
@@ -157,13 +159,14 @@ def _write_splits(folder: Path, splits: Splits) -> None:
         examples.to_parquet(folder / f"{split}.parquet")
 
 
-def _task_facts(task: Task, splits: Splits, first: Splits, contract: Contract) -> dict[str, Any]:
+def _task_facts(task: Task, splits: Splits, first: Task, seen: Splits, contract: Contract) -> dict[str, Any]:
+    level = chance(task, splits, first, seen, contract.tokenizer)
     return {
         "classes": contract.named[task.name],
         "contract": contract.stated(task),
         "version": task.version,
         "evaluator": task.evaluator,
-        "metric": task.metric.model_dump(mode="json") | {"chance": chance(task, splits, first, contract.tokenizer)},
+        "metric": task.metric.model_dump(mode="json") | {"chance": level},
         "chance_is": task.metric.chance if isinstance(task.metric.chance, str) else "given",
         "examples": {name: len(split) for name, split in splits.items()},
         "data_hash": data_hash({name: splits[name] for name in ("calibrate", "evaluate")}),
@@ -171,11 +174,12 @@ def _task_facts(task: Task, splits: Splits, first: Splits, contract: Contract) -
     }
 
 
-def chance(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> float:
+def chance(task: Task, splits: Splits, first: Task, seen: Splits, tokenizer: Any) -> float:
     """What a model without skill reaches, in the unit of the metric.
 
     ``majority``: per cent of the evaluation examples in the commonest class. ``uniform``: per cent right when every
-    choice is as likely. ``unigram``: bits per byte of single-token counts. ``first`` are the splits that trained.
+    choice is as likely. ``unigram``: bits per byte of single-token counts in what the model was trained on, the
+    splits ``seen`` of its ``first`` task.
     """
     said = task.metric.chance
     if said == "majority":
@@ -185,20 +189,21 @@ def chance(task: Task, splits: Splits, first: Splits, tokenizer: Any) -> float:
         shares = [1 / len(choices) for choices in splits["evaluate"]["choices"]]
         return 100 * sum(shares) / len(shares)
     if said == "unigram":
-        return unigram_bits(first.get("train", first["calibrate"]), splits["evaluate"], tokenizer)
+        trained_on = texts_of(seen.get("train", seen["calibrate"]), first.calibration)
+        return unigram_bits(trained_on, texts_of(splits["evaluate"]), tokenizer)
     return float(said)
 
 
-def unigram_bits(train: Dataset, evaluate: Dataset, tokenizer: Any) -> float:
-    """Bits per byte of the evaluation texts under add-one counts of the tokens of ``train``."""
+def unigram_bits(train: Sequence[str], evaluate: Sequence[str], tokenizer: Any) -> float:
+    """Bits per byte of the texts ``evaluate`` under add-one counts of the tokens of ``train``."""
     counts: Counter[int] = Counter()
-    for ids in tokenizer(list(train["text"]), add_special_tokens=False)["input_ids"]:
+    for ids in tokenizer(train, add_special_tokens=False)["input_ids"]:
         counts.update(ids)
     total = math.log2(counts.total() + len(tokenizer))
     bits = 0.0
-    for ids in tokenizer(list(evaluate["text"]), add_special_tokens=False)["input_ids"]:
+    for ids in tokenizer(evaluate, add_special_tokens=False)["input_ids"]:
         bits += sum(total - math.log2(counts[token] + 1) for token in ids)
-    return bits / sum(len(text.encode()) for text in evaluate["text"])
+    return bits / sum(len(text.encode()) for text in evaluate)
 
 
 def weight_hash(folder: Path) -> str:

@@ -79,6 +79,15 @@ def test_a_prepared_model_is_whole_and_the_same_twice(name, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
+def test_questions_alone_train_a_tokenizer_and_count_as_what_was_seen(tmp_path):
+    """Of each question the text with its right answer, as the model is trained on it."""
+    asked = entry("lm") | {"tasks": ["toy-cloze", "toy-language"]}
+    facts = prepare("lm", asked, tmp_path / "lm", threads=1)
+    assert 0.5 < facts["tasks"]["toy-language"]["metric"]["chance"] < 4
+    pieces = load_prepared(tmp_path / "lm").tokenizer.tokenize("cats say miau")
+    assert len(pieces) < 6  # words of question and answer, and not letters
+
+
 def test_a_label_out_of_the_models_classes_is_said_before_anything_is_trained(tmp_path, monkeypatch):
     monkeypatch.setattr("headroom.pipeline.prepare.fit", lambda *_, **__: pytest.fail("trained"))
     few = entry("vit")
