@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleDimensions, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from headroom.config.plain import plain
+
+NARROWEST = 40  # columns: a terminal with fewer breaks lines by itself, where rich would cut names
+UNKNOWN = 80  # what is taken for COLUMNS=0
 
 
 class PlainConsole(Console):
@@ -15,6 +18,12 @@ class PlainConsole(Console):
 
     def __init__(self, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False)
+
+    @property
+    def size(self) -> ConsoleDimensions:  # type: ignore[misc]  # nobody sets it
+        """The terminal's, but wide enough for the longest name."""
+        width, height = super().size
+        return ConsoleDimensions(max(width, NARROWEST) if width > 0 else UNKNOWN, height)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Everything passes here on its way out, tables and captions too; rich's own control codes are left alone."""
