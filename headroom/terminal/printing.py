@@ -19,8 +19,8 @@ class PlainConsole(Console):
     def __init__(self, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False)
 
-    @property
-    def size(self) -> ConsoleDimensions:  # type: ignore[misc]  # nobody sets it
+    @property  # type: ignore[misc]  # nobody sets it
+    def size(self) -> ConsoleDimensions:
         """The terminal's, but wide enough for the longest name."""
         width, height = super().size
         return ConsoleDimensions(max(width, NARROWEST) if width > 0 else UNKNOWN, height)
