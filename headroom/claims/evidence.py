@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Place = float | str  # a target, or the name of a point of the method's own
 
 # What a method did before it had the parameter: records of that time lack the key.
-PLAIN: dict[str, Any] = {"iterative": False, "residual": True, "exact": False}
+PLAIN: dict[str, Any] = {"iterative": False, "residual": True, "exact": False, "released": False}
 SEED = 11
 
 
@@ -114,7 +114,8 @@ class Evidence:
 def _is(cell: CellRecord, stem: str, parameters: dict[str, Any]) -> bool:
     kinds = cell.parameters.get("kinds", cell.parameters.get("where", "all"))  # where: Voita's, in older records
     held = PLAIN | cell.parameters | {"kinds": kinds}
-    same = all(held.get(name) == value for name, value in parameters.items())
+    asked = {"released": False} | parameters  # a claim is of the paper, unless it names what the released code does
+    same = all(held.get(name) == value for name, value in asked.items())
     return PurePosixPath(cell.file).stem == stem and same
 
 

@@ -65,6 +65,9 @@ class ImageSpec(Section):
         return self
 
 
+MOST_STEPS, MOST_RATE = 10**9, 100.0  # of a training: what is above is a slip of the keyboard
+
+
 def check_warmup(warmup: int, steps: int) -> None:
     """Raises the error of a validator for a learning rate that never gets where it was to go."""
     if warmup > steps:
@@ -74,9 +77,9 @@ def check_warmup(warmup: int, steps: int) -> None:
 class TrainSpec(Section):
     """The training of a model that is made in the pipeline, on the train split of its first task."""
 
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=MOST_STEPS)
     batch: int = Field(ge=1, description="examples a step; blocks of `length` tokens for language models")
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, le=MOST_RATE)
     warmup: int = Field(default=0, ge=0, description="steps over which the learning rate rises")
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
-from headroom.config.model_spec import ModelSpec, check_warmup
+from headroom.config.model_spec import MOST_RATE, MOST_STEPS, ModelSpec, check_warmup
 from headroom.config.plain import shown
 from headroom.config.tasks import PURPOSES
 from headroom.errors import UserError, suggest
@@ -148,9 +148,9 @@ class Speed(Section):
 class Recover(Section):
     """Fine-tuning after removal, the same for every plan; methods that train spend the same total of steps."""
 
-    steps: int = Field(ge=1, description="update steps that every plan gets")
+    steps: int = Field(ge=1, le=MOST_STEPS, description="update steps that every plan gets")
     batch: int = Field(ge=1, description="examples a step; blocks of tokens for language models")
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, le=MOST_RATE)
     warmup: int = Field(0, ge=0, description="steps over which the learning rate rises")
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     targets: tuple[Target, ...] | None = Field(
