@@ -4,10 +4,12 @@ Importing this package imports torch but no modelling file of transformers.
 """
 
 from headroom.attention.anatomy import PURPOSES, Anatomy, anatomy, purpose_of_class
+from headroom.attention.compiled import eager
 from headroom.attention.counting import Counts, count
 from headroom.attention.families import FAMILIES
 from headroom.attention.gates import SiteGates, gate, mask
 from headroom.attention.heads import SiteHeads, heads
+from headroom.attention.plain import troubles
 from headroom.attention.removal import POLICIES, Policy, remove
 from headroom.attention.replay import Climb, Replay
 from headroom.attention.saving import load_removed, save_removed
@@ -31,6 +33,7 @@ __all__ = [
     "SiteStream",
     "anatomy",
     "count",
+    "eager",
     "gate",
     "heads",
     "load_removed",
@@ -42,5 +45,6 @@ __all__ = [
     "save_removed",
     "toy",
     "toy_batch",
+    "troubles",
     "watch",
 ]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
 
 from headroom.api import Grain, ModelInfo, Site, Unit
+from headroom.attention import plain
 from headroom.attention import weights as shares
+from headroom.attention.compiled import unwrapped
 from headroom.attention.families import Family, family_of, supported_class
 from headroom.attention.layouts import Stack, Sublayer
 from headroom.attention.place import Place
 from headroom.attention.state import Removal, Shape, removal_of
+from headroom.attention.wrappers import refuse_wrapper
 from headroom.errors import UserError
 
 PURPOSES = {
@@ -31,16 +35,31 @@ class Anatomy:
 
     def __init__(self, model: nn.Module, family: Family, stacks: tuple[Stack, ...]) -> None:
         self.model = model
-        self.base: Any = model.base_model
+        self.base: Any = unwrapped(model.base_model)
         self.config: Any = model.config
         self.family = family.name
         self.stacks = {stack.name: stack for stack in stacks}
         self.removal = removal_of(model) or self._dense()
         self.places = {place.site: place for place in self._find()}
+        self._seen_plain: set[Site] = set()
 
     def blocks(self, stack: str) -> Any:
         """The blocks of a stack that are left, a ``ModuleList``."""
         return self.base.get_submodule(self.stacks[stack].blocks)
+
+    def owner(self, stack: str) -> Any:
+        """The module whose forward runs the blocks of a stack."""
+        return unwrapped(self.base.get_submodule(self.stacks[stack].blocks.rpartition(".")[0]))
+
+    def block_now(self, site: Site) -> Any:
+        """What stands in the list where the block of a site stood, be it the block or not."""
+        return self.blocks(site.stack)[self.removal.blocks(site.stack).index(site.layer)]
+
+    def path(self, site: Site) -> str:
+        """The module of a site that is called last, as a path from the base model."""
+        position = self.removal.blocks(site.stack).index(site.layer)
+        sublayer = self.places[site].sublayer
+        return f"{self.stacks[site.stack].blocks}.{position}.{sublayer.end if sublayer else ''}".rstrip(".")
 
     def _dense(self) -> Removal:
         shape = Shape({name: len(self.blocks(name)) for name in self.stacks}, {}, {})
@@ -48,17 +67,17 @@ class Anatomy:
             for layer, block in enumerate(self.blocks(name)):
                 for sublayer in (sublayer for sublayer in stack.sublayers if sublayer.heads):
                     site = Site(name, sublayer.kind, layer)
-                    place = Place(site, block, sublayer)
+                    place = Place(site, unwrapped(block), sublayer)
                     shape.heads[site], shape.groups[site] = shares.head_counts(place)
         return Removal(shape, frozenset(), "heads", copy.deepcopy(self.config))
 
     def _find(self) -> Iterable[Place]:
         for name, stack in self.stacks.items():
             for layer, block in zip(self.removal.blocks(name), self.blocks(name), strict=True):
-                yield Place(Site(name, "block", layer), block)
+                yield Place(Site(name, "block", layer), unwrapped(block))
                 for sublayer in stack.sublayers:
                     if self.removal.has(sublayer.unit(name, layer)):
-                        yield self._place(Site(name, sublayer.kind, layer), block, sublayer)
+                        yield self._place(Site(name, sublayer.kind, layer), unwrapped(block), sublayer)
 
     def _place(self, site: Site, block: nn.Module, sublayer: Sublayer) -> Place:
         if sublayer.heads is None:
@@ -111,17 +130,35 @@ class Anatomy:
     def parameters(self, unit: Unit) -> int:
         """How many weights and biases the removal of this one unit frees. Raises ``UserError`` for a missing unit.
 
-        Where query heads share a KV head, its keys and values go with the last head that reads them.
+        Where query heads share a KV head, its keys and values go with the last head that reads them. Weights that are
+        not plain, or that another layer has a part in, are refused in the words of ``plain.troubles``.
         """
-        return shares.freed(self.place(unit), unit)
+        place = self._plain(unit)
+        plain.refuse(trouble for trouble in self._shared if unit.site in (trouble.site, trouble.other))
+        return shares.freed(place, unit)
 
     def weights(self, unit: Unit) -> dict[str, Tensor]:
         """Views of the weights that go with a unit. Raises ``UserError`` for a missing unit.
 
         For heads and KV groups: ``query``, ``key``, ``value`` of shape (head widths, model width) and ``out`` of shape
-        (model width, head widths). For a sublayer or block: every parameter under its name in the block.
+        (model width, head widths). For a sublayer or block: every parameter under its name in the block. Weights that
+        are not plain (adapters, parametrised, quantised) are refused in the words of ``plain.troubles``.
         """
-        return shares.shares(self.place(unit), unit)
+        return shares.shares(self._plain(unit), unit)
+
+    @cached_property
+    def _shared(self) -> list[plain.Trouble]:
+        return plain.shared_weights(self.places)
+
+    def _plain(self, unit: Unit) -> Place:
+        """The place of a unit whose weights are what they say, those of a whole block too."""
+        place = self.place(unit)
+        block = [other.site for other in self.places.values() if other.block is place.block]
+        for site in block if place.sublayer is None else [unit.site]:
+            if site not in self._seen_plain:
+                plain.refuse(plain.of_place(self.places[site]))
+                self._seen_plain.add(site)
+        return place
 
 
 def purpose_of_class(name: str) -> str | None:
@@ -132,8 +169,10 @@ def purpose_of_class(name: str) -> str | None:
 def anatomy(model: nn.Module) -> Anatomy:
     """Find all sites of a model of a listed family, dense or pruned by ``remove``.
 
-    Raises ``UnsupportedModel`` for other classes and ``UserError`` for a config with ``pruned_heads``.
+    Raises ``UnsupportedModel`` for other classes, wrappers and modules of another make in a place that we know, and
+    ``UserError`` for a config with ``pruned_heads``. A compiled model is found as the model that it is.
     """
+    refuse_wrapper(model)
     family = family_of(type(model))
     if getattr(model.config, "pruned_heads", None):
         raise UserError(

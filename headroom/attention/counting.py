@@ -11,9 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from headroom.api import Site
 from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.compiled import eager
 from headroom.attention.gates import frozen
+from headroom.attention.plain import quantised
 from headroom.attention.taps import refuse_head_mask
 from headroom.attention.weights import parameters_of, total
+from headroom.errors import UserError
 
 FLOAT32 = 4  # bytes
 _ATEN = torch.ops.aten
@@ -40,11 +43,14 @@ def count(model: nn.Module, example: dict[str, Tensor]) -> Counts:
     """Count a model, with one forward pass of ``example`` for the multiply-accumulates.
 
     Sliding windows do not enter ``kv_bytes_per_token``: it is the cost of a token that is still in the window. A
-    self-attention that has gone keeps 8 bytes per token, which hold its place in the cache. Raises ``UserError`` for
-    inputs that the library would swallow.
+    self-attention that has gone keeps 8 bytes per token, which hold its place in the cache. A compiled model is run
+    eagerly and counted as it is; adapters count as what they add to. Raises ``UserError`` for inputs that the library
+    would swallow, and for quantised weights, whose packed numbers are not those that multiply.
     """
     refuse_head_mask(example)
     plan = anatomy(model)
+    if words := quantised(model):
+        raise UserError(words)
     everything = {id(p): p for p in model.parameters()}
     embedding = {id(p) for p in _embedding_parameters(model)}
     attentions = [place for place in plan.places.values() if place.sublayer and place.sublayer.heads]
@@ -88,13 +94,14 @@ def _cache_width(plan: Anatomy, site: Site) -> int:
 def multiply_accumulates(model: Any, example: dict[str, Tensor]) -> int:
     """Multiply-accumulates of the matrix products in one forward pass.
 
-    With the CPU's attention counted like an accelerator's, the figure does not depend on the device. Causal masks are
-    not subtracted, which is what the kernels' own formulas do too.
+    Compiled models run eagerly, for the counter sees nothing of compiled kernels. With the CPU's attention counted like
+    an accelerator's, the figure does not depend on the device. Causal masks are not subtracted, which is what the
+    kernels' own formulas do too.
     """
     # encoder-decoder models build the decoder's input from the labels
     labelled = model.config.is_encoder_decoder and "decoder_input_ids" not in example
     inputs = {name: value for name, value in example.items() if labelled or name != "labels"}
     # torch's counter stumbles over parameters that ask for gradients and are handed on as they are
-    with frozen(model), FlopCounterMode(display=False) as counter:
+    with eager(), frozen(model), FlopCounterMode(display=False) as counter:
         model(**inputs)
     return counter.get_total_flops() // 2

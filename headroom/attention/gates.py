@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from headroom.api import Gates, Grain, Scores, Site, Unit
+from headroom.attention.acting import acting
 from headroom.attention.anatomy import Anatomy, anatomy
 from headroom.attention.place import PER_HEAD, Place
-from headroom.attention.taps import guard_inputs, tap
-from headroom.attention.weights import index_of
+from headroom.attention.taps import tap
+from headroom.attention.weights import device_of, index_of
 from headroom.errors import UserError
 
 Per = Literal["batch", "example", "token"]
@@ -86,7 +87,7 @@ class _Spread:
         where = {unit.index: position for position, unit in enumerate(units)}
         keys = place.reads if units[0].grain is Grain.KV_GROUP else place.heads
         index = [where.get(key, len(units)) for key in keys]
-        return cls(index_of(index, place.out.weight.device), index == list(range(len(units))))
+        return cls(index_of(index, device_of(place.out)), index == list(range(len(units))))
 
     def __call__(self, gates: Tensor) -> Tensor:
         if self.whole:
@@ -162,17 +163,6 @@ def _all_units(plan: Anatomy, site: Site) -> list[Unit]:
 
 
 @contextmanager
-def _hooked(model: nn.Module) -> Iterator[list[RemovableHandle]]:
-    """A list of hook handles; all are removed at the end, also after an exception."""
-    handles = [guard_inputs(model)]
-    try:
-        yield handles
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """No parameter of the model asks for gradients inside the block."""
     asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -197,17 +187,20 @@ def gate(
     A site stands for all its units (heads, MLP or block); None for all heads of the model. One grain per site.
     Gates have shape (units,), (batch, units) or (batch, tokens, units), units in index order, in float32 or better.
     ``values(site)`` is called at every forward pass and returns any of these shapes; the weights are then not frozen.
-    Raises ``UserError`` for units that are not there.
+    Raises ``UserError`` for units that are not there. Compiled models run eagerly inside the block; adapters and
+    parametrised or quantised weights are gated like others; a pass that goes by without the gates, as through
+    TorchScript or a module of another make, raises ``UserError`` at its end, and so does ``DataParallel``'s copy.
     """
     plan = anatomy(model)
     units = _by_site(plan, sites_or_units)
     gates = SiteGates(units, per, values)
+    # gates that are kept for their slopes are those of one whole batch
     with ExitStack() as stack:
-        handles = stack.enter_context(_hooked(model))
+        hooks = stack.enter_context(acting(plan, copies=values is not None))
         if values is None:
             stack.enter_context(frozen(model))
         for site, chosen in units.items():
-            handles += _attach(plan, chosen, partial(gates.read, site))
+            hooks.handles += _attach(plan, chosen, hooks.noting(site, partial(gates.read, site)))
         yield gates
 
 
@@ -220,12 +213,15 @@ def mask(model: nn.Module, units: Iterable[Unit]) -> Iterator[None]:
     """Silence exactly these units, of any mixture of grains, for the length of a ``with`` block.
 
     The outputs are those of the model after ``remove(model, units)``. Raises ``UserError`` for a unit that is missing.
+    Compiled models run eagerly inside the block; adapters and parametrised or quantised weights are masked like
+    others; a pass that goes by without the mask, as through TorchScript or a module of another make, raises
+    ``UserError`` at its end. Only what runs no module of this model, such as an exported program, goes unseen.
     """
     plan = anatomy(model)
     groups: dict[tuple[Site, Grain], list[Unit]] = {}
     for unit in sorted(set(units), key=lambda unit: (unit.grain is Grain.BLOCK, unit.place)):
         groups.setdefault((unit.site, unit.grain), []).append(unit)
-    with _hooked(model) as handles:
-        for chosen in groups.values():
-            handles += _attach(plan, chosen, _zeros(len(chosen)))
+    with acting(plan) as hooks:
+        for (site, _), chosen in groups.items():
+            hooks.handles += _attach(plan, chosen, hooks.noting(site, _zeros(len(chosen))))
         yield

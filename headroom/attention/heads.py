@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -11,12 +12,14 @@ from torch import Tensor
 
 from headroom import api
 from headroom.api import Site
+from headroom.attention.acting import acting
 from headroom.attention.anatomy import Anatomy, anatomy
 from headroom.attention.place import Place
-from headroom.attention.taps import on_inputs, real_tokens
+from headroom.attention.taps import real_tokens
 from headroom.errors import UserError
 
 Made = Literal["context", "value", "map"]
+See = Callable[[Tensor], None]
 
 
 class SiteHeads(api.Heads):
@@ -65,36 +68,41 @@ class SiteHeads(api.Heads):
 def heads(model: Any, made: Made = "context") -> Iterator[SiteHeads]:
     """Watch every attention site for the length of a ``with`` block. Heads that share a KV head count as one unit.
 
-    Raises ``UserError`` for maps of a family whose attention does not hand them out.
+    Raises ``UserError`` for maps of a family whose attention does not hand them out. Compiled models run eagerly inside
+    the block; adapters and parametrised or quantised weights are watched like others; a pass that is not seen, as
+    through TorchScript or a module of another make, raises ``UserError`` at its end, and so does a copy that
+    ``DataParallel`` runs.
     """
     plan = anatomy(model)
     seen = SiteHeads(plan, made)
-    before = model.config._attn_implementation
-    if made == "map":
-        model.set_attn_implementation("eager")  # fused attention never has the weights in memory
-    handles = [on_inputs(model, seen.begin)]
-    try:
+    with acting(plan, seen.begin, copies=False) as hooks, _eager_maps(model) if made == "map" else nullcontext():
         for place in plan.places.values():
             if place.heads:  # blocks and MLPs have none, and some attentions have lost all of theirs
-                handles.append(_HOOKS[made](seen, place, plan.grouped))
+                see = hooks.noting(place.site, partial(seen.see, place.site))
+                hooks.handles.append(_HOOKS[made](see, place, plan.grouped))
         yield seen
+
+
+@contextmanager
+def _eager_maps(model: Any) -> Iterator[None]:
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")  # fused attention never has the weights in memory
+    try:
+        yield
     finally:
-        for handle in handles:
-            handle.remove()
-        if made == "map":
-            model.set_attn_implementation(before)
+        model.set_attn_implementation(before)
 
 
-def _context(seen: SiteHeads, place: Place, grouped: bool) -> Any:
+def _context(see: See, place: Place, grouped: bool) -> Any:
     units = len(place.groups) if grouped else len(place.heads)
 
     def hook(_: Any, args: tuple[Any, ...]) -> None:
-        seen.see(place.site, args[0].unflatten(-1, (units, -1)))  # query heads of a group lie side by side
+        see(args[0].unflatten(-1, (units, -1)))  # query heads of a group lie side by side
 
     return place.out.register_forward_pre_hook(hook)
 
 
-def _value(seen: SiteHeads, place: Place, grouped: bool) -> Any:
+def _value(see: See, place: Place, grouped: bool) -> Any:
     projection = next(one for one in place.made.projections if "value" in one.roles)
     roles, which = len(projection.roles), projection.roles.index("value")
 
@@ -103,12 +111,12 @@ def _value(seen: SiteHeads, place: Place, grouped: bool) -> Any:
             values = output.unflatten(-1, (-1, roles, place.head_size))[..., which, :]
         else:
             values = output.unflatten(-1, (roles, -1, place.head_size))[..., which, :, :]
-        seen.see(place.site, values)
+        see(values)
 
-    return getattr(place.home, projection.name).register_forward_hook(hook)
+    return place.projection(projection.name).register_forward_hook(hook)
 
 
-def _map(seen: SiteHeads, place: Place, grouped: bool) -> Any:
+def _map(see: See, place: Place, grouped: bool) -> Any:
     def hook(_: Any, __: Any, output: Any) -> None:
         found = [part for part in output[1:] if isinstance(part, Tensor) and part.dim() == 4]
         if not found:
@@ -116,7 +124,7 @@ def _map(seen: SiteHeads, place: Place, grouped: bool) -> Any:
         weights = found[-1]
         if grouped:
             weights = weights.unflatten(1, (len(place.groups), -1)).mean(2)
-        seen.see(place.site, weights)
+        see(weights)
 
     return place.home.register_forward_hook(hook)
 

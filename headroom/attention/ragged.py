@@ -77,7 +77,10 @@ def ragged_eager(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
 ) -> tuple[Tensor, Tensor | None]:
     """Eager attention for uneven groups. Each modelling file has its own, Gemma2's with a cap on the scores."""
-    eager = sys.modules[type(module).__module__].eager_attention_forward
+    homes = (sys.modules[kind.__module__] for kind in type(module).__mro__)
+    eager = next((home.eager_attention_forward for home in homes if hasattr(home, "eager_attention_forward")), None)
+    if eager is None:
+        raise UserError(f"{type(module).__name__} has no eager attention beside it. Put transformers' own module back.")
     return _attend(eager, module, query, key, value, attention_mask, kwargs)
 
 

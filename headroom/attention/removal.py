@@ -10,7 +10,9 @@ from torch import nn
 
 from headroom.api import Grain, Site, Unit
 from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.compiled import forget_compiled
 from headroom.attention.place import Place
+from headroom.attention.plain import of_place, refuse, shared_modules, shared_weights
 from headroom.attention.ragged import check_supported
 from headroom.attention.slicing import empty_site, slice_site
 from headroom.attention.stand_ins import put, stand_in
@@ -30,7 +32,9 @@ def remove(model: nn.Module, units: Iterable[Unit], policy: Policy = "heads") ->
     ``policy`` refuses plans that leave uneven KV groups: ``even`` wants the same number of query heads in each group
     that is left, ``groups`` wants whole groups only, ``heads`` takes any. The model's weights are new objects
     afterwards: build the optimizer later. Raises ``UserError``, before anything is changed, for a unit that is not
-    there, a policy that is not met, or a stack that would be left without blocks.
+    there, a policy that is not met, a stack that would be left without blocks, heads whose projections are not plain
+    (adapters, parametrised, quantised, of another make, shared between layers: see ``plain.troubles``), and modules
+    that serve two sites. A compiled model is compiled anew at its next call.
     """
     plan = anatomy(model)
     units = frozenset(units)
@@ -38,12 +42,24 @@ def remove(model: nn.Module, units: Iterable[Unit], policy: Policy = "heads") ->
         plan.place(unit)
     after = replace(plan.removal, units=plan.removal.units | units, policy=policy)
     _check(plan, after, policy)
+    _check_plain(plan, after)
     for place in list(plan.places.values()):
         _apply(model, place, after)
     for stack in plan.stacks:
         if after.blocks(stack) != plan.removal.blocks(stack):
             _drop_blocks(plan, stack, after)
     record(model, after)
+    forget_compiled(model)
+
+
+def _check_plain(plan: Anatomy, after: Removal) -> None:
+    """What is cut has to be plain; what goes as a whole has to be there once."""
+    refuse(shared_modules(plan.places))
+    cut = [place for place in plan.places.values() if _is_cut(place, after)]
+    refuse(trouble for place in cut for trouble in of_place(place))
+    if cut:
+        sites = {place.site for place in cut}
+        refuse(trouble for trouble in shared_weights(plan.places) if sites & {trouble.site, trouble.other})
 
 
 def _check(plan: Anatomy, after: Removal, policy: str) -> None:
@@ -73,13 +89,25 @@ def _check_groups(plan: Anatomy, site: Site, after: Removal, policy: str) -> Non
 
 def _apply(model: nn.Module, place: Place, after: Removal) -> None:
     """Bring one sublayer to the state after the removal."""
-    site, sublayer = place.site, place.sublayer
-    if sublayer is None or not after.has(Unit(Site(site.stack, "block", site.layer), Grain.BLOCK)):
-        return
-    if not after.has(sublayer.unit(site.stack, site.layer)):
-        _skip(place)
-    elif sublayer.heads and after.heads(site) != place.heads:
+    if _is_cut(place, after):
         _thin(model, place, after)
+    elif _block_stays(place, after) and not _stays(place, after):
+        _skip(place)
+
+
+def _is_cut(place: Place, after: Removal) -> bool:
+    """Whether the sublayer stays and loses heads."""
+    return _stays(place, after) and bool(place.part.heads) and after.heads(place.site) != place.heads
+
+
+def _stays(place: Place, after: Removal) -> bool:
+    return place.sublayer is not None and after.has(place.sublayer.unit(place.site.stack, place.site.layer))
+
+
+def _block_stays(place: Place, after: Removal) -> bool:
+    return place.sublayer is not None and after.has(
+        Unit(Site(place.site.stack, "block", place.site.layer), Grain.BLOCK)
+    )
 
 
 def _slot(place: Place) -> int | None:

@@ -14,32 +14,22 @@ from torch import nn
 
 from headroom.api import Site
 from headroom.attention.anatomy import anatomy
-
-
-class Remembered(nn.Module):
-    """Stands where a block stood and answers with what that block made before; in all else it is the block.
-
-    A stand-in rather than another ``forward`` on the block: hooks on the block do not run again, and they must not,
-    since what is remembered has been through them (and those on OPT's MLP need what never runs here).
-    """
-
-    def __init__(self, block: nn.Module, output: Any) -> None:
-        super().__init__()
-        object.__setattr__(self, "_block", block)  # not as a submodule: its parameters stay under their own names
-        self._output = output
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._block, name)
-
-    def forward(self, *_: Any, **__: Any) -> Any:
-        return self._output
+from headroom.attention.compiled import eager
+from headroom.attention.plain import refuse, shared_modules
+from headroom.attention.stand_ins import Remembered
+from headroom.errors import UserError
 
 
 class Replay:
-    """The outputs of every block during one pass, and the pass again without the blocks below a site."""
+    """The outputs of every block during one pass, and the pass again without the blocks below a site.
+
+    Compiled models run eagerly in both. Raises ``UserError`` when one block serves two places, or a block's output is
+    missing because a module of another make did its work. What a block's weights are does not matter.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         plan = anatomy(model)
+        refuse(shared_modules(plan.places))
         # (stack, layer in dense numbering, list of blocks, place in it)
         self._blocks = [
             (stack, layer, plan.blocks(stack), place)
@@ -54,7 +44,8 @@ class Replay:
         self._outputs.clear()
         handles = [blocks[place].register_forward_hook(self._keep) for _, _, blocks, place in self._blocks]
         try:
-            yield
+            with eager():
+                yield
         finally:
             for handle in handles:
                 handle.remove()
@@ -70,8 +61,18 @@ class Replay:
             for stack, layer, blocks, place in self._blocks
             if (layer < site.layer if stack == site.stack else stack == "encoder")  # encoders run before decoders
         ]
+        for blocks, place, block in below:
+            if block not in self._outputs:
+                raise UserError(_never(blocks, place))
         with _remembering([(blocks, place, self._outputs[block]) for blocks, place, block in below]):
             yield
+
+
+def _never(blocks: Any, place: int) -> str:
+    return (
+        f"block {place} of {len(blocks)} ({type(blocks[place]).__name__}) made nothing: no whole pass went through it. "
+        "Run one inside recorded(), and put transformers' own modules back where others do the work of blocks."
+    )
 
 
 class Arrived(Exception):
@@ -82,10 +83,13 @@ class Climb:
     """Batches on their way up a model, a block at a time, encoder first: each block runs on what those below made.
 
     Only what the topmost block made of each batch is kept. ``runs`` counts the blocks that have run, per example.
+    Compiled models run eagerly. Raises ``UserError`` when one block serves two places, or is not called because a
+    module of another make does its work. What a block's weights are does not matter.
     """
 
     def __init__(self, model: nn.Module, batches: Sequence[dict[str, Any]]) -> None:
         plan = anatomy(model)
+        refuse(shared_modules(plan.places))
         self._model, self._batches = model, batches
         order = [(stack, layer) for stack in plan.stacks for layer in plan.removal.blocks(stack)]
         places = [(plan.blocks(stack), place) for stack in plan.stacks for place in range(len(plan.blocks(stack)))]
@@ -127,6 +131,8 @@ class Climb:
                 self._model(**batch)
         finally:
             handle.remove()
+        if not output:
+            raise UserError(_never(blocks, place))
         return output[0]
 
 
@@ -137,7 +143,8 @@ def _remembering(outputs: list[tuple[Any, int, Any]]) -> Iterator[None]:
     for (there, place, output), block in zip(outputs, blocks, strict=True):
         there[place] = Remembered(block, output)
     try:
-        yield
+        with eager():
+            yield
     finally:
         for (there, place, _), block in zip(outputs, blocks, strict=True):
             there[place] = block

@@ -27,7 +27,7 @@ def slice_site(model: nn.Module, place: Place, keep: tuple[int, ...], groups: tu
         outer, inner = len(projection.roles), size
         if projection.interleaved:
             outer, inner = 1, size * len(projection.roles)
-        _cut_outputs(getattr(home, projection.name), index, outer, inner)
+        _cut_outputs(place.projection(projection.name), index, outer, inner)
     _cut_inputs(place.out, mine, size)
     for name in made.counts:
         setattr(home, name, len(keep))

@@ -81,6 +81,25 @@ class Second(nn.Module):
         return stream
 
 
+class Remembered(nn.Module):
+    """Stands where a block stood and answers with what that block made before; in all else it is the block.
+
+    A stand-in rather than another ``forward`` on the block: hooks on the block do not run again, and they must not,
+    since what is remembered has been through them (and those on OPT's MLP need what never runs here).
+    """
+
+    def __init__(self, block: nn.Module, output: Any) -> None:
+        super().__init__()
+        object.__setattr__(self, "_block", block)  # not as a submodule: its parameters stay under their own names
+        self._output = output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._block, name)
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        return self._output
+
+
 def stand_in(kind: str, layer_idx: int | None) -> nn.Module:
     """The module that a family's table names."""
     if kind == "no attention":

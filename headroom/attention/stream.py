@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from headroom.api import Site, Stream
+from headroom.attention.acting import acting
 from headroom.attention.anatomy import Anatomy, anatomy
-from headroom.attention.taps import on_inputs, real_tokens, tap
+from headroom.attention.taps import real_tokens, tap
 from headroom.errors import UserError
 
 
@@ -55,15 +56,13 @@ def watch(model: nn.Module, sites: Iterable[Site] | None = None) -> Iterator[Sit
 
     Sublayers with the norm in front: after = before + branch. Norm behind: before = input of the sublayer, after =
     output of its norm. Parallel residuals: both sublayers start from the block's input. Tensors are detached.
+    Compiled models run eagerly inside the block; adapters and parametrised or quantised weights are watched like
+    others; a pass that no watch sees, as through TorchScript or a module of another make, raises ``UserError`` at its
+    end, and so does a copy that ``DataParallel`` runs.
     """
     plan = anatomy(model)
     stream = SiteStream(plan)
-
-    handles = [on_inputs(model, stream.begin)]
-    try:
+    with acting(plan, stream.begin, copies=False) as hooks:
         for site in sorted(plan.places if sites is None else sites):
-            handles += tap(plan.places[site], partial(stream.see, site))
+            hooks.handles += tap(plan.places[site], hooks.noting(site, partial(stream.see, site)))
         yield stream
-    finally:
-        for handle in handles:
-            handle.remove()

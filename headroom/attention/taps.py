@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -31,21 +32,34 @@ def refuse_head_mask(inputs: Any) -> None:
             )
 
 
-def on_inputs(model: nn.Module, begin: Callable[[dict[str, Any]], None]) -> RemovableHandle:
-    """Call ``begin`` with the named inputs of every forward pass; head masks are refused."""
-    names = list(inspect.signature(model.forward).parameters)
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The arguments of a class's own forward: that of an instance may hide them behind ``*args``."""
+    return tuple(inspect.signature(kind.forward).parameters)[1:]
 
-    def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        inputs = dict(zip(names, args, strict=False)) | kwargs
+
+def named_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What a module was called with, by name; what ``functools.partial`` has put into its forward is there too."""
+    kind: Any = type(module)
+    own = module.__dict__.get("forward")
+    fixed = own.keywords if isinstance(own, partial) else {}
+    return fixed | dict(zip(_names(kind), args, strict=False)) | kwargs
+
+
+def on_inputs(model: nn.Module, begin: Callable[[dict[str, Any]], None], copies: bool = True) -> RemovableHandle:
+    """Call ``begin`` with the named inputs of every forward pass; head masks are refused, and copies if not wanted."""
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not copies and getattr(module, "_is_replica", False):
+            raise UserError(
+                "DataParallel runs a copy of the model on a part of the batch, which gates and watches cannot put "
+                "together. Call the model itself, model.module, on one device."
+            )
+        inputs = named_inputs(module, args, kwargs)
         refuse_head_mask(inputs)
         begin(inputs)
 
     return model.register_forward_pre_hook(hook, with_kwargs=True)
-
-
-def guard_inputs(model: nn.Module) -> RemovableHandle:
-    """Refuse head masks in every forward pass while the handle lives."""
-    return on_inputs(model, lambda _: None)
 
 
 def presence(plan: Anatomy, inputs: dict[str, Any], stack: str) -> Tensor | None:
@@ -90,6 +104,11 @@ def tap(place: Place, change: Change) -> list[RemovableHandle]:
 
     def leave(_: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         after = output[0] if isinstance(output, tuple) else output
+        if not seen:
+            raise UserError(
+                f"{place.site}: {end or 'the block'} ran without {start or 'its input'}, where the stream is met. "
+                "A module of another make calls it; put transformers' own back for the length of the with block."
+            )
         before = seen.pop()
         if before.dim() < after.dim():
             before = before.view_as(after)  # OPT flattens batch and tokens before its MLP

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from headroom.api import Grain, Unit
+from headroom.attention.compiled import unwrapped
 from headroom.attention.layouts import Projection
 from headroom.attention.place import PER_HEAD, Place
+from headroom.errors import UnsupportedModel
 
 
-def is_transposed(module: nn.Module) -> bool:
-    """GPT-2's Conv1D keeps its weight as (in, out)."""
-    return not isinstance(module, nn.Linear)
+def is_transposed(module: Any) -> bool:
+    """GPT-2's Conv1D keeps its weight as (in, out), and calls its outputs nf."""
+    return not isinstance(module, nn.Linear) and hasattr(module, "nf")
 
 
 def rows(module: Any) -> Tensor:
@@ -23,11 +25,27 @@ def rows(module: Any) -> Tensor:
     return module.weight.t() if is_transposed(module) else module.weight
 
 
+def _outputs(module: Any) -> int:
+    """The width that a projection makes, also where its weight is packed or in an adapter's base layer."""
+    while "base_layer" in module._modules:
+        module = unwrapped(module.base_layer)
+    weight = getattr(module, "weight", None)
+    if isinstance(weight, Tensor) and weight.dim() == 2 and weight.is_floating_point():
+        return rows(module).shape[0]
+    for name in ("out_features", "outfeatures"):  # quantised layers of all makes
+        if isinstance(getattr(module, name, None), int):
+            return getattr(module, name)
+    raise UnsupportedModel(
+        f"{type(module).__name__} stands for a projection and does not say how many outputs it has. "
+        "Put torch.nn.Linear or transformers' Conv1D in its place."
+    )
+
+
 def head_counts(place: Place) -> tuple[int, int]:
     """Query and KV heads of a dense site, from shapes alone: configs cannot be trusted."""
     counts = {}
     for projection in place.made.projections:
-        count = rows(getattr(place.home, projection.name)).shape[0] // (place.head_size * len(projection.roles))
+        count = _outputs(place.projection(projection.name)) // (place.head_size * len(projection.roles))
         counts.update(dict.fromkeys(projection.roles, count))
     return counts["query"], counts["key"]
 
@@ -57,7 +75,7 @@ def shares(place: Place, unit: Unit) -> dict[str, Tensor]:
     mine, read = _positions(place, unit)
     found = {}
     for projection in place.made.projections:
-        weight = by_head(rows(getattr(place.home, projection.name)), projection, place.head_size)
+        weight = by_head(rows(place.projection(projection.name)), projection, place.head_size)
         for role, heads in zip(projection.roles, weight, strict=True):
             where = mine if role == "query" else read
             found[role] = heads[where[0] : where[-1] + 1].flatten(0, 1)  # heads of a group lie side by side
@@ -96,7 +114,7 @@ def freed(place: Place, unit: Unit) -> int:
     size = place.head_size
     count = rows(place.out).shape[0] * size * len(mine)
     for projection in place.made.projections:
-        module = getattr(place.home, projection.name)
+        module = place.projection(projection.name)
         width = size * (rows(module).shape[1] + (module.bias is not None))
         for role in projection.roles:
             count += width * (len(mine) if role == "query" else int(sole))
@@ -119,3 +137,8 @@ def total(parameters: Iterable[Tensor]) -> int:
 def index_of(heads: list[int] | tuple[int, ...], device: torch.device) -> Tensor:
     """Positions as an index tensor, a real one also where the weights are on the meta device."""
     return torch.tensor(heads, dtype=torch.long, device="cpu" if device.type == "meta" else device)
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module computes, whatever its weights are called; the CPU when it has none."""
+    return next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
