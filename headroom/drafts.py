@@ -39,7 +39,7 @@ def together(folder: Path, stale: Iterable[str] = ()) -> Iterator[Path]:
     """
     folder = folder.resolve()
     finish(folder)
-    if folder.exists() and not os.access(folder / ".", os.W_OK):  # also where it is a file
+    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise PermissionError(f"{folder} is no folder that can be written to")
     with _draft(_near(folder), f".{folder.name}.draft") as draft:
         yield draft

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from headroom.api import Unit
-from headroom.attention.anatomy import anatomy
+from headroom.attention.anatomy import Anatomy, anatomy
 from headroom.attention.families import CLASS_NAMES, supported_class
+from headroom.attention.packing import BUFFER, check_readable, dense_model, distinct, state_of
 from headroom.attention.ragged import base_implementation
 from headroom.attention.removal import remove
+from headroom.drafts import finish, together
 from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -25,30 +27,49 @@ if TYPE_CHECKING:
 
 PLAN, WEIGHTS, GENERATION = "headroom_plan.json", "model.safetensors", "generation_config.json"
 VERSION = 1
-_BUFFER = "buffer:"  # prefix of buffers that a state dict leaves out
 
 
 def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
     """Write ``config.json`` (dense), ``headroom_plan.json`` and ``model.safetensors``; also for a dense model.
 
-    Models that generate also leave their ``generation_config.json``. The tokenizer is not written.
+    Models that generate also leave their ``generation_config.json``. The tokenizer is not written. All of it appears
+    or, after an exception or a kill, nothing: what lay in the folder before is then as it was. Other files that lie
+    there stay. Compiled models are saved as what was compiled. Raises ``UserError`` for a model that could not be read
+    back (weights without values, adapters, parametrised, quantised, modules of another make) before anything is
+    written, and for a folder that cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors import SafetensorError
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     plan_of = anatomy(model)
+    state = state_of(model)
+    tensors, aliases = distinct(state)
+    plan = _plan(plan_of, aliases)
+    check_readable(plan_of, plan, state)
+    try:
+        with together(folder, (GENERATION,)) as draft:
+            _write(draft, plan_of, plan, tensors)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder} cannot be written, and is as it was: {error}") from error
+
+
+def _plan(plan_of: Anatomy, aliases: dict[str, str]) -> dict[str, Any]:
     removal = plan_of.removal
-    removal.config.save_pretrained(folder)
-    tensors, aliases = _distinct(_state(model))
-    plan = {
+    return {
         "version": VERSION,
-        "class": supported_class(type(model)),
+        "class": supported_class(type(plan_of.model)),
         "attention": base_implementation(plan_of.config._attn_implementation),
         "policy": removal.policy,
         "removed": sorted(str(unit) for unit in removal.units),
         "aliases": aliases,
     }
+
+
+def _write(folder: Path, plan_of: Anatomy, plan: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    model: Any = plan_of.model
+    plan_of.removal.config.save_pretrained(folder)
     (folder / PLAN).write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
     if model.can_generate():
         (folder / GENERATION).write_text(model.generation_config.to_json_string(), encoding="utf-8")
@@ -63,6 +84,7 @@ def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreT
     from transformers import GenerationConfig
 
     folder = Path(folder)
+    finish(folder)
     plan = _read_plan(folder / PLAN)
     tensors = _read_weights(folder / WEIGHTS, torch.device(device))
     tensors |= {alias: tensors[name] for alias, name in plan["aliases"].items() if name in tensors}
@@ -70,31 +92,9 @@ def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreT
     remove(model, _units(plan, folder / PLAN), plan["policy"])
     _assign(model, tensors, folder / WEIGHTS)
     _tie(model, plan["aliases"])
-    if (folder / GENERATION).is_file():
+    if model.can_generate() and (folder / GENERATION).is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
     return model.eval()
-
-
-def _state(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict and the floating-point buffers it leaves out, whose rounding a cast model has changed."""
-    state = dict(model.state_dict())
-    left_out = {name: buffer for name, buffer in model.named_buffers() if name not in state}
-    return state | {_BUFFER + name: buffer for name, buffer in left_out.items() if buffer.is_floating_point()}
-
-
-def _distinct(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Every tensor once, and the other names of tied ones."""
-    tensors: dict[str, Tensor] = {}
-    aliases: dict[str, str] = {}
-    first: dict[tuple[Any, ...], str] = {}
-    for name, tensor in state.items():
-        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
-        if tensor.numel() and key in first:
-            aliases[name] = first[key]
-        else:
-            first[key] = name
-            tensors[name] = tensor.detach().contiguous()
-    return tensors, aliases
 
 
 def _read_plan(path: Path) -> dict[str, Any]:
@@ -135,8 +135,6 @@ def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
 def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
     """The dense model with weights that take no memory; its buffers are real, for no file holds those of integers."""
     import transformers
-    from accelerate import init_empty_weights
-    from transformers.initialization import no_init_weights
 
     if plan["class"] not in CLASS_NAMES:  # a name from a file becomes a call: only those that we know
         near = suggest(str(plan["class"]), CLASS_NAMES)
@@ -150,14 +148,12 @@ def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
         config = model_class.config_class.from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from error
-    config._attn_implementation = plan["attention"]
-    with no_init_weights(), init_empty_weights(include_buffers=False):
-        return model_class(config)
+    return dense_model(plan, config)
 
 
 def _assign(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    buffers = {name.removeprefix(_BUFFER): value for name, value in tensors.items() if name.startswith(_BUFFER)}
-    state = {name: value for name, value in tensors.items() if not name.startswith(_BUFFER)}
+    buffers = {name.removeprefix(BUFFER): value for name, value in tensors.items() if name.startswith(BUFFER)}
+    state = {name: value for name, value in tensors.items() if not name.startswith(BUFFER)}
     try:
         model.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
