@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-from headroom.config.plain import LONGEST
 from headroom.errors import UnsupportedModel, UserError
 from headroom.models.configs import auto, config_of
+from headroom.models.words import said, silent
 
 
 def check_config(keys: dict[str, Any], purpose: str, where: str, length: int = 0) -> Any:
@@ -17,33 +16,44 @@ def check_config(keys: dict[str, Any], purpose: str, where: str, length: int = 0
     that Headroom removes nothing from. ``length`` is that of the longest input in tokens; with 0 the model is not
     called. Milliseconds, once torch is there.
     """
-    import torch
-
-    from headroom.attention import anatomy
-
     config = config_of(keys, where)
     if "classification" in purpose and config.num_labels < 1:
         raise UserError(f"{where}.num_labels is {config.num_labels}; a classifier tells apart two classes or more.")
+    model = skeleton(config, purpose, where)
+    check_layers(model, where)
+    if length:
+        check_call(model, purpose, length, where)
+    return config
+
+
+def skeleton(config: Any, purpose: str, where: str, trust_remote_code: bool = False) -> Any:
+    """The model of a config in eval mode, on the meta device. Raises ``UserError`` for a config that makes none."""
+    import torch
+
+    code = {"trust_remote_code": True} if trust_remote_code else {}
     try:
-        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
-            model = auto(purpose).from_config(config).eval()
+        with torch.device("meta"), silent():
+            return auto(purpose).from_config(config, **code).eval()
     except Exception as error:  # the library's, of many kinds
         raise UserError(f"{where}: makes no model for {purpose}: {said(error)}") from None
+
+
+def check_layers(model: Any, where: str) -> None:
+    """Raises ``UserError`` for a model that Headroom removes nothing from: of another class, or without layers."""
+    from headroom.attention import anatomy
+
     try:
         if not anatomy(model).places:
             raise UserError(f"{where}: makes a model without layers, so there is nothing to remove.")
     except UnsupportedModel as error:
         raise UserError(f"{where}: {error}") from None
-    if length:
-        check_call(model, purpose, length, where)
-    return config
 
 
 def check_call(model: Any, purpose: str, length: int, where: str) -> None:
     """Raises ``UserError`` for a model whose parts do not fit each other, or an input of so many tokens."""
     import torch
 
-    with torch.device("meta"), torch.inference_mode(), warnings.catch_warnings(action="ignore"):
+    with torch.device("meta"), torch.inference_mode(), silent():
         if purpose == "image-classification":
             size = model.config.image_size
             inputs = {"pixel_values": torch.zeros(1, model.config.num_channels, size, size)}
@@ -60,9 +70,3 @@ def check_call(model: Any, purpose: str, length: int, where: str) -> None:
                 return
             what = "an image" if purpose == "image-classification" else f"an input of {length} tokens"
             raise UserError(f"{where}: makes a model that cannot read {what}: {said(error)}") from None
-
-
-def said(error: Exception) -> str:
-    """The first line of what the library says, bounded; a KeyError says no more than a word."""
-    line = (str(error).strip().splitlines() or [""])[0][: 2 * LONGEST].rstrip(".")
-    return f"{type(error).__name__}: {line}."

@@ -13,15 +13,16 @@ from headroom import attention
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
 from headroom.data.contract import longest
-from headroom.data.processors import processor_for
 from headroom.errors import UserError
-from headroom.models.checking import check_config
+from headroom.models.checking import check_call, check_config, check_layers
 from headroom.models.loading import Names, contract_of
+from headroom.models.readers import readers
 from headroom.models.sources import Source
 
 T = TypeVar("T")
 
 COPIES = 3  # of the weights, while a point is measured: dense, removed, and the one that is masked
+SHORTEST = {"language": 2}  # tokens, to foretell one; one is enough for all others
 
 
 class Findings(list[str]):
@@ -48,83 +49,86 @@ def troubles(
     data_dir: Path | None = None,
     named: Names | None = None,
     source: Source | None = None,
+    purpose: str | None = None,
 ) -> Findings:
     """What keeps a model from being pruned and scored on ``tasks``, which want the same of it.
 
-    ``where`` is its entry in params.yaml, ``source`` its files where they are not those that ``spec`` names. ``named``
-    are the classes of the data, where these have been read. The weights of a local folder are looked at and not
-    loaded, those on the Hub are not even fetched.
+    ``where`` is its entry in params.yaml, ``source`` its files where they are not those that ``spec`` names, and
+    ``purpose`` what it is for where there are no tasks. ``named`` are the classes of the data, where these have been
+    read. The weights of a local folder are looked at and not loaded, those on the Hub are not even fetched.
     """
-    purpose, found = tasks[0].purpose, Findings()
+    purpose = purpose or tasks[0].purpose
     if spec.source.config is not None:
-        keys = f"{where}.source.config"
-        config = found.ask(check_config, spec.source.config, purpose, keys, spec.length or 0)
-        if config is not None:
-            found += of_made(spec, tasks, config, where)
-        return found
+        return of_made(spec, tasks, purpose, where)
+    found = Findings()
     source = source or found.ask(Source.of, spec, data_dir)
     config = found.ask(lambda: source.config) if source else None
     if source is None or config is None:
         return found
-    model = found.ask(source.model, purpose, "meta") if source.local else None
-    reader: dict[str, Any] = {"tokenizer": None, "processor": None}
-    if purpose == "image-classification":
-        reader["processor"] = found.ask(
-            processor_for, spec.image, config, f"{where}.image", source.place, source.revision, source.trust_remote_code
-        )
-    else:
-        reader["tokenizer"] = found.ask(tokenizer_of, source, purpose)
+    model = found.ask(source.shape, purpose)
+    feeding = found.ask(readers, spec, purpose, config, where, source, bool(tasks))
     if model is not None:
-        found += attention.troubles(model)
+        found.ask(check_layers, model, f"{source}: config.json")
+        found += [said for said in attention.troubles(model) if said not in "".join(found)]
         found += of_memory(model, str(source))
-    if any(one is not None for one in reader.values()):
-        shape = model if model is not None else Shape(config, source)
-        contract = contract_of(spec, shape, named=named or {}, where=str(source), **reader)
-        found += of_length(spec, config, reader["tokenizer"], where)
-        for task in tasks:
-            unknown = named is None and task.classes is None  # of data that may name its classes itself
-            found += [said for said in contract.troubles(task) if not (unknown and "classes: this key" in said)]
+    if model is None or feeding is None or feeding == (None, None):
+        return found
+    tokenizer, processor = feeding
+    if unfit := of_length(spec, config, tokenizer, purpose, source, where) + of_words(tokenizer, config, source):
+        return Findings(found + unfit)
+    contract = contract_of(spec, model, tokenizer, processor, named or {}, str(source))
+    if tokenizer is not None or not found:
+        found.ask(check_call, model, purpose, contract.length, f"{source}: config.json")
+    for task in tasks:
+        unknown = named is None and task.classes is None  # of data that may name its classes itself
+        found += [said for said in contract.troubles(task) if not (unknown and "classes: this key" in said)]
     return found
 
 
-class Shape:
-    """Stands for a model of which only the small files have been read."""
-
-    def __init__(self, config: Any, source: Source) -> None:
-        self.config, self.generation_config = config, source.generation
-
-    def forward(self, **inputs: Any) -> None:
-        """Nothing is known of what it takes."""
-
-
-def tokenizer_of(source: Source, purpose: str) -> Any:
-    """The tokenizer of a model of texts. Raises ``UserError`` where its folder has none."""
-    if source.tokenizer is None:
-        raise UserError(
-            f"{source}: holds no tokenizer_config.json, and a task for {purpose} is made of texts. Save the tokenizer "
-            "that the model was trained with beside it."
-        )
-    return source.tokenizer
-
-
-def of_made(spec: ModelSpec, tasks: Sequence[Task], config: Any, where: str) -> list[str]:
-    """What does not fit between a config and the tasks that its model is to learn."""
-    found = Findings()
+def of_made(spec: ModelSpec, tasks: Sequence[Task], purpose: str, where: str) -> Findings:
+    """What does not fit between a config, what it makes, and the tasks that its model is to learn."""
+    found, keys = Findings(), f"{where}.source.config"
+    config = found.ask(check_config, spec.source.config, purpose, keys, spec.length or 0)
+    if config is None:
+        return found
     for task in tasks:
         if task.classes and len(task.classes) != config.num_labels:
-            key = f"{where}.source.config.num_labels"
-            found.append(f"{key} is {config.num_labels}, and {task.file} has {len(task.classes)} classes.")
-    if tasks[0].purpose == "image-classification":
-        found.ask(processor_for, spec.image, config, f"{where}.image")
+            says = f"{keys}.num_labels is {config.num_labels}"
+            found.append(f"{says}, and {task.file} has {len(task.classes)} classes. Make them the same.")
+    found.ask(readers, spec, purpose, config, where)
     return found
 
 
-def of_length(spec: ModelSpec, config: Any, tokenizer: Any, where: str) -> list[str]:
+def of_length(spec: ModelSpec, config: Any, tokenizer: Any, purpose: str, source: Source, where: str) -> list[str]:
     """Whether inputs are longer than the model's table of positions, or than its tokenizer says it was trained for."""
-    limit = longest(config, tokenizer)
-    if limit is None or spec.length is None or spec.length <= limit:
+    limit, least = longest(config, tokenizer), SHORTEST.get(purpose, 1)
+    if limit is None:
         return []
-    return [f"{where}.evaluate.length is {spec.length}; this model reads {limit} tokens at most."]
+    if limit < least:
+        return [
+            f"{source}: max_position_embeddings of config.json or model_max_length of tokenizer_config.json says that "
+            f"it reads {limit} tokens; {least} or more are wanted for {purpose}. Mend the one that is wrong."
+        ]
+    if spec.length is not None and spec.length > limit:
+        return [
+            f"{where}.evaluate.length is {spec.length}; {source} reads {limit} tokens at most. Say so many, or leave "
+            "the key out."
+        ]
+    return []
+
+
+def of_words(tokenizer: Any, config: Any, source: Source) -> list[str]:
+    """Whether the model has an embedding of every word; those that were added to a tokenizer may be of no use."""
+    if tokenizer is None:
+        return []
+    size, added = config.get_text_config().vocab_size, tokenizer.get_added_vocab()
+    beyond = {token: word for word, token in tokenizer.get_vocab().items() if token >= size and word not in added}
+    if not beyond:
+        return []
+    return [
+        f"{source}: vocab_size of config.json is {size}, and the tokenizer numbers {len(beyond)} words from there on, "
+        f"the last of them {max(beyond)}. Save the tokenizer that the model was trained with beside it."
+    ]
 
 
 def of_memory(model: Any, where: str) -> list[str]:

@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headroom.config.model_spec import ModelSpec
-from headroom.config.tasks import Task
-from headroom.data.processors import processor_for
-from headroom.models.sources import Source
-
 if TYPE_CHECKING:
+    from headroom.config.tasks import Task
     from headroom.data.contract import Contract
 
 CONTRACT = "headroom_contract.json"
 
 
-def readers(spec: ModelSpec, task: Task, model: Any, where: str, source: Source | None = None) -> tuple[Any, Any]:
-    """The tokenizer and the image processor of a model, of which one is None: its own, or a processor made for it."""
-    if task.purpose != "image-classification":
-        return source.tokenizer if source else None, None
-    place, how = (source.place, (source.revision, source.trust_remote_code)) if source else (None, ())
-    return None, processor_for(spec.image, model.config, f"{where}.image", place, *how)
-
-
-def save(folder: Path, model: Any, contract: Contract) -> None:
+def save(folder: Path, model: Any, contract: Contract, tasks: Sequence[Task]) -> None:
     """Write a dense model as the library does, and what goes with it."""
+    begin(model, contract, tasks)
     model.save_pretrained(folder)
-    save_readers(folder, contract)
+    save_readers(folder, contract, tasks)
 
 
-def save_readers(folder: Path, contract: Contract, stated: Mapping[str, str] | None = None) -> None:
-    """Write the tokenizer or image processor, and what the model is told of its input, in words, where it is known."""
+def begin(model: Any, contract: Contract, tasks: Sequence[Task]) -> None:
+    """Make a translator begin in the language of its tasks, where that has to be said and they have one in common.
+
+    It is part of what is saved, so that a plain ``generate`` begins there too.
+    """
+    said = [dict(contract.spoken(task).generation) for task in tasks if task.purpose == "translation"]
+    if said and all(one == said[0] for one in said):
+        for key, token in said[0].items():
+            setattr(model.generation_config, key, token)
+
+
+def save_readers(folder: Path, contract: Contract, tasks: Sequence[Task]) -> None:
+    """Write the tokenizer or image processor, and what the model is told of its input in each task, in words."""
     for reader in (contract.tokenizer, contract.processor):
         if reader is not None:
             reader.save_pretrained(folder)
-    if stated:
-        (folder / CONTRACT).write_text(json.dumps(dict(stated), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if tasks:
+        stated = {task.name: contract.stated(task) for task in tasks}
+        (folder / CONTRACT).write_text(json.dumps(stated, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -27,7 +27,8 @@ from headroom.errors import UserError
 from headroom.measure.clock import Stopwatch
 from headroom.models.fitting import troubles
 from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
-from headroom.models.saving import readers, save
+from headroom.models.readers import readers
+from headroom.models.saving import save
 from headroom.models.sources import Source, local_folder
 from headroom.pipeline import engine
 from headroom.pipeline.model_run import changes, noted
@@ -70,7 +71,7 @@ def prepare(
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
             model, contract, losses = _make(spec, tasks[first], splits[first], name, data_dir, named)
-        save(draft / "model", model, contract)
+        save(draft / "model", model, contract, list(tasks.values()))
         for task in tasks:
             _write_splits(draft / "data" / task, splits[task])
         facts = {
@@ -132,14 +133,15 @@ def _make(
     if spec.train is None:
         source = Source.of(spec, data_dir)
         model = source.model(task.purpose)
-        return model, contract_of(spec, model, *readers(spec, task, model, where, source), named, str(source)), []
+        feeding = readers(spec, task.purpose, model.config, where, source)
+        return model, contract_of(spec, model, *feeding, named, str(source)), []
     data = splits.get("train", splits["calibrate"])
     tokenizer = None
     if spec.tokenizer.kind != "none":
         tokenizer = train_tokenizer(spec.tokenizer, texts(data, task.calibration), ends=task.purpose != "language")
     torch.manual_seed(spec.train.seed)
     model = build(spec, task.purpose, tokenizer, classes=named[task.name])
-    _, processor = readers(spec, task, model, where)
+    _, processor = readers(spec, task.purpose, model.config, where)
     settings = spec.train.model_dump(exclude={"threads"})
     length, batch = settings.pop("length"), settings.pop("batch")
     contract = contract_of(spec, model, tokenizer, processor, named, where)

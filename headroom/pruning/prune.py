@@ -19,7 +19,8 @@ from headroom.config.tasks import load_task
 from headroom.data.loading import load_splits
 from headroom.drafts import whole
 from headroom.errors import UserError
-from headroom.models.saving import save_readers
+from headroom.evaluate.sacre import check_task
+from headroom.models.saving import begin, save_readers
 from headroom.pipeline.context import HarnessContext
 from headroom.pipeline.plans import ask
 from headroom.pipeline.reach import refusal
@@ -37,6 +38,8 @@ def prune(request: Request) -> Table:
         raise UserError(
             f"--target is {request.target:g}; a target is the share of units to remove, above 0 and below 1."
         )
+    if request.threads < 1:
+        raise UserError(f"--threads is {request.threads}; one or more are wanted.")
     check_place(request.out)
     method = load_method(request.method, parsed(request.parameters), f"--method {request.method}")
     if method.track is Track.TRAINED:
@@ -50,6 +53,8 @@ def prune(request: Request) -> Table:
         )
     torch.set_num_threads(request.threads)
     task = load_task(request.task) if request.task else None
+    if task:
+        check_task(task)
     splits = load_splits(task, request.data, train=False) if task else {}
     subject = subject_of(request, task, splits)
     collator = subject.collator
@@ -58,9 +63,11 @@ def prune(request: Request) -> Table:
         subject.apply(plan)
     smaller = copy.deepcopy(subject.changed)
     attention.remove(smaller, list(plan.drop))
+    tasks = [task] if task else []
+    begin(smaller, subject.contract, tasks)
     with whole(request.out) as draft:  # a measurement that fails leaves nothing in the way of the next try
         attention.save_removed(smaller, draft)
-        save_readers(draft, subject.contract, subject.contract.stated(task) if task else None)
+        save_readers(draft, subject.contract, tasks)
         smaller = attention.load_removed(draft)  # what is measured is what was saved
         return comparison(request.method, subject, smaller, plan, collator, request.out)
 

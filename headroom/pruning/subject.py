@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from headroom import attention
 from headroom.api import Plan
+from headroom.config.located import validated
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
 from headroom.data.batches import Collator
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
 from headroom.data.contract import Contract
-from headroom.data.processors import read_processor
 from headroom.errors import UserError
-from headroom.models.fitting import of_memory, troubles
+from headroom.models.fitting import troubles
 from headroom.models.loading import contract_of
-from headroom.models.saving import readers
+from headroom.models.readers import readers
 from headroom.models.sources import Source
 
 
@@ -74,20 +73,15 @@ class Subject:
 def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
     """Load what ``--model`` names. Raises ``UserError`` with all that keeps it from being pruned, or from the task."""
     source, spec = asked(request, task)
-    named = {task.name: names_in(task, splits)} if task and "classification" in task.purpose else {}
-    if task:
-        troubles(spec, [task], f"--model {request.model}", request.data, named, source).settle()
-    purpose = task.purpose if task else purpose_in(source, request.model)
+    where = f"--model {request.model}"
+    purpose = task.purpose if task else purpose_in(source, where)
+    named = {task.name: names_in(task, splits)} if task and "classification" in purpose else {}
+    troubles(spec, [task] if task else [], where, request.data, named, source, purpose).settle()
     model = source.model(purpose)
-    if task and "classification" in task.purpose:
+    if task and "classification" in purpose:
         check_labels(splits, task, int(model.config.num_labels or 0), f"{request.model}: num_labels")
-    if task:
-        reader = readers(spec, task, model, f"--model {request.model}", source)
-    else:
-        if found := [*attention.troubles(model), *of_memory(model, request.model)]:
-            raise UserError("\n".join(found))
-        reader = blind(source, purpose)
-    return Subject(model, purpose, spec, contract_of(spec, model, *reader, named, request.model), task, splits)
+    feeding = readers(spec, purpose, model.config, where, source, needed=task is not None)
+    return Subject(model, purpose, spec, contract_of(spec, model, *feeding, named, request.model), task, splits)
 
 
 def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
@@ -104,43 +98,35 @@ def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
         raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
     place = folder if folder.is_dir() else request.model
     source = Source(place, request.revision, request.trust_remote_code)
-    spec = ModelSpec.model_validate(
-        {
-            "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
-            "tasks": [task.name] if task else ["none"],
-            "trust_remote_code": request.trust_remote_code,
-            "image": {"mean": request.image_mean, "std": request.image_std},
-        }
-    )
-    return source, spec
+    entry = {
+        "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
+        "tasks": [task.name] if task else ["none"],
+        "trust_remote_code": request.trust_remote_code,
+        "image": {"mean": request.image_mean, "std": request.image_std},
+    }
+    return source, validated(ModelSpec, entry, f"--model {request.model}")
 
 
-def purpose_in(source: Source, name: str) -> str:
-    """What a model is for, from the class that its config names, or that Headroom noted when it pruned it."""
+def purpose_in(source: Source, where: str) -> str:
+    """What a model is for, from the class that its config names."""
     if source.purpose:
         return source.purpose
-    if source.pruned:
-        plan = json.loads((Path(source.place) / "headroom_plan.json").read_text(encoding="utf-8"))
-        if purpose := attention.purpose_of_class(str(plan.get("class"))):
-            return purpose
-    names = getattr(source.config, "architectures", None) or [None]
+    names = f"names {source.named}, which has no head for a task" if source.named else "is missing"
     endings = ", ".join(attention.PURPOSES)
-    raise UserError(f"--model {name}: config.json names {names[0]!r}; wanted a class that ends in one of {endings}.")
-
-
-def blind(source: Source, purpose: str) -> tuple[Any, Any]:
-    """What feeds a model that is pruned without a task: it goes along into the new folder, where it is there."""
-    if purpose == "image-classification":
-        return None, read_processor(source.place, source.revision, source.trust_remote_code)
-    return source.tokenizer, None
+    raise UserError(f"{where}: config.json: architectures {names}; wanted a class that ends in one of {endings}.")
 
 
 def check_place(folder: Path) -> None:
     """Raises ``UserError`` for a folder that is not empty, or that cannot be made: found before any work is done."""
+    if folder.is_symlink() and not folder.exists():
+        raise UserError(f"--out {folder}: is a link to nothing. Name a new folder.")
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         raise UserError(f"--out {folder}: is there already and not empty. Name a new folder.")
-    near = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    near = next(place for place in folder.absolute().parents if place.exists())
     if not near.is_dir():
         raise UserError(f"--out {folder}: {near} is a file. Name a folder that can be made.")
-    if not os.access(near, os.W_OK | os.X_OK):
-        raise UserError(f"--out {folder}: no right to write in {near}. Name a folder of your own.")
+    try:
+        Path(mkdtemp(prefix=".headroom-", dir=near)).rmdir()  # rights alone do not tell whether a disk can be written
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UserError(f"--out {folder}: cannot be made in {near}: {why}. Name a folder of your own.") from None

@@ -78,8 +78,10 @@ def test_what_cannot_be_done_is_said_and_nothing_is_written(world, prune, option
 
 def test_a_label_that_the_model_has_no_class_for_is_said(world, prune):
     attention.toy("vit").save_pretrained(world.folder / "few")
-    code, said = prune(model="few", method="magnitude-heads", task="digits", **{"image-mean": 0.5, "image-std": 0.5})
-    assert code == 2 and "tasks/digits.yaml: splits." in said and "few: num_labels is" in said, said
+    code, said = prune(
+        model="few", method="magnitude-heads", task="toy-images", **{"image-mean": 0.5, "image-std": 0.5}
+    )
+    assert code == 2 and "tasks/toy-images.yaml: splits." in said and "few: num_labels is" in said, said
 
 
 def test_a_measurement_that_fails_leaves_nothing_in_the_way_of_the_next_try(world, prune, monkeypatch):

@@ -1,0 +1,39 @@
+"""What the libraries say, made fit for a sentence of ours, and nothing of it printed by themselves."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from headroom.data.loading import quiet
+
+LONG = 300  # letters of what a library says
+SPEAKING = (OSError, ValueError, RuntimeError)  # say what is wrong in words; a KeyError says no more than a word
+
+
+def said(error: Exception) -> str:
+    """What a library says, as one sentence of one line, bounded."""
+    text = " ".join(str(error).split())[:LONG].rstrip(".: ")
+    name = type(error).__name__
+    return f"{text}." if text and isinstance(error, SPEAKING) else f"{name}: {text}." if text else f"{name}."
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first few names of many, for a sentence."""
+    listed = sorted(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """No bars, warnings or reports of transformers: what matters of them is said by us, or refused."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        with quiet(), warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.set_verbosity(before)
