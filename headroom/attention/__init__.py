@@ -10,7 +10,7 @@ from headroom.attention.families import FAMILIES
 from headroom.attention.gates import SiteGates, gate, mask
 from headroom.attention.heads import SiteHeads, heads
 from headroom.attention.plain import troubles
-from headroom.attention.removal import POLICIES, Policy, remove
+from headroom.attention.removal import POLICIES, Policy, remove, twin, without
 from headroom.attention.replay import Climb, Replay
 from headroom.attention.saving import load_removed, save_removed
 from headroom.attention.state import removed_units
@@ -46,5 +46,7 @@ __all__ = [
     "toy",
     "toy_batch",
     "troubles",
+    "twin",
     "watch",
+    "without",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from torch import nn
 
@@ -20,6 +21,7 @@ from headroom.attention.state import Removal, record
 from headroom.attention.weights import index_of
 from headroom.errors import UserError, suggest
 
+M = TypeVar("M", bound=nn.Module)
 Policy = Literal["heads", "even", "groups"]
 POLICIES = ("heads", "even", "groups")
 
@@ -50,6 +52,23 @@ def remove(model: nn.Module, units: Iterable[Unit], policy: Policy = "heads") ->
             _drop_blocks(plan, stack, after)
     record(model, after)
     forget_compiled(model)
+
+
+def twin(model: M) -> M:
+    """A model of its own modules and config whose tensors are those of another one: it takes no memory to speak of.
+
+    Removal puts new tensors in the place of those it cuts, so it leaves the other model whole. Training writes into
+    tensors: whoever trains or edits takes a real copy, ``copy.deepcopy``.
+    """
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, shared)
+
+
+def without(model: M, units: Iterable[Unit], policy: Policy = "heads") -> M:
+    """A twin without these units, see ``remove``: only what is cut takes memory beside the whole model."""
+    removed = twin(model)
+    remove(removed, units, policy)
+    return removed
 
 
 def _check_plain(plan: Anatomy, after: Removal) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -53,14 +52,6 @@ def fill(model: Any) -> None:
             drawn = drawn.to(parameter.device, parameter.dtype)
             for piece in parameter.view(-1).split(DRAWN):
                 piece.copy_(drawn[: piece.numel()])
-
-
-def without(model: Any, units: Iterable[Unit]) -> Any:
-    """A copy without these units that shares all weights that stay whole with the model it came from."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    removed = copy.deepcopy(model, shared)
-    remove(removed, units)
-    return removed
 
 
 def plan(model: Any, grain: Grain, target: float) -> list[Unit]:

@@ -81,17 +81,16 @@ class Bench:
         return Lessons(examples, self.collator, recover, recipe, fresh if recipe else None)
 
     def dense(self, weights: str = "") -> Any:
-        """A copy of the dense model, with the weights a method trained where there are any."""
+        """The dense model, its tensors shared; or a copy with the weights that a method trained or set."""
+        if not weights:
+            return attention.twin(self.prepared.model)
         model = copy.deepcopy(self.prepared.model)
-        if weights:
-            take(model, Path(weights))
+        take(model, Path(weights))
         return model
 
     def removed(self, units: Iterable[Unit], weights: str = "") -> Any:
-        """A copy of the dense model without these units."""
-        model = self.dense(weights)
-        attention.remove(model, self.without_empty_stacks(set(units)))
-        return model
+        """A model without these units whose tensors are all its own, as one that is timed or trained has to be."""
+        return copy.deepcopy(attention.without(self.dense(weights), self.without_empty_stacks(set(units))))
 
     def without_empty_stacks(self, units: set[Unit]) -> list[Unit]:
         """A stack keeps its last block in name: where every block goes, all its sublayers go, which is the same."""
@@ -109,12 +108,13 @@ class Bench:
         ``teach`` fine-tunes the removed model before it is scored. Masked and removed are compared before that.
         """
         units = self.without_empty_stacks(set(units))
-        model = self.dense(weights)
-        attention.remove(model, units)
+        whole = self.dense(weights)
+        model = attention.without(whole, units)
         found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
         found["counts"] = asdict(attention.count(model, self.batch))
-        found["logit_difference"] = logit_difference(self.dense(weights), model, units, self.batch)
+        found["logit_difference"] = logit_difference(whole, model, units, self.batch)
         if teach:
+            model = copy.deepcopy(model)  # a training writes into the tensors, and these are the dense model's too
             teach(model)
         for task, scores in self.evaluation.score(model).items():
             found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)

@@ -40,8 +40,10 @@ class HarnessContext(api.Context):
         lessons: Lessons | None = None,
         weights_folder: Path | None = None,
         kinds: tuple[str, ...] | None = None,
+        lent: bool = False,
     ) -> None:
-        self.model = copy.deepcopy(model).eval()
+        """``lent``: nobody else needs the tensors of ``model``, for the process ends with these plans; else a copy."""
+        self.model = (attention.twin if lent else copy.deepcopy)(model).eval()
         anatomy = attention.anatomy(self.model)
         self.info: ModelInfo = anatomy.info
         units = of_kinds(anatomy.units(resolved(grains, self.info)), kinds)

@@ -55,7 +55,7 @@ def asked(run: ModelRun, entry: str, method: Method, seed: int, alive: Callable[
 
 
 def context(run: ModelRun, method: Method, kinds: tuple[str, ...] | None, seed: int) -> HarnessContext:
-    """A private copy of the model for the method, seeded."""
+    """What the method gets, seeded. Its process makes these plans and measures nothing, so the model is lent to it."""
     bench = run.bench
     return HarnessContext(
         bench.prepared.model,
@@ -68,6 +68,7 @@ def context(run: ModelRun, method: Method, kinds: tuple[str, ...] | None, seed: 
         lessons=bench.lessons(run.recover) if run.recover else None,
         weights_folder=(run.params.work / "weights").absolute(),  # the working directory of a method is another one
         kinds=kinds,
+        lent=True,
     )
 
 

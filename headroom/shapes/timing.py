@@ -11,9 +11,10 @@ from typing import Any
 import psutil
 
 from headroom.api import Grain
+from headroom.attention import without
 from headroom.measure.memory import peak_mb
 from headroom.measure.speed import Removed, speed_points
-from headroom.models.shapes import dense, plan, without
+from headroom.models.shapes import dense, plan
 from headroom.pipeline.provenance import provenance
 from headroom.results.files import read, write
 from headroom.results.speed_records import Machine, SpeedPoint, SpeedRecord
