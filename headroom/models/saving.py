@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headroom import attention
+
 if TYPE_CHECKING:
     from headroom.config.tasks import Task
     from headroom.data.contract import Contract
@@ -15,9 +17,12 @@ CONTRACT = "headroom_contract.json"
 
 
 def save(folder: Path, model: Any, contract: Contract, tasks: Sequence[Task]) -> None:
-    """Write a dense model as the library does, and what goes with it."""
+    """Write a model as the library does, or as one that Headroom has pruned before, and what goes with it."""
     begin(model, contract, tasks)
-    model.save_pretrained(folder)
+    if attention.removed_units(model):
+        attention.save_removed(model, folder)
+    else:
+        model.save_pretrained(folder)
     save_readers(folder, contract, tasks)
 
 

@@ -68,6 +68,8 @@ class Source:
         """The model's config, if it is that of one that Headroom can prune: no other class, and not quantised."""
         from transformers import AutoConfig, PretrainedConfig
 
+        if isinstance(self.place, Path):
+            stated.check_readable(self.place, ("config.json",))
         try:
             with silent():
                 content, _ = PretrainedConfig.get_config_dict(self.place, **self._from)
@@ -150,8 +152,6 @@ class Source:
             return self._smaller()
         if self.local:
             return self._load(purpose, device_map="meta")
-        if self.generation is not None:
-            made.generation_config = self.generation
         return made
 
     def _smaller(self) -> PreTrainedModel:
@@ -196,6 +196,8 @@ class Source:
                 f"{where}: is_decoder is false, so each word sees those behind it, and foretells none. Name a task for "
                 "which the model was trained."
             )
+        if made.can_generate() and self.generation is not None:
+            made.generation_config = self.generation
         if isinstance(self.place, Path):
             check_files(self.place)
         return made

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 
 from headroom import attention
 from headroom.api import Grain
 from headroom.cli import main
+from headroom.models.sources import Source
 
 
 @pytest.fixture
@@ -93,6 +97,39 @@ def test_a_measurement_that_fails_leaves_nothing_in_the_way_of_the_next_try(worl
     code, said = prune(method="magnitude-heads")
     assert code == 0, said
     assert not list(world.folder.glob(".*small*"))
+
+
+def test_a_model_that_cannot_be_pruned_is_one_to_every_command(world, prune, headroom):
+    """`check params`, `stage prepare` and `prune` ask the same questions and say the same."""
+    shutil.copytree(world.folder / "work/test/models/bert-toy/model", world.folder / "mine")
+    config = world.folder / "mine/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"architectures": ["BertModel"], "pad_token_id": 3}))
+    said = {"prune": prune(model="mine", task="toy-classification")}
+    source = world.params.read_text().partition("    source:\n")[2].partition("    tasks:")[0]
+    train = world.params.read_text().partition("    train:")[2].partition("\n")[0]
+    world.change(source, f"      folder: {world.folder.name}/mine\n")
+    world.change(f"    train:{train}\n", "")
+    for words in (("check", "params"), ("stage", "prepare", "bert-toy")):
+        said[words[0]] = headroom(*words, HEADROOM_DATA=str(world.folder.parent))
+    for code, sentence in said.values():
+        assert code == 2 and "names BertModel; a head for classification is needed" in sentence, said
+    assert not (world.folder / "small").exists()
+
+
+def test_a_smaller_model_can_be_the_source_of_a_profile(world, prune, headroom):
+    assert prune(method="magnitude-heads")[0] == 0
+    source = world.params.read_text().partition("    source:\n")[2].partition("    tasks:")[0]
+    train = world.params.read_text().partition("    train:")[2].partition("\n")[0]
+    world.change(source, f"      folder: {world.folder.name}/small\n")
+    world.change(f"    train:{train}\n", "")
+    world.use("magnitude-heads")
+    assert headroom("check", "params", HEADROOM_DATA=str(world.folder.parent)) == (0, "params.yaml: in order.")
+    code, said = headroom("stage", "prepare", "bert-toy", HEADROOM_DATA=str(world.folder.parent))
+    assert code == 0, said
+    whole = Source(world.folder / "work/test/models/bert-toy/model").model("classification")
+    assert len(attention.removed_units(whole)) == 4
+    records = world.measure()
+    assert records["magnitude-heads"].status == "ok", records["magnitude-heads"]
 
 
 def test_a_method_that_trains_is_sent_to_the_pipeline(world, prune):
