@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,9 +139,6 @@ class Task(Section):
         for key, evaluators in BELONGS.items():
             if getattr(self, key) is not None and self.evaluator not in evaluators:
                 raise wrong(key, f"belongs to {' and '.join(evaluators)}, and this is {self.evaluator}; leave it out")
-        named = Counter(same(name) for name in self.classes or ())
-        if named and max(named.values()) > 1:
-            raise wrong("classes", "names a class twice", named.most_common(1)[0][0])
         return self
 
     def _parts(self, column: str, source: list[str]) -> None:

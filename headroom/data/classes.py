@@ -12,53 +12,82 @@ from headroom.errors import UserError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-NUMBERED = re.compile(r"LABEL_\d+", re.IGNORECASE)  # what the library writes where nobody named the classes
+NUMBERED = re.compile(r"(?:label|class)?[\s_-]*(\d+)", re.IGNORECASE)  # what stands there where nobody named a class
 SHOWN = 8  # names in a sentence; there may be a thousand
 
 
 def names_in(task: Task, splits: dict[str, Dataset]) -> list[str] | None:
     """The names of a task's classes by their number, as the task file or the data set itself states them.
 
-    Raises ``UserError`` where both do, and differ.
+    Raises ``UserError`` where two of them differ: the file, and each split.
     """
-    labels = [split.features.get("label") for split in splits.values()]
-    said = [label.names for label in labels if hasattr(label, "names")]
-    own = said[0] if said else None
-    if own and task.classes and [same(name) for name in own] != [same(name) for name in task.classes]:
-        raise UserError(
-            f"{task.file}: classes are {listed(task.classes)}, and the data set's own are {listed(own)}. "
-            "Name them in the order of its numbers."
-        )
-    return task.classes or own
+    labels = [(f"split {split}", data.features.get("label")) for split, data in splits.items()]
+    said = [(where, list(label.names)) for where, label in labels if hasattr(label, "names") and real(label.names)]
+    stated = ([("the file", task.classes)] if task.classes else []) + said
+    for where, names in stated[1:]:
+        if list(map(same, names)) != list(map(same, stated[0][1])):
+            raise UserError(
+                f"{task.file}: classes: {stated[0][0]} has {listed(stated[0][1])}, and {where} has {listed(names)}. "
+                "Wanted one list, in the order of the numbers that the data have."
+            )
+    return stated[0][1] if stated else None
 
 
-def names_of(config: Any, stated: Sequence[str] | None, where: str) -> list[str] | None:
-    """The names of a model's classes in the order of its logits, or None where nobody has named them.
+def real(names: Sequence[str]) -> bool:
+    """Whether names say more than their own number, as `1` and `LABEL_1` do in the place 1."""
+    numbers = [NUMBERED.fullmatch(str(name).strip()) for name in names]
+    return not all(found and int(found[1]) == place for place, found in enumerate(numbers))
+
+
+def names_of(config: Any, stated: Sequence[str] | None, where: str) -> list[str]:
+    """The names of a model's classes in the order of its logits; `LABEL_0` and so on where nobody has named them.
 
     ``stated`` comes from params.yaml, for a config that has none. Raises ``UserError`` where that contradicts the
     config, or the config itself.
     """
     numbers = range(config.num_labels)
-    by_number = [str(config.id2label.get(number, "")) for number in numbers]
-    by_name = {int(number): str(name) for name, number in config.label2id.items() if not NUMBERED.fullmatch(str(name))}
-    inverted = [by_name.get(number, "") for number in numbers]
-    named, counted = all(by_number) and not any(map(NUMBERED.fullmatch, by_number)), all(inverted)
-    if named and counted and by_number != inverted:
+    if set(config.id2label) != set(numbers):
         raise UserError(
-            f"{where}: id2label has {listed(by_number)}, label2id has {listed(inverted)}. Mend the one that is wrong."
+            f"{where}: config.json: id2label has the numbers {listed(sorted(config.id2label))}; wanted 0 to "
+            f"{len(numbers) - 1}, one for each logit. Number its classes anew."
         )
-    own = by_number if named else inverted if counted else None
+    names = [str(config.id2label[number]) for number in numbers]
+    told = told_by_name(config, where)
+    if not real(names) and all(number in told for number in numbers):
+        names = [told[number][0] for number in numbers]
+    if any(number not in numbers or same(names[number]) not in map(same, told[number]) for number in told):
+        by_name = [f"{number}: {' or '.join(told[number])}" for number in sorted(told)]
+        raise UserError(
+            f"{where}: config.json: id2label has {listed(names)}, label2id has {listed(by_name)}. Mend the one that is "
+            "wrong."
+        )
     if stated is None:
-        return own
+        return names
     if len(stated) != len(numbers):
         raise UserError(
-            f"{where}: knows {len(numbers)} classes, and params.yaml names {len(stated)}: {listed(stated)}."
+            f"{where}: knows {len(numbers)} classes, and params.yaml: models.NAME.classes has {len(stated)}: "
+            f"{listed(stated)}. Name each logit once, in their order."
         )
-    if own and [same(name) for name in own] != [same(name) for name in stated]:
+    if real(names) and [same(name) for name in names] != [same(name) for name in stated]:
         raise UserError(
-            f"{where}: id2label has {listed(own)}, and params.yaml has {listed(stated)}. Leave it out there."
+            f"{where}: config.json: id2label has {listed(names)}, and params.yaml: models.NAME.classes has "
+            f"{listed(stated)}. Leave it out there."
         )
     return list(stated)
+
+
+def told_by_name(config: Any, where: str) -> dict[int, list[str]]:
+    """What label2id calls each number, but for names that only say the number. Raises ``UserError`` for no numbers."""
+    told: dict[int, list[str]] = {}
+    for name, number in (config.label2id or {}).items():
+        if not str(number).isdecimal():
+            raise UserError(
+                f"{where}: config.json: label2id has {number!r} for {name!r}; wanted the number of a logit."
+            )
+        default = NUMBERED.fullmatch(str(name).strip())
+        if not default or int(default[1]) != int(number):
+            told.setdefault(int(number), []).append(str(name))
+    return told
 
 
 def order_of(task: Task, wanted: Sequence[str] | None, config: Any, stated: Sequence[str] | None, where: str) -> Order:
@@ -67,29 +96,54 @@ def order_of(task: Task, wanted: Sequence[str] | None, config: Any, stated: Sequ
     Raises ``UserError`` where their numbers differ, or a name of one has no equal in the other.
     """
     have = names_of(config, stated, where)
-    if wanted is None and have is None:
+    if wanted is None and not real(have):
         return Order(None, f"{config.num_labels} by number; neither the task nor the model names them")
     if wanted is None:
         raise UserError(
-            f"{task.file}: classes: this key is missing, and {where} names its own: {listed(have or ())}. "
+            f"{task.file}: classes: this key is missing, and {where} names its own: {listed(have)}. "
             "Name those of the data in the order of their numbers."
         )
     if len(wanted) != config.num_labels:
         raise UserError(
             f"{task.file}: has {len(wanted)} classes ({listed(wanted)}), and {where} knows {config.num_labels}"
-            f"{f' ({listed(have)})' if have else ''}. Take a model with a head for this task."
+            f"{f' ({listed(have)})' if real(have) else ''}. Take a model with a head for this task."
         )
-    if have is None:
-        return Order(tuple(range(len(wanted))), f"{listed(wanted)}; by number, for the model does not name them")
-    places = {same(name): place for place, name in enumerate(have)}
-    strange = [name for name in wanted if same(name) not in places]
+    if places := matched(wanted, have):
+        return Order(places, f"{listed(wanted)}; matched by name with the model's {listed(have)}")
+    by_number = tuple(range(len(wanted)))
+    if not real(have):
+        return Order(by_number, f"{listed(wanted)}; by number, for the model does not name them")
+    if list(map(same, wanted)) == list(map(same, have)):
+        return Order(by_number, f"{listed(wanted)}; by number, for names come twice and the model has the same list")
+    raise UserError(f"{task.file}: classes {_differ(wanted, have, where)}")
+
+
+def matched(wanted: Sequence[str], have: Sequence[str]) -> tuple[int, ...] | None:
+    """The place in ``have`` of each name that is wanted, or None where not every name has its one equal there.
+
+    `A` and `a` are two classes where the names are letters, and one where somebody writes them larger.
+    """
+    for alike in (str.strip, same):
+        places = {alike(name): place for place, name in enumerate(have)}
+        ours = [alike(name) for name in wanted]
+        if len(set(ours)) == len(ours) == len(places) == len(have) and set(ours) == set(places):
+            return tuple(places[name] for name in ours)
+    return None
+
+
+def _differ(wanted: Sequence[str], have: Sequence[str], where: str) -> str:
+    known = set(map(same, have))
+    strange = [name for name in wanted if same(name) not in known]
     if strange:
-        raise UserError(
-            f"{task.file}: classes has {strange[0]!r}, and {where} knows {listed(have)}. Call them alike there, or in "
+        return (
+            f"has {strange[0]!r}, and {where} knows {listed(have)}. Call them alike there, or in "
             "models.NAME.classes of params.yaml, in the order of the model's logits."
         )
-    order = tuple(places[same(name)] for name in wanted)
-    return Order(order, f"{listed(wanted)}; matched by name with the model's {listed(have)}")
+    twice = next(name for names in (have, wanted) for name in names if list(map(same, names)).count(same(name)) > 1)
+    return (
+        f"cannot be matched by name with those of {where}, for {twice!r} comes twice. Name them in the model's order, "
+        f"if that is the data's too: {listed(have)}."
+    )
 
 
 class Order:
@@ -103,7 +157,7 @@ class Order:
         return int(label) if self.places is None else self.places[int(label)]
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[Any]) -> str:
     """Names for a sentence, the first few of many."""
     more = f", ... ({len(names)})" if len(names) > SHOWN else ""
     return ", ".join(map(str, names[:SHOWN])) + more

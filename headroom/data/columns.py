@@ -45,17 +45,17 @@ def _numbered(dataset: Dataset, task: Task) -> Dataset:
 
     if getattr(dataset.features["label"], "dtype", "") not in ("string", "large_string"):
         return dataset
-    number = {same(name): place for place, name in enumerate(task.classes or ())}
-    strange = [label for label in dataset.unique("label") if same(label) not in number]
-    if strange:
-        says = (
-            f"classes has no such name. {suggest(strange[0], task.classes)}"
-            if task.classes
-            else ("the key classes is missing, which gives names their numbers; list them all.")
-        )
-        raise UserError(f"{task.file}: columns.label holds {shown(strange[0])}, and {says}")
-    numbers = [number[same(label)] for label in dataset["label"]]
-    return dataset.remove_columns("label").add_column("label", numbers).cast_column("label", Value("int64"))
+    names, labels = task.classes or [], dataset.unique("label")
+    for alike in (str.strip, same):  # as they are written, or else as they are compared
+        number = {alike(name): place for place, name in enumerate(names)}
+        strange = [label for label in labels if alike(label) not in number]
+        if names and not strange and len(number) == len(names):
+            numbers = [number[alike(label)] for label in dataset["label"]]
+            return dataset.remove_columns("label").add_column("label", numbers).cast_column("label", Value("int64"))
+    says = "the key classes is missing, which gives names their numbers; list them all."
+    if names:
+        says = f"classes has no such name. {suggest(strange[0], names)}" if strange else "classes names one twice."
+    raise UserError(f"{task.file}: columns.label holds {shown((strange or labels)[0])}, and {says}")
 
 
 def _choices(dataset: Dataset, task: Task) -> Dataset:

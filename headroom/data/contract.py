@@ -5,7 +5,6 @@ Collators and evaluators take it from here, preflight asks it before anything ru
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,14 +16,14 @@ from headroom.data.classes import Order, order_of
 from headroom.data.images import ImageCollator
 from headroom.data.language import LanguageCollator
 from headroom.data.languages import Spoken, spoken
-from headroom.data.padding import one_padding
+from headroom.data.padding import answers_at, one_end, one_padding
 from headroom.data.processor_facts import image_troubles, in_words
 from headroom.data.start import Start, start_of
 from headroom.data.text import SEGMENTS, ClassificationCollator, TranslationCollator
 from headroom.errors import UserError
 
 LENGTH = 128  # tokens of an input where nobody states how many, and the model reads so many
-POSITIONS = {"bert": 0, "roberta": 2, "distilbert": 0, "gpt2": 0, "opt": 0, "bart": 0, "mbart": 0}  # taken, of a table
+TABLES = ("bert", "roberta", "distilbert", "gpt2", "opt", "bart", "mbart", "marian")  # of positions, which ends
 ENDLESS = 10**9  # a tokenizer that states no longest input states a number above
 
 
@@ -38,7 +37,6 @@ class Contract:
     generation: Any = None  # its generation_config, where it has one
     length: int = LENGTH  # longest input, tokens
     trained_here: bool = False
-    segments: bool = False  # it tells two parts of a text apart
     classes: Sequence[str] | None = None  # the model's, in the order of its logits, as params.yaml names them
     languages: Mapping[str, str] = field(default_factory=dict)  # the tokenizer's code for a task's language
     named: Mapping[str, Sequence[str] | None] = field(default_factory=dict)  # the classes of each task's data
@@ -53,19 +51,19 @@ class Contract:
             else "processor"
         )
         generation = getattr(model, "generation_config", None)
-        return cls(model.config, generation=generation, segments=has_segments(type(model)), **{kind: reader}, **known)
+        return cls(model.config, generation=generation, **{kind: reader}, **known)
 
     def collator(self, task: Task) -> Collator:
         """What makes batches of a task's examples. Raises ``UserError`` for the first thing that does not fit."""
         match task.purpose:
             case "translation":
-                self.padding  # noqa: B018 - makes tokenizer and config agree
+                self.padding, self.end  # noqa: B018 - makes tokenizer and config agree
                 return TranslationCollator(self.spoken(task), self.length)
             case "language":
                 return LanguageCollator(self.tokenizer, self.length, self.start, task.calibration)
             case "classification":
-                self.padding  # noqa: B018
-                collator: Collator = ClassificationCollator(self.tokenizer, self.length, self.segments)
+                self.padding, self.mark  # noqa: B018
+                collator: Collator = ClassificationCollator(self.tokenizer, self.length, has_segments(self.config))
             case _:
                 collator = ImageCollator(self.processor, self.config)
         collator.label_of = self.order(task)
@@ -74,7 +72,17 @@ class Contract:
     @cached_property
     def padding(self) -> str:
         """The one padding token of tokenizer and config."""
-        return one_padding(self.tokenizer, self.config, self.where)
+        return one_padding(self.tokenizer, self.config, self.where, self.generation)
+
+    @cached_property
+    def end(self) -> str:
+        """The mark at which a translation ends."""
+        return one_end(self.tokenizer, self.config, self.where, self.generation)
+
+    @cached_property
+    def mark(self) -> str | None:
+        """The mark at which an encoder-decoder classifies; None for all other models."""
+        return answers_at(self.tokenizer, self.config, self.where) if self.config.is_encoder_decoder else None
 
     @cached_property
     def start(self) -> Start:
@@ -110,6 +118,7 @@ class Contract:
         return found
 
     def _parts(self, task: Task) -> Iterator[tuple[str, Callable[[], str]]]:
+        yield "task", lambda: f"{task.name}, version {task.version}: {task.evaluator}"
         if task.purpose == "image-classification":
             yield "image", self.pixels
             yield "classes", lambda: self.order(task).said
@@ -118,34 +127,40 @@ class Contract:
         if task.purpose == "language":
             yield "start", lambda: self.start.said
             if task.evaluator == "multiple-choice":
-                yield (
-                    "calibration",
-                    lambda: f"{'context' if task.calibration == 'context' else 'context and right choice'}",
-                )
+                said = "context" if task.calibration == "context" else "context and right choice"
+                yield "calibration", lambda: said
             return
-        yield "padding", lambda: self.padding
+        yield "padding", lambda: f"{self.padding} behind each text"
         if task.purpose == "translation":
+            yield "end", lambda: f"{self.end} behind a translation"
             yield "languages", lambda: self.spoken(task).said
             return
         yield "parts", lambda: self._joined(task)
+        if self.config.is_encoder_decoder:
+            yield "end", lambda: f"it classifies at {self.mark}"
         yield "classes", lambda: self.order(task).said
 
     def _joined(self, task: Task) -> str:
         if not task.pair:
             return "one"
-        kept = self.segments and SEGMENTS in self.tokenizer.model_input_names
+        kept = has_segments(self.config) and SEGMENTS in self.tokenizer.model_input_names
         return f"two, joined by the tokenizer, {'with' if kept else 'without'} segments"
 
 
 def longest(config: Any, tokenizer: Any) -> int | None:
     """The most tokens that a model reads at once, as its files state it; None where they state nothing."""
-    taken = POSITIONS.get(config.model_type)
-    limits = [] if taken is None else [int(config.max_position_embeddings) - taken]
+    limits = []
+    if config.model_type in TABLES:
+        taken = config.pad_token_id + 1 if config.model_type == "roberta" else 0  # it counts on from its padding
+        limits.append(int(config.max_position_embeddings) - taken)
     if tokenizer is not None and tokenizer.model_max_length < ENDLESS:
         limits.append(int(tokenizer.model_max_length))
     return min(limits, default=None)
 
 
-def has_segments(model_class: type) -> bool:
-    """Whether a class of models is told which part of a text a token belongs to."""
-    return SEGMENTS in inspect.signature(model_class.forward).parameters  # type: ignore[attr-defined]
+def has_segments(config: Any) -> bool:
+    """Whether a model has embeddings of the part of a text that a token belongs to.
+
+    GPT-2 takes ``token_type_ids`` too and looks them up among its words, and a RoBERTa has one part only.
+    """
+    return getattr(config, "type_vocab_size", 0) > 1

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from headroom.config.tasks import Task
@@ -34,7 +35,9 @@ def spoken(task: Task, tokenizer: Any, config: Any, generation: Any, names: Mapp
     codes, prefixes = coded(tokenizer), prefixed(config)
     many = getattr(tokenizer, "supported_language_codes", None) or []
     if not (codes or prefixes or many):
-        return Spoken(tokenizer)
+        # mBART without its languages: what stands behind a target is turned round to the front like a code
+        turned = {"decoder_start_token_id": _target(tokenizer)[-1]} if config.model_type == "mbart" else {}
+        return Spoken(tokenizer, generation=turned)
     if task.languages is None:
         known = sorted(codes or prefixes or many)
         raise UserError(
@@ -42,18 +45,22 @@ def spoken(task: Task, tokenizer: Any, config: Any, generation: Any, names: Mapp
             f"`languages: {{source: ..., target: ...}}`; it knows {', '.join(known[:8])}{', ...' * (len(known) > 8)}."
         )
     source, target = (names.get(name, name) for name in (task.languages.source, task.languages.target))
+    keys = {side: _key(task, side, names) for side in ("source", "target")}
     if prefixes:
         key = f"translation_{source}_to_{target}"
         if key not in prefixes:
-            raise UserError(f"{task.file}: languages: {where} has no {key}. {suggest(key, prefixes)}")
+            raise UserError(
+                f"{task.file}: languages: {where}: config.json: task_specific_params has no {key}. "
+                f"{suggest(key, prefixes)}"
+            )
         return Spoken(tokenizer, prefixes[key], said=f"{prefixes[key]!r} before each source")
     if many:
-        code = found(target, {name.strip("><"): name for name in many}, f"{task.file}: languages.target", where)
+        code = found(target, {name.strip("><"): name for name in many}, keys["target"], where)
         return Spoken(tokenizer, f"{code} ", said=f"{code!r} before each source")
     ours = copy.deepcopy(tokenizer)
-    ours.src_lang = found(source, codes, f"{task.file}: languages.source", where)
-    ours.tgt_lang = found(target, codes, f"{task.file}: languages.target", where)
-    first = begins(ours, generation, where, task)
+    ours.src_lang = found(source, codes, keys["source"], where)
+    ours.tgt_lang = found(target, codes, keys["target"], where)
+    first = begins(ours, config, generation, where, task)
     return Spoken(ours, "", first, f"{ours.src_lang} to {ours.tgt_lang}, the first token of a translation is forced")
 
 
@@ -78,8 +85,13 @@ def found(name: str, codes: Mapping[str, str], key: str, where: str) -> str:
     fitting = [name] if name in codes else fitting_codes(name, codes)
     if len(fitting) == 1:
         return codes[fitting[0]]
-    says = f"could be {' or '.join(sorted(fitting))}" if fitting else f"no code of {where}"
-    raise UserError(f"{key} is {name!r}, which is {says}. {suggest(name, codes)[:400]}")
+    if fitting:
+        raise UserError(f"{key} is {name!r}, which {where} has as {' and '.join(sorted(fitting))}. Name one of them.")
+    near = get_close_matches(name, codes, n=3) or sorted(codes)[:8]
+    raise UserError(
+        f"{key} is {name!r}, and {where} has no such language. It has {len(codes)}, such as {', '.join(near)}. Where "
+        "it calls one otherwise, params.yaml: models.NAME.languages says so."
+    )
 
 
 def fitting_codes(name: str, codes: Iterable[str]) -> list[str]:
@@ -87,27 +99,55 @@ def fitting_codes(name: str, codes: Iterable[str]) -> list[str]:
     return [code for code in codes if re.split(r"[_-]", code.strip("_"))[0] == name]
 
 
-def begins(tokenizer: Any, generation: Any, where: str, task: Task) -> dict[str, int]:
+def _key(task: Task, side: str, names: Mapping[str, str]) -> str:
+    """Where the code of a language comes from, for messages."""
+    name = getattr(task.languages, side)
+    return f"params.yaml: models.NAME.languages.{name}" if name in names else f"{task.file}: languages.{side}"
+
+
+def begins(tokenizer: Any, config: Any, generation: Any, where: str, task: Task) -> dict[str, int]:
     """How a translation begins: with the code of its language forced behind the start token, or in its place.
 
-    That depends on where the tokenizer puts the code of a target. M2M100 and NLLB put it in front, mBART behind, from
-    where the model turns it round to the front. Raises ``UserError`` where the model's folder states another language.
+    That depends on where the tokenizer puts the code of a target. M2M100, NLLB and mBART-50 put it in front, mBART
+    behind, from where the model turns it round to the front. Raises ``UserError`` for a code behind where no model
+    does so, and where the model's folder states another language.
     """
-    target = tokenizer(text_target="x")["input_ids"]
-    code = tokenizer.convert_tokens_to_ids(
-        getattr(tokenizer, "lang_code_to_token", {}).get(tokenizer.tgt_lang, tokenizer.tgt_lang)
-    )
+    target = _target(tokenizer)
+    code = tokenizer.convert_tokens_to_ids(_token(tokenizer, tokenizer.tgt_lang))
     if code == target[0]:
         key = "forced_bos_token_id"
-    elif code == target[-1]:
+    elif code == target[-1] and config.model_type == "mbart":
         key = "decoder_start_token_id"
     else:
-        raise UserError(f"{where}: the tokenizer puts no {tokenizer.tgt_lang} around a target, though it knows it.")
-    forced = getattr(generation, "forced_bos_token_id", None)
-    if forced is not None and forced != code:
+        place = "behind" if code == target[-1] else "nowhere around"
         raise UserError(
-            f"{task.file}: languages.target is {tokenizer.tgt_lang}, and {where}: generation_config.json: "
-            f"forced_bos_token_id makes every translation begin with {tokenizer.convert_ids_to_tokens(forced)!r}. "
-            "Take the model's own language, or mend that file."
+            f"{where}: the tokenizer puts {tokenizer.tgt_lang} {place} a target, and a {config.model_type} model wants "
+            "it in front. Mend tokenizer_config.json (legacy_behaviour of NLLB is such a setting)."
         )
+    if code >= config.vocab_size:
+        raise UserError(
+            f"{where}: {tokenizer.tgt_lang} is token {code}, and config.json: vocab_size is {config.vocab_size}. Save "
+            "the tokenizer that the model was trained with beside it."
+        )
+    others = {tokenizer.convert_tokens_to_ids(_token(tokenizer, name)) for name in coded(tokenizer)} - {code}
+    forced, first = (getattr(generation, name, None) for name in ("forced_bos_token_id", "decoder_start_token_id"))
+    for stated, wrong, name in (
+        (forced, forced not in (None, code), "forced_bos_token_id"),
+        (first, first in others, "decoder_start_token_id"),
+    ):
+        if wrong:
+            raise UserError(
+                f"{task.file}: languages.target is {tokenizer.tgt_lang}, and {where}: generation_config.json: {name} "
+                f"makes every translation begin with {tokenizer.convert_ids_to_tokens(stated)!r}. Take the model's own "
+                "language, or mend that file."
+            )
     return {key: code}
+
+
+def _token(tokenizer: Any, language: str) -> str:
+    """The token that stands for a language: M2M100 writes ``__de__`` for ``de``, all others the code itself."""
+    return getattr(tokenizer, "lang_code_to_token", {}).get(language, language)
+
+
+def _target(tokenizer: Any) -> list[int]:
+    return tokenizer(text_target="x")["input_ids"]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 READ = ("input_ids", "attention_mask")  # what every model of texts reads; segments only where it has them
 SEGMENTS = "token_type_ids"
 
+# Behind the words, whichever side a tokenizer likes: in front it would move the words of a model that counts places.
+PADDED: dict[str, Any] = {"padding": True, "padding_side": "right", "truncation": True, "return_tensors": "pt"}
+
 
 class TranslationCollator(Collator):
     """``input_ids`` and ``attention_mask`` (batch, source tokens), ``labels`` (batch, target tokens).
@@ -32,7 +35,7 @@ class TranslationCollator(Collator):
         return len(example["source"])
 
     def __call__(self, examples: list[dict[str, Any]]) -> Batch:
-        how: dict[str, Any] = {"padding": True, "truncation": True, "max_length": self.length, "return_tensors": "pt"}
+        how = PADDED | {"max_length": self.length}
         coded = self.tokenizer([self.spoken.prefix + example["source"] for example in examples], **how)
         batch = {name: coded[name] for name in READ}
         if all(example.get("target") is not None for example in examples):
@@ -59,5 +62,5 @@ class ClassificationCollator(Collator):
         parts: Sequence[list[str]] = [[example["text"] for example in examples]]
         if "pair" in examples[0]:
             parts = [*parts, [example["pair"] for example in examples]]
-        coded = self.tokenizer(*parts, padding=True, truncation=True, max_length=self.length, return_tensors="pt")
+        coded = self.tokenizer(*parts, max_length=self.length, **PADDED)
         return {name: coded[name] for name in self.names if name in coded} | {"labels": self.labels(examples)}

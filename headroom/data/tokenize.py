@@ -15,25 +15,28 @@ if TYPE_CHECKING:
 PAD, START, END, UNKNOWN = SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")  # in the order of their ids, from 0
 
 
-def train_tokenizer(spec: TokenizerSpec, texts: Iterable[str], ends: bool = True) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    spec: TokenizerSpec, texts: Iterable[str], ends: bool = True, segments: bool = False
+) -> PreTrainedTokenizerFast:
     """A fast tokenizer of at most ``spec.size`` pieces.
 
     ``ends`` puts the end mark behind every text (translation) and, for ``wordpiece``, the start mark in front. Without
     it, one mark between texts is both their end and their start, as in GPT-2, so that whatever asks for either gets
-    the one that a language model has seen.
+    the one that a language model has seen. ``segments`` tells the second part of a pair from the first, as
+    ``token_type_ids`` of 1, for a model that has embeddings of them.
     """
     tokenizer = {"word": _word, "bpe": _bpe, "wordpiece": _wordpiece}[spec.kind](spec.size, list(texts))
     if ends:
         front = f"{START} " if spec.kind == "wordpiece" else ""
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{front}$A {END}",
-            pair=f"{front}$A {END} $B {END}",
+            pair=f"{front}$A {END} $B:1 {END}:1" if segments else f"{front}$A {END} $B {END}",
             special_tokens=[(START, SPECIAL.index(START)), (END, SPECIAL.index(END))],
         )
-    return _fast(tokenizer, START if ends else END)
+    return _fast(tokenizer, START if ends else END, segments)
 
 
-def _fast(tokenizer: Tokenizer, start: str) -> PreTrainedTokenizerFast:
+def _fast(tokenizer: Tokenizer, start: str, segments: bool) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(
@@ -43,6 +46,7 @@ def _fast(tokenizer: Tokenizer, start: str) -> PreTrainedTokenizerFast:
         eos_token=END,
         unk_token=UNKNOWN,
         clean_up_tokenization_spaces=False,
+        **({"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]} if segments else {}),
     )
 
 

@@ -56,7 +56,7 @@ def contract_of(
     spec: ModelSpec, model: Any, tokenizer: Any, processor: Any, named: Names | None = None, where: str = "the model"
 ) -> Contract:
     """The contract of a model of a spec; ``model`` may be one without weights."""
-    from headroom.data.contract import LENGTH, Contract, has_segments, longest
+    from headroom.data.contract import LENGTH, Contract, longest
 
     return Contract(
         config=model.config,
@@ -65,7 +65,6 @@ def contract_of(
         generation=getattr(model, "generation_config", None),
         length=spec.length or min(LENGTH, longest(model.config, tokenizer) or LENGTH),
         trained_here=spec.train is not None,
-        segments=has_segments(type(model)),
         classes=spec.classes,
         languages=spec.languages,
         named=named or {},

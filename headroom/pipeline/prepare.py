@@ -20,11 +20,13 @@ from headroom.data.batches import batches
 from headroom.data.choices import texts_of
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
+from headroom.data.contract import has_segments
 from headroom.data.loading import data_hash, load_splits, quiet
 from headroom.data.tokenize import train_tokenizer
 from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.measure.clock import Stopwatch
+from headroom.models.configs import config_of
 from headroom.models.fitting import troubles
 from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
 from headroom.models.readers import readers
@@ -138,7 +140,9 @@ def _make(
     data = splits.get("train", splits["calibrate"])
     tokenizer = None
     if spec.tokenizer.kind != "none":
-        tokenizer = train_tokenizer(spec.tokenizer, texts(data, task.calibration), ends=task.purpose != "language")
+        parts = task.pair and has_segments(config_of(spec.source.config or {}, f"{where}.source.config"))
+        words, ends = texts(data, task.calibration), task.purpose != "language"
+        tokenizer = train_tokenizer(spec.tokenizer, words, ends=ends, segments=parts)
     torch.manual_seed(spec.train.seed)
     model = build(spec, task.purpose, tokenizer, classes=named[task.name])
     _, processor = readers(spec, task.purpose, model.config, where)

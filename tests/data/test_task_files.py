@@ -90,7 +90,6 @@ AS = {
         ("cite: nobody", "cite: nobody\ncolumns: {label: [a, b]}", ["columns.label is ['a', 'b']; name one column"]),
         ("cite: nobody", "cite: nobody\nlanguages: {source: en, target: de}", ["languages: belongs to translation"]),
         ("cite: nobody", "cite: nobody\ncalibration: answer", ["calibration: belongs to multiple-choice"]),
-        ("cite: nobody", "cite: nobody\nclasses: [Yes_No, yes no]", ["classes", "names a class twice"]),
         ("cite: nobody", "cite: nobody\nclasses: ../secret.txt", ["classes is '../secret.txt'", "a path is relative"]),
         ("cite: nobody", "cite: nobody\nclasses: tasks/none.txt", ["classes is 'tasks/none.txt'", "No such file"]),
         ("cite: nobody", f"cite: {'long ' * 500}\nlisence: none", ["lisence: unknown key"]),
