@@ -43,12 +43,13 @@ _EAGER = _Eager()
 
 
 def _stance() -> Any:
+    words = "hooks cannot be set inside a function that torch.compile runs. Take the with block out of it."
+    if torch.compiler.is_dynamo_compiling():
+        raise UserError(words)
     try:
         return torch.compiler.set_stance("force_eager")
     except RuntimeError as error:
-        raise UserError(
-            "hooks cannot be set inside a function that torch.compile runs. Take the with block out of it."
-        ) from error
+        raise UserError(words) from error
 
 
 @contextmanager

@@ -84,7 +84,9 @@ def some(model, grain=Grain.HEAD):
 
 
 # every way on one family, and every family in one way: compiling takes seconds
-CASES = [(way, "llama") for way in WAYS] + [(whole, family) for family in FAMILIES[1:]]
+CASES = [(way, "llama") for way in WAYS] + [
+    pytest.param(whole, family, marks=[pytest.mark.slow] if family in ("t5", "gpt2") else []) for family in FAMILIES[1:]
+]
 
 
 @pytest.mark.parametrize(("way", "family"), CASES)
@@ -193,17 +195,21 @@ def test_a_block_inside_a_compiled_function_is_refused():
     model, batch = toy("llama"), toy_batch("llama")
     dense = logits(model, batch)
 
+    units = some(model)
+
     @compiler
     def step():
-        with mask(model, some(model)):
+        with mask(model, units):
             return logits(model, batch)
 
-    with pytest.raises(Exception, match=r"Take the with block out of it|set_stance"):
+    with pytest.raises(UserError, match="Take the with block out of it"):
         step()
     assert torch.equal(logits(model, batch), dense)
 
 
-@pytest.mark.parametrize(("way", "family"), [case for case in CASES if case[0] not in (around, function)])
+@pytest.mark.parametrize(
+    ("way", "family"), [case for case in CASES if case not in ((around, "llama"), (function, "llama"))]
+)
 def test_removal_from_a_compiled_model_is_removal(way, family, tmp_path):
     batch, model, plain = toy_batch(family), toy(family), toy(family)
     way(model)
