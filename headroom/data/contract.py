@@ -62,7 +62,7 @@ class Contract:
             case "language":
                 return LanguageCollator(self.tokenizer, self.length, self.start, task.calibration)
             case "classification":
-                self.padding, self.mark  # noqa: B018
+                self.padding, self.mark(task)  # noqa: B018
                 collator: Collator = ClassificationCollator(self.tokenizer, self.length, has_segments(self.config))
             case _:
                 collator = ImageCollator(self.processor, self.config)
@@ -79,10 +79,11 @@ class Contract:
         """The mark at which a translation ends."""
         return one_end(self.tokenizer, self.config, self.where, self.generation)
 
-    @cached_property
-    def mark(self) -> str | None:
+    def mark(self, task: Task) -> str | None:
         """The mark at which an encoder-decoder classifies; None for all other models."""
-        return answers_at(self.tokenizer, self.config, self.where) if self.config.is_encoder_decoder else None
+        if not self.config.is_encoder_decoder:
+            return None
+        return answers_at(self.tokenizer, self.config, self.where, 1 + task.pair)
 
     @cached_property
     def start(self) -> Start:
@@ -130,14 +131,14 @@ class Contract:
                 said = "context" if task.calibration == "context" else "context and right choice"
                 yield "calibration", lambda: said
             return
-        yield "padding", lambda: f"{self.padding} behind each text"
+        yield "padding", lambda: f"{self.padding!r} behind each text"
         if task.purpose == "translation":
-            yield "end", lambda: f"{self.end} behind a translation"
+            yield "end", lambda: f"{self.end!r} behind a translation"
             yield "languages", lambda: self.spoken(task).said
             return
         yield "parts", lambda: self._joined(task)
         if self.config.is_encoder_decoder:
-            yield "end", lambda: f"it classifies at {self.mark}"
+            yield "end", lambda: f"it classifies at {self.mark(task)!r}"
         yield "classes", lambda: self.order(task).said
 
     def _joined(self, task: Task) -> str:

@@ -66,14 +66,14 @@ def one_end(tokenizer: Any, config: Any, where: str, generation: Any = None) -> 
     return str(tokenizer.eos_token)
 
 
-def answers_at(tokenizer: Any, config: Any, where: str) -> str:
-    """The end mark at which an encoder-decoder classifies a text. Raises ``UserError`` where there is not exactly one.
+def answers_at(tokenizer: Any, config: Any, where: str, parts: int = 1) -> str:
+    """The end mark at which an encoder-decoder classifies a text of one part, or two. Raises ``UserError`` without one.
 
     These models refuse a batch in which texts have unequal numbers of them, as padded ones have where it pads too.
     """
     check_start(config, where)
-    end, ids = config.eos_token_id, tokenizer("a")["input_ids"]
-    if end == tokenizer.pad_token_id or end not in ids:
+    end, around = config.eos_token_id, tokenizer(*[" "] * parts)["input_ids"]
+    if end == tokenizer.pad_token_id or end not in around:
         why = "pads with it too" if end == tokenizer.pad_token_id else "puts none behind a text"
         raise UserError(
             f"{where}: a {config.model_type} model classifies at the end mark (config.json: eos_token_id {end}), and "

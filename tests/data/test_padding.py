@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-import transformers
-from contract_helpers import task
+from contract_helpers import CLASSIFIERS, classifier, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizer_kinds import KINDS, SPECIAL, TEXTS, tokenizer
@@ -12,50 +11,9 @@ from headroom.data.contract import Contract
 from headroom.data.padding import one_padding
 from headroom.errors import UserError
 
-SMALL = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-GROUPED = SMALL | {"num_key_value_heads": 1, "head_dim": 8}
-PAIR = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2} | {
-    "decoder_attention_heads": 2,
-    "encoder_ffn_dim": 16,
-    "decoder_ffn_dim": 16,
-}
-CLASSIFIERS = {
-    "bert": ("Bert", SMALL),
-    "roberta": ("Roberta", SMALL),
-    "distilbert": ("DistilBert", {"dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}),
-    "gpt2": ("GPT2", {"n_embd": 16, "n_layer": 1, "n_head": 2}),
-    "gpt_neox": ("GPTNeoX", SMALL),
-    "opt": (
-        "OPT",
-        {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "ffn_dim": 16, "word_embed_proj_dim": 16},
-    ),
-    "llama": ("Llama", GROUPED),
-    "mistral": ("Mistral", GROUPED),
-    "qwen2": ("Qwen2", GROUPED),
-    "qwen3": ("Qwen3", GROUPED),
-    "gemma": ("Gemma", GROUPED),
-    "gemma2": ("Gemma2", GROUPED),
-    "bart": ("Bart", PAIR),
-    "mbart": ("MBart", PAIR),
-    "t5": ("T5", {"d_model": 16, "d_kv": 8, "num_heads": 2, "num_layers": 1, "d_ff": 16}),
-}
 MARKS = st.sampled_from([None, *SPECIAL, "<new>"])
 IDS = st.sampled_from([None, -1, 0, 1, 2, 3, 7, 10**6])
 SLOW = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-
-
-def classifier(family, size=300, **ids):
-    """A small random classifier whose weights are large enough to say something."""
-    name, shape = CLASSIFIERS[family]
-    config = getattr(transformers, f"{name}Config")(vocab_size=size, max_position_embeddings=64, **shape, **ids)
-    config.decoder_start_token_id = 0
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = getattr(transformers, f"{name}ForSequenceClassification")(config).eval()
-        for weight in model.parameters():
-            if weight.dim() > 1:
-                weight.data.normal_(0, 0.3)
-    return model
 
 
 def answers(model, collator, texts):
