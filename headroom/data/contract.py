@@ -62,7 +62,7 @@ class Contract:
             case "language":
                 return LanguageCollator(self.tokenizer, self.length, self.start, task.calibration)
             case "classification":
-                self.padding, self.mark(task)  # noqa: B018
+                self.padding, self.mark(task)
                 collator: Collator = ClassificationCollator(self.tokenizer, self.length, has_segments(self.config))
             case _:
                 collator = ImageCollator(self.processor, self.config)
