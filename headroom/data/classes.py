@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +18,28 @@ SHOWN = 8  # names in a sentence; there may be a thousand
 
 
 def names_in(task: Task, splits: dict[str, Dataset]) -> list[str] | None:
-    """The names of a task's classes by their number, as the task file or the data set itself states them.
+    """The names of a task's classes by their number, as the task file or else the data set itself states them.
 
-    Raises ``UserError`` where two of them differ: the file, and each split.
+    The file may call a class otherwise than the data do. Raises ``UserError`` where it gives one of their names to
+    another number, or splits differ.
     """
     labels = [(f"split {split}", data.features.get("label")) for split, data in splits.items()]
     said = [(where, list(label.names)) for where, label in labels if hasattr(label, "names") and real(label.names)]
-    stated = ([("the file", task.classes)] if task.classes else []) + said
-    for where, names in stated[1:]:
-        if list(map(same, names)) != list(map(same, stated[0][1])):
+    for where, names in said:
+        first, wanted = ("the file", task.classes) if task.classes else said[0]
+        if not _one_list(wanted, names, renamed=bool(task.classes)):
             raise UserError(
-                f"{task.file}: classes: {stated[0][0]} has {listed(stated[0][1])}, and {where} has {listed(names)}. "
+                f"{task.file}: classes: {first} has {listed(wanted)}, and {where} has {listed(names)}. "
                 "Wanted one list, in the order of the numbers that the data have."
             )
-    return stated[0][1] if stated else None
+    return task.classes or (said[0][1] if said else None)
+
+
+def _one_list(ours: Sequence[str], theirs: Sequence[str], renamed: bool) -> bool:
+    """Whether two lists name the same classes; if some are ``renamed``, not by a name that another number has."""
+    ours, theirs = list(map(same, ours)), list(map(same, theirs))
+    fitting = (one == other or (renamed and one not in theirs) for one, other in zip(ours, theirs, strict=False))
+    return len(ours) == len(theirs) and all(fitting)
 
 
 def real(names: Sequence[str]) -> bool:
@@ -55,7 +64,9 @@ def names_of(config: Any, stated: Sequence[str] | None, where: str) -> list[str]
     told = told_by_name(config, where)
     if not real(names) and all(number in told for number in numbers):
         names = [told[number][0] for number in numbers]
-    if any(number not in numbers or same(names[number]) not in map(same, told[number]) for number in told):
+    said = Counter(map(same, names))  # a name that comes twice may be told apart where each has to be another
+    differs = (names[n] for n in numbers if n in told and same(names[n]) not in map(same, told[n]))
+    if any(said[same(name)] == 1 for name in differs) or not set(told) <= set(numbers):
         by_name = [f"{number}: {' or '.join(told[number])}" for number in sorted(told)]
         raise UserError(
             f"{where}: config.json: id2label has {listed(names)}, label2id has {listed(by_name)}. Mend the one that is "

@@ -141,6 +141,9 @@ def test_names_that_come_twice_are_taken_by_number_where_both_have_one_list():
     """As two of ImageNet's 1000, both `crane`: one flies, one lifts."""
     cranes = ["crane", "tub", "crane", "maillot"]
     assert order(cranes, config(cranes)) == [0, 1, 2, 3]
+    told_apart = config(cranes)
+    told_apart.label2id = {"crane 0": 0, "tub": 1, "crane 2": 2, "maillot": 3}  # as a published ViT does
+    assert order(cranes, told_apart) == [0, 1, 2, 3]
     assert "'crane' comes twice" in refused(["tub", "crane", "crane", "maillot"], config(cranes))
     assert "'tub' comes twice" in refused(
         ["crane", "tub", "tub", "maillot"], config(["crane", "tub", "bib", "maillot"])
@@ -165,6 +168,15 @@ def test_names_come_from_the_task_or_from_the_data():
     numbers = {"evaluate": rows([0], ClassLabel(names=["0", "1"]))}
     assert names_in(task("classification"), numbers) is None
     assert names_in(task("classification", classes=["no", "yes"]), numbers) == ["no", "yes"]
+
+
+def test_a_task_may_call_classes_otherwise_than_its_data_do():
+    """As ImageNet's, which are called `n02012849_crane` in one place and `crane` in another."""
+    data = {"evaluate": rows([0, 1], ClassLabel(names=["n1_crane", "n2_tub", "n3_crane"]))}
+    renamed = task("classification", classes=["crane", "tub", "crane"])
+    assert names_in(renamed, data) == ["crane", "tub", "crane"]
+    with pytest.raises(UserError, match="the file has a, b, and split evaluate has n1_crane"):
+        names_in(task("classification", classes=["a", "b"]), data)
 
 
 def test_two_lists_of_names_that_differ_are_a_sentence():
