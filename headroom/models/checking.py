@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from headroom.data.processor_facts import channels_of, size_of
 from headroom.errors import UnsupportedModel, UserError
 from headroom.models.configs import auto, config_of
 from headroom.models.words import said, silent
+
+LAYERS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "num_decoder_layers")
+DEEPEST = 2000
 
 
 def check_config(keys: dict[str, Any], purpose: str, where: str, length: int = 0) -> Any:
@@ -30,6 +34,10 @@ def skeleton(config: Any, purpose: str, where: str, trust_remote_code: bool = Fa
     """The model of a config in eval mode, on the meta device. Raises ``UserError`` for a config that makes none."""
     import torch
 
+    for key in LAYERS:
+        count = getattr(config, key, None)
+        if isinstance(count, int) and count > DEEPEST:  # made one by one, they would take days
+            raise UserError(f"{where}: {key} is {count}; {DEEPEST} layers are the most here.")
     code = {"trust_remote_code": True} if trust_remote_code else {}
     try:
         with torch.device("meta"), silent():
@@ -55,8 +63,8 @@ def check_call(model: Any, purpose: str, length: int, where: str) -> None:
 
     with torch.device("meta"), torch.inference_mode(), silent():
         if purpose == "image-classification":
-            size = model.config.image_size
-            inputs = {"pixel_values": torch.zeros(1, model.config.num_channels, size, size)}
+            height, width = size_of(model.config) or (32, 32)
+            inputs = {"pixel_values": torch.zeros(1, channels_of(model.config), height, width)}
         else:
             inputs = {"input_ids": torch.zeros(1, length, dtype=torch.long)}
             if purpose == "translation":

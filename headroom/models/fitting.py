@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from headroom import attention
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
-from headroom.data.contract import longest
+from headroom.data.contract import Contract, longest
 from headroom.errors import UserError
 from headroom.models.checking import check_call, check_config, check_layers
 from headroom.models.loading import Names, contract_of
 from headroom.models.readers import readers
 from headroom.models.sources import Source
+from headroom.models.words import silent
 
 T = TypeVar("T")
 
@@ -68,21 +69,33 @@ def troubles(
     model = found.ask(source.shape, purpose)
     feeding = found.ask(readers, spec, purpose, config, where, source, bool(tasks))
     if model is not None:
-        found.ask(check_layers, model, f"{source}: config.json")
-        found += [said for said in attention.troubles(model) if said not in "".join(found)]
-        found += of_memory(model, str(source))
+        found += of_model(model, source)
     if model is None or feeding is None or feeding == (None, None):
         return found
     tokenizer, processor = feeding
     if unfit := of_length(spec, config, tokenizer, purpose, source, where) + of_words(tokenizer, config, source):
         return Findings(found + unfit)
     contract = contract_of(spec, model, tokenizer, processor, named or {}, str(source))
-    if tokenizer is not None or not found:
-        found.ask(check_call, model, purpose, contract.length, f"{source}: config.json")
+    found.ask(check_call, model, purpose, contract.length, f"{source}: config.json")
     for task in tasks:
-        unknown = named is None and task.classes is None  # of data that may name its classes itself
-        found += [said for said in contract.troubles(task) if not (unknown and "classes: this key" in said)]
+        found += of_task(contract, task, source, data_is_read=named is not None)
     return found
+
+
+def of_model(model: Any, source: Source) -> list[str]:
+    """Whether units can be cut out of it, and whether it has room here."""
+    found = Findings()
+    found.ask(check_layers, model, f"{source}: config.json")
+    return [*(found or attention.troubles(model)), *of_memory(model, str(source))]
+
+
+def of_task(contract: Contract, task: Task, source: Source, data_is_read: bool) -> list[str]:
+    """What does not fit between a model and a task; data that are not read yet may name their classes themselves."""
+    found = contract.troubles(task)
+    if not data_is_read and task.classes is None:
+        found = [said for said in found if "classes: this key" not in said]
+    placed = (str(source), task.file)
+    return [said if any(place in said for place in placed) else f"{source}: {said}" for said in found]
 
 
 def of_made(spec: ModelSpec, tasks: Sequence[Task], purpose: str, where: str) -> Findings:
@@ -122,12 +135,18 @@ def of_words(tokenizer: Any, config: Any, source: Source) -> list[str]:
     if tokenizer is None:
         return []
     size, added = config.get_text_config().vocab_size, tokenizer.get_added_vocab()
-    beyond = {token: word for word, token in tokenizer.get_vocab().items() if token >= size and word not in added}
+    with silent():
+        around = (
+            *tokenizer("a")["input_ids"],
+            *tokenizer(text_target="a")["input_ids"],
+        )  # and marks
+    beyond = {token for word, token in tokenizer.get_vocab().items() if token >= size and word not in added}
+    beyond |= {token for token in around if token >= size}
     if not beyond:
         return []
     return [
-        f"{source}: vocab_size of config.json is {size}, and the tokenizer numbers {len(beyond)} words from there on, "
-        f"the last of them {max(beyond)}. Save the tokenizer that the model was trained with beside it."
+        f"{source}: vocab_size of config.json is {size}, and the tokenizer numbers {len(beyond)} words or marks from "
+        f"there on, the last of them {max(beyond)}. Save the tokenizer that the model was trained with beside it."
     ]
 
 

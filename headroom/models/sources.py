@@ -103,11 +103,13 @@ class Source:
             return None
         try:
             with silent():
-                return GenerationConfig.from_pretrained(self.place, **self._from)
+                config = GenerationConfig.from_pretrained(self.place, **self._from)
         except Exception as error:
             if not self.local and isinstance(error, OSError):
                 return None  # the Hub has none of this model
             raise self.trouble("generation_config.json", error) from None
+        stated.check_marks(config.to_dict(), f"{self}: generation_config.json")
+        return config
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:

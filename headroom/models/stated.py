@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from headroom.config.plain import shown
 from headroom.errors import UserError
-from headroom.models.words import said
+from headroom.models.words import hushed, said, silent
 
 
 def check(content: dict[str, Any], where: str, trust_remote_code: bool = False) -> None:
@@ -29,6 +29,16 @@ def check(content: dict[str, Any], where: str, trust_remote_code: bool = False) 
             "such weights. Prune the model in full precision first, quantise after."
         )
     check_class(content.get("architectures"), where)
+    check_marks(content, where)
+
+
+def check_marks(content: Mapping[str, Any], where: str) -> None:
+    """Raises ``UserError`` for a token that is no number; an end may be one of several."""
+    for key, value in content.items():
+        if key.endswith("_token_id") and value is not None:
+            tokens = value if isinstance(value, list) and key == "eos_token_id" else [value]
+            if not all(type(token) is int for token in tokens):
+                raise UserError(f"{where}: {key} is {shown(value)}; wanted the number of a token.")
 
 
 def check_class(named: Any, where: str) -> None:
@@ -80,3 +90,12 @@ def check_tokenizer(tokenizer: Any, where: str) -> None:
         raise UserError(
             f"{where}: tokenizer_config.json: model_max_length is {shown(longest)}; wanted a number of tokens."
         )
+    try:
+        with hushed(), silent():
+            tokenizer(["a b"], text_target=["a"])
+            tokenizer(["a"], ["b"])
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the library in Rust is no Exception
+        why = said(error)
+        raise UserError(f"{where}: tokenizer.json: no text can be split by it: {why} Fetch or save it again.") from None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from headroom.data.loading import quiet
 
-LONG = 300  # letters of what a library says
+LONG = 200  # letters of what a library says
 SPEAKING = (OSError, ValueError, RuntimeError)  # say what is wrong in words; a KeyError says no more than a word
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """What a library says, as one sentence of one line, bounded."""
     text = " ".join(str(error).split())[:LONG].rstrip(".: ")
     name = type(error).__name__
@@ -23,6 +25,20 @@ def some(names: Iterable[str], most: int = 3) -> str:
     """The first few names of many, for a sentence."""
     listed = sorted(names)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Nothing reaches the terminal, for libraries in Rust write their traces there past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -310,6 +310,32 @@ def test_a_tokenizer_without_its_words_is_refused(folder, refused, kind):
     assert "the tokenizer knows no word: " in refused(model, "toy-classification")
 
 
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize("token", ["3", 1.5, True, {}])
+def test_a_mark_that_is_no_number_is_named(folder, refused, file, token):
+    model = folder("llama")
+    edit(model, file, eos_token_id=token)
+    said = refused(model, "toy-language")
+    assert file in said and "eos_token_id" in said
+
+
+def test_a_tokenizer_that_ends_its_library_is_a_sentence(folder, capfd):
+    """A panic in Rust is no exception, and writes its trace to the terminal past Python."""
+    model = folder("bert")
+    processor = json.loads((model / "tokenizer.json").read_text())["post_processor"]
+    edit(model, "tokenizer.json", post_processor=processor | {"special_tokens": {}})
+    with pytest.raises(UserError, match=r"tokenizer\.json: no text can be split by it: PanicException"):
+        Source(model).tokenizer  # noqa: B018
+    assert "panicked" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("family", ["bert", "m2m_100"])
+def test_layers_without_end_are_refused_at_once(folder, refused, family):
+    model = folder(family)
+    edit(model, **{"num_hidden_layers": 10**9} if family == "bert" else {"encoder_layers": 10**9})
+    assert "is 1000000000; 2000 layers are the most here" in refused(model, TASKS[family])
+
+
 class Hub(BaseHTTPRequestHandler):
     """A Hub that has nothing, each model for a reason of its own."""
 
