@@ -146,7 +146,7 @@ def test_a_killed_prepare_leaves_nothing_that_looks_finished(tmp_path):
 def test_a_failed_prepare_keeps_the_one_before(tmp_path):
     prepare("vit", entry("vit"), tmp_path / "vit", threads=1)
     before = (tmp_path / "vit" / "prepare.json").read_bytes()
-    wrong = entry("vit") | {"train": {"steps": 3, "batch": 8, "learning_rate": 1e30}}
+    wrong = entry("vit") | {"train": {"steps": 3, "batch": 8, "learning_rate": 100, "weight_decay": 1e30}}
     with pytest.raises(RuntimeError, match="at step"):
         prepare("vit", wrong, tmp_path / "vit", threads=1)
     assert (tmp_path / "vit" / "prepare.json").read_bytes() == before
