@@ -22,7 +22,7 @@ from headroom.models.words import silent
 
 T = TypeVar("T")
 
-COPIES = 3  # of the weights, while a point is measured: dense, removed, and the one that is masked
+COPIES = 2  # of the weights at most: dense, and removed ones, which share what stays unless they are trained
 SHORTEST = {"language": 2}  # tokens, to foretell one; one is enough for all others
 
 
@@ -135,11 +135,8 @@ def of_words(tokenizer: Any, config: Any, source: Source) -> list[str]:
     if tokenizer is None:
         return []
     size, added = config.get_text_config().vocab_size, tokenizer.get_added_vocab()
-    with silent():
-        around = (
-            *tokenizer("a")["input_ids"],
-            *tokenizer(text_target="a")["input_ids"],
-        )  # and marks
+    with silent():  # the marks around a text are asked for too
+        around = [*tokenizer("a")["input_ids"], *tokenizer(text_target="a")["input_ids"]]
     beyond = {token for word, token in tokenizer.get_vocab().items() if token >= size and word not in added}
     beyond |= {token for token in around if token >= size}
     if not beyond:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,8 +60,7 @@ def prune(request: Request) -> Table:
     with TemporaryDirectory() as scratch:
         plan = plan_of(request, method, subject, splits.get("calibrate"), collator, Path(scratch))
         subject.apply(plan)
-    smaller = copy.deepcopy(subject.changed)
-    attention.remove(smaller, list(plan.drop))
+    smaller = attention.without(subject.changed, plan.drop)
     tasks = [task] if task else []
     begin(smaller, subject.contract, tasks)
     with whole(request.out) as draft:  # a measurement that fails leaves nothing in the way of the next try
