@@ -18,6 +18,7 @@ from typing import Any
 from model_folders import TASKS, save_folder
 from ruamel.yaml import YAML
 
+from headroom.attention import load_removed
 from headroom.config.model_spec import load_spec
 from headroom.config.params import load
 from headroom.config.tasks import Task, load_task, tasks_folder
@@ -30,6 +31,8 @@ from headroom.models.fitting import troubles
 from headroom.models.loading import contract_of
 from headroom.models.readers import readers
 from headroom.models.sources import Source
+from headroom.pruning.prune import prune
+from headroom.pruning.subject import Request
 
 POOL = [None, True, False, -1, 0, 1, 2, 3, 7, 10**9, -(10**12), 0.5, -1.5, 1e30, "", "x", "true", "3", "\u2581", "<s>"]
 POOL += [[], [1], ["x"], [None], [[1, 2], [3]], {}, {"x": 1}, {"0": "x"}, "a/../b", "\x00", "float16", "sdpa"]
@@ -185,9 +188,24 @@ def model_case(folder: Path) -> Callable[[random.Random], str]:
             file.write_bytes(spoil_bytes(file.read_bytes(), draw))
         else:
             file.write_text(json.dumps(spoil(json.loads(file.read_text()), draw)))
-        return use(model, load_task(TASKS[family]))
+        task = load_task(TASKS[family])
+        if draw.random() < 0.3:
+            return shrink(model, task, folder / "small")
+        return use(model, task)
 
     return case
+
+
+def shrink(model: Path, task: Task, out: Path) -> str:
+    """What ``prune`` writes can be read, and what it refuses has left nothing."""
+    request = Request(str(model), "magnitude-heads", 0.5, out, task.name, None, None, [], 0, 1, False)
+    try:
+        prune(request)
+    finally:
+        left = sorted(path.name for path in out.parent.iterdir())
+        assert left in (["model"], ["model", "small"]), f"left {left}"
+    load_removed(out)
+    return "shrunk"
 
 
 SPLITS: dict[str, Any] = {}

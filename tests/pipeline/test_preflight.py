@@ -32,7 +32,7 @@ shapes:
         (
             "hidden_size: 32",
             "hidden_size: 33",
-            "source.config: makes no model for classification: ValueError: The hidden",
+            "source.config: makes no model for classification: The hidden",
         ),
         (
             "hidden_size: 32",
