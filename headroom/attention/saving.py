@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 PLAN, WEIGHTS, GENERATION = "headroom_plan.json", "model.safetensors", "generation_config.json"
+OWN_WEIGHTS = "headroom.safetensors"  # of what something is gone from: a stock loader would fill the gaps by chance
 VERSION = 1
 
 
 def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
-    """Write ``config.json`` (dense), ``headroom_plan.json`` and ``model.safetensors``; also for a dense model.
+    """Write ``config.json`` (dense), ``headroom_plan.json`` and the weights; also for a dense model.
 
-    Models that generate also leave their ``generation_config.json``. The tokenizer is not written. All of it appears
+    The weights are ``model.safetensors`` as long as nothing is removed, and ``headroom.safetensors`` afterwards, which
+    the library's own ``from_pretrained`` does not find: it would put random numbers where units are gone. Models that generate also leave their ``generation_config.json``. The tokenizer is not written. All of it appears
     or, after an exception or a kill, nothing: what lay in the folder before is then as it was. Other files that lie
     there stay. Compiled models are saved as what was compiled. Raises ``UserError`` for a model that could not be read
     back (weights without values, adapters, parametrised, quantised, modules of another make) before anything is
@@ -47,7 +49,7 @@ def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
     plan = _plan(plan_of, aliases)
     check_readable(plan_of, plan, state)
     try:
-        with together(folder, (GENERATION,)) as draft:
+        with together(folder, (GENERATION, WEIGHTS, OWN_WEIGHTS)) as draft:
             _write(draft, plan_of, plan, tensors)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{folder} cannot be written, and is as it was: {error}") from error
@@ -73,7 +75,9 @@ def _write(folder: Path, plan_of: Anatomy, plan: dict[str, Any], tensors: dict[s
     (folder / PLAN).write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
     if model.can_generate():
         (folder / GENERATION).write_text(model.generation_config.to_json_string(), encoding="utf-8")
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    weights = folder / (OWN_WEIGHTS if plan["removed"] else WEIGHTS)
+    save_file(tensors, weights, metadata={"format": "pt"})
+    weights.chmod((folder / PLAN).stat().st_mode)  # the library lets nobody else read them
 
 
 def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreTrainedModel:
@@ -86,11 +90,13 @@ def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreT
     folder = Path(folder)
     finish(folder)
     plan = _read_plan(folder / PLAN)
-    tensors = _read_weights(folder / WEIGHTS, torch.device(device))
+    older = not (folder / OWN_WEIGHTS).is_file() and (folder / WEIGHTS).is_file()  # all had the stock name once
+    weights = folder / (OWN_WEIGHTS if plan["removed"] and not older else WEIGHTS)
+    tensors = _read_weights(weights, torch.device(device))
     tensors |= {alias: tensors[name] for alias, name in plan["aliases"].items() if name in tensors}
     model = _skeleton(folder, plan)
     remove(model, _units(plan, folder / PLAN), plan["policy"])
-    _assign(model, tensors, folder / WEIGHTS)
+    _assign(model, tensors, weights)
     _tie(model, plan["aliases"])
     if model.can_generate() and (folder / GENERATION).is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)

@@ -13,7 +13,7 @@ from headroom.errors import UserError
 from headroom.models.words import said, some
 
 INDEX = "model.safetensors.index.json"  # which of several files holds which weight
-WHOLE = "model.safetensors"
+WHOLE, PRUNED = "model.safetensors", "headroom.safetensors"  # the second where Headroom has removed something
 ADAPTER = "adapter_config.json"
 # What older versions saved, and no model computes with: buffers, and poolers of models that have none.
 LEFTOVERS = (
@@ -34,7 +34,7 @@ def check_files(folder: Path) -> None:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise UserError(f"{folder} has no *.safetensors file. Headroom loads no other kind of weights.")
-    if not (folder / WHOLE).is_file():
+    if not any((folder / name).is_file() for name in (WHOLE, PRUNED)):
         files = _of_index(folder)
     for file in files:
         _check_file(file)

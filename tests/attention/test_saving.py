@@ -10,7 +10,7 @@ from attention_helpers import GRAINS, logits, random_units, removed, worst_step
 
 from headroom.api import Grain, Site, Unit
 from headroom.attention import FAMILY_NAMES, anatomy, load_removed, remove, removed_units, save_removed, toy, toy_batch
-from headroom.attention.saving import PLAN, WEIGHTS
+from headroom.attention.saving import OWN_WEIGHTS, PLAN
 from headroom.errors import UserError
 
 
@@ -34,7 +34,7 @@ def test_a_saved_model_comes_back_equal_to_the_bit(family, tmp_path):
     assert not again.training and type(again) is type(model)
     assert sum(p.numel() for p in again.parameters()) == sum(p.numel() for p in model.parameters()), "ties are kept"
     save_removed(again, tmp_path / "again")
-    assert (tmp_path / "again" / WEIGHTS).read_bytes() == (tmp_path / WEIGHTS).read_bytes()
+    assert (tmp_path / "again" / OWN_WEIGHTS).read_bytes() == (tmp_path / OWN_WEIGHTS).read_bytes()
 
 
 @pytest.mark.parametrize("family", ["bert", "marian", "gemma2"])
@@ -107,7 +107,7 @@ def test_units_are_removed_before_any_weight_is_in_memory(family, tmp_path, monk
 def test_folders_hold_json_and_safetensors_only_and_the_dense_config(tmp_path):
     save_removed(cut("marian"), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"config.json", PLAN, WEIGHTS} <= names
+    assert {"config.json", PLAN, OWN_WEIGHTS} <= names
     assert all(name.endswith((".json", ".safetensors")) for name in names)
     assert json.loads((tmp_path / "config.json").read_text())["decoder_layers"] == 3
 
@@ -115,17 +115,17 @@ def test_folders_hold_json_and_safetensors_only_and_the_dense_config(tmp_path):
 @pytest.mark.parametrize("keep", [0, 5, 400, -3])
 def test_a_truncated_weight_file_is_named(tmp_path, keep):
     save_removed(cut("bert"), tmp_path)
-    path = tmp_path / WEIGHTS
+    path = tmp_path / OWN_WEIGHTS
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match=WEIGHTS):
+    with pytest.raises(UserError, match=OWN_WEIGHTS):
         load_removed(tmp_path)
 
 
 def test_a_corrupted_weight_file_is_named(tmp_path):
     save_removed(cut("bert"), tmp_path)
-    path = tmp_path / WEIGHTS
+    path = tmp_path / OWN_WEIGHTS
     path.write_bytes(path.read_bytes().replace(b"classifier.bias", b"classifier.bits"))
-    with pytest.raises(UserError, match=WEIGHTS):
+    with pytest.raises(UserError, match=OWN_WEIGHTS):
         load_removed(tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_a_corrupted_weight_file_is_named(tmp_path):
         ({"class": ["BertModel"]}, "does not prune"),
         ({"removed": ["head:encoder.self.0.77"]}, r"head:encoder\.self\.0\.77"),
         ({"removed": ["nonsense"]}, PLAN),
-        ({"removed": []}, WEIGHTS),
+        ({"removed": []}, r"model\.safetensors is missing"),
     ],
 )
 def test_a_plan_that_cannot_be_followed_is_refused(tmp_path, change, words):
@@ -150,7 +150,7 @@ def test_a_plan_that_cannot_be_followed_is_refused(tmp_path, change, words):
         load_removed(tmp_path)
 
 
-@pytest.mark.parametrize("name", [PLAN, WEIGHTS, "config.json"])
+@pytest.mark.parametrize("name", [PLAN, OWN_WEIGHTS, "config.json"])
 def test_a_missing_file_is_named(tmp_path, name):
     save_removed(cut("bert"), tmp_path)
     (tmp_path / name).unlink()
@@ -164,3 +164,19 @@ def test_a_plan_that_is_no_json_or_lacks_keys_is_named(tmp_path):
         (tmp_path / PLAN).write_text(text)
         with pytest.raises(UserError, match=PLAN):
             load_removed(tmp_path)
+
+
+@pytest.mark.parametrize("family", ["llama", "bert", "m2m_100", "vit"])
+def test_a_stock_loader_refuses_what_something_is_gone_from_and_reads_what_is_whole(family, tmp_path):
+    model = toy(family)
+    save_removed(model, tmp_path)
+    stock = type(model).from_pretrained(tmp_path)
+    assert all(torch.equal(stock.state_dict()[name], value) for name, value in model.state_dict().items())
+    last = max(anatomy(model).units((Grain.MLP,)))
+    remove(model, [last])
+    save_removed(model, tmp_path)
+    with pytest.raises(OSError, match=r"model\.safetensors"):
+        type(model).from_pretrained(tmp_path)
+    assert removed_units(load_removed(tmp_path)) == {last}
+    readable = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(readable) == 1, "whoever may read the config may read the weights"

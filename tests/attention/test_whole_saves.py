@@ -12,11 +12,11 @@ from attention_helpers import logits, removed
 
 from headroom.api import Grain
 from headroom.attention import anatomy, load_removed, save_removed, toy, toy_batch
-from headroom.attention.saving import GENERATION, PLAN, WEIGHTS
+from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN
 from headroom.drafts import together, whole
 from headroom.errors import UserError
 
-NAMES = ("config.json", PLAN, WEIGHTS)
+NAMES = ("config.json", PLAN, OWN_WEIGHTS)
 
 
 def smaller(family, head=1):
@@ -178,7 +178,7 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     save_removed(smaller("bert"), tmp_path / "link")
-    assert (tmp_path / "link").is_symlink() and (tmp_path / "real" / WEIGHTS).is_file()
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real" / OWN_WEIGHTS).is_file()
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -204,9 +204,9 @@ def test_weights_that_are_parts_of_one_memory_are_saved(family, tmp_path):
 )
 def test_weights_that_are_missing_unexpected_or_of_another_shape_are_named(change, words, tmp_path):
     save_removed(smaller("bert"), tmp_path)
-    found = safetensors.torch.load_file(tmp_path / WEIGHTS)
+    found = safetensors.torch.load_file(tmp_path / OWN_WEIGHTS)
     change(found)
-    safetensors.torch.save_file(found, tmp_path / WEIGHTS)
+    safetensors.torch.save_file(found, tmp_path / OWN_WEIGHTS)
     with pytest.raises(UserError, match=words):
         load_removed(tmp_path)
 
