@@ -34,11 +34,12 @@ def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
     """Write ``config.json`` (dense), ``headroom_plan.json`` and the weights; also for a dense model.
 
     The weights are ``model.safetensors`` as long as nothing is removed, and ``headroom.safetensors`` afterwards, which
-    the library's own ``from_pretrained`` does not find: it would put random numbers where units are gone. Models that generate also leave their ``generation_config.json``. The tokenizer is not written. All of it appears
-    or, after an exception or a kill, nothing: what lay in the folder before is then as it was. Other files that lie
-    there stay. Compiled models are saved as what was compiled. Raises ``UserError`` for a model that could not be read
-    back (weights without values, adapters, parametrised, quantised, modules of another make) before anything is
-    written, and for a folder that cannot be written.
+    the library's own ``from_pretrained`` does not find: it would put random numbers where units are gone. Models that
+    generate also leave their ``generation_config.json``. The tokenizer is not written. All of it appears or, after an
+    exception or a kill, nothing: what lay in the folder before is then as it was. Other files that lie there stay.
+    Compiled models are saved as what was compiled. Raises ``UserError`` for a model that could not be read back
+    (weights without values, adapters, parametrised, quantised, modules of another make) before anything is written,
+    and for a folder that cannot be written.
     """
     from safetensors import SafetensorError
 
