@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from benchmarks.figures import Figure
 from benchmarks.shapes import bert, llama
 from headroom.api import Grain
+from headroom.attention import without
 from headroom.config.params import Speed, Work
 from headroom.measure.speed import speed_points
-from headroom.models.shapes import plan, without
+from headroom.models.shapes import plan
 
 SETTINGS = Speed(pairs=15, most_pairs=21, works={})
 

@@ -11,11 +11,12 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.shapes import bert
 from headroom.api import Grain
+from headroom.attention import without
 from headroom.config.params import Work
 from headroom.measure.clock import ProcessClock
 from headroom.measure.paired import Paired, compare
 from headroom.measure.work import task
-from headroom.models.shapes import plan, without
+from headroom.models.shapes import plan
 
 REPEATS = 8
 PAIRS, MOST = 15, 41

@@ -10,10 +10,10 @@ from typing import Any
 from benchmarks.figures import Figure, milliseconds
 from benchmarks.shapes import batch, bert
 from headroom.api import Grain
-from headroom.attention import gate, load_removed, remove, save_removed
+from headroom.attention import gate, load_removed, remove, save_removed, without
 from headroom.measure.clock import ProcessClock
 from headroom.measure.paired import compare
-from headroom.models.shapes import plan, without
+from headroom.models.shapes import plan
 
 PAIRS = 9
 
@@ -65,6 +65,15 @@ def removal(model: Any) -> Iterator[Figure]:
         copy = without(model, [])
         laps.append(ProcessClock().time(lambda copy=copy: remove(copy, units)).busy)
     yield Figure("removal_ms", 1000 * median(laps[1:]), "ms", "lower", 30)
+    yield Figure("memory_over_dense", held(model, without(model, units)) / held(model), "ratio", "lower", 1.25)
+    layers = without(model, plan(model, Grain.ATTENTION, 0.5))
+    yield Figure("memory_over_dense_layers", held(model, layers) / held(model), "ratio", "lower", 1.05)
+
+
+def held(*models: Any) -> int:
+    """Bytes of the tensors of several models, each memory once."""
+    tensors = (tensor for model in models for tensor in (*model.parameters(), *model.buffers()))
+    return sum({tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
 
 def files(model: Any) -> Iterator[Figure]:

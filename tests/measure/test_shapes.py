@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from headroom.api import Grain
-from headroom.attention import anatomy
+from headroom.attention import anatomy, without
 from headroom.config.project import root
 from headroom.errors import UserError
 from headroom.measure.machine import note
 from headroom.models.configs import config_of
-from headroom.models.shapes import built, dense, plan, spread, without
+from headroom.models.shapes import built, dense, plan, spread
 from headroom.results.files import read, write
 from headroom.results.speed_records import Ceilings, Machine, SpeedPoint, SpeedRecord
 from headroom.shapes.params import ShapesParams, load
