@@ -99,6 +99,11 @@ def test_the_page_of_a_record_draws_every_pair_that_was_timed(site):
     assert all(0 <= place <= running.WIDTH for place in places) and max(places) - min(places) > 10, "apart, and on it"
 
 
+def test_the_page_of_a_record_says_what_its_model_was_fed(site):
+    page = (site / "run/lm-pydocs/michel-greedy.html").read_text(encoding="utf-8")
+    assert "Input of " in page and "start: <bdi>&#39;&lt;s&gt;&#39; before each text</bdi>" in page
+
+
 def test_one_click_from_the_front_are_the_heads_kept_the_command_and_the_word_on_random(site):
     front = tree(site)
     row = next(part for part in find(front, ".matrix", "tr") if "Michel et al., greedy" in words(part))
@@ -251,7 +256,7 @@ def test_the_front_page_weighs_less_than_300_kb_with_forty_methods_and_ten_model
 def hostile(record):
     """The record with the same nasty string wherever a record that is believed can have one."""
     facts = next(iter(record.tasks.values())).model_copy(
-        update={"metric": EVIL, "unit": EVIL, "signature": EVIL, "data_hash": EVIL}
+        update={"metric": EVIL, "unit": EVIL, "signature": EVIL, "data_hash": EVIL, "contract": {EVIL: EVIL}}
     )
     source = record.provenance.model_copy(
         update={"command": EVIL, "commit": EVIL, "versions": {EVIL: EVIL}, "weight_hash": EVIL, "date": EVIL}

@@ -259,6 +259,7 @@ def cell(profile: str, model: str, method: str) -> CellRecord:
             chance=task.chance,
             signature="nrefs:1|case:mixed",
             data_hash=hashlib.sha256(name.encode()).hexdigest(),
+            contract={"task": f"{name}, version 1", "start": "'<s>' before each text"},
         )
         for name, task in shape.tasks.items()
     }
