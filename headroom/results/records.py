@@ -163,7 +163,9 @@ class TaskFacts(Strict):
     signature: str = Field(description="sacreBLEU signature, lm-eval task version, or decoding statement")
     data_hash: str
     contract: dict[str, str] = Field(
-        default_factory=dict, description="what the model was told of its input: start, padding, languages, classes"
+        default_factory=dict,
+        description="what the model was told of its input: start, padding, languages, classes",
+        exclude_if=lambda said: not said,  # older records lack it, and are to stay what was verified of them
     )
 
 
