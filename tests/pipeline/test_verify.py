@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from headroom.results.files import read
+from headroom.results.places import read_cell
 from headroom.results.plan_names import plan_hash
 from headroom.results.records import CellRecord
-from headroom.results.verified import Verified
+from headroom.results.verified import Verified, last
 from headroom.verify.choosing import row, sample
 from headroom.verify.compare import verdict
 
@@ -166,3 +168,14 @@ def test_elsewhere_scores_within_their_intervals_are_the_same_and_beyond_they_di
     away.provenance.weight_hash = "0" * 64
     assert verdict(record, away)[0] == "cannot be checked"
     assert verdict(record, away.model_copy(update={"provenance": record.provenance}))[0] == "differs"
+
+
+REPORTS = sorted((Path(__file__).parents[2] / "results").glob("*/verified/*/*.json"))
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: f"{path.parents[2].name}-{path.parent.name}-{path.stem}")
+def test_a_published_report_is_of_the_record_that_is_published(path):
+    """A field that a later version adds to records must not make those of before look changed."""
+    results = path.parents[2]
+    record = read_cell(results / "quality" / path.parent.name / path.name, results.name, path.parent.name, path.stem)
+    assert last(results, record)[1]
