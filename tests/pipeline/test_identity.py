@@ -23,7 +23,7 @@ def turn_round(path):
     """Swap two words of a vocabulary: every text then reads otherwise, and the weights are the same."""
     content = json.loads(path.read_text())
     vocabulary = content["model"]["vocab"]
-    one, other = [word for word in vocabulary if not word.startswith("[")][:2]
+    one, other = [word for word in vocabulary if word.isalpha()][:2]
     vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
     path.write_text(json.dumps(content))
 
