@@ -11,6 +11,7 @@ import pytest
 from model_folders import save_folder
 
 from headroom.cli import main
+from headroom.terminal.printing import PlainConsole
 
 
 class Said(NamedTuple):
@@ -41,6 +42,7 @@ def prune(
 
     number = count(1)
     monkeypatch.setenv("COLUMNS", "250")  # a row of the table is a line
+    monkeypatch.setattr("headroom.cli.out", PlainConsole())  # the one that is there has the width of its first import
 
     def call(model: Path | str, task: str | None = None, **options: object) -> Said:
         out = Path(str(options.pop("out", tmp_path / f"smaller-{next(number)}")))

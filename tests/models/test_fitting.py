@@ -22,7 +22,7 @@ from headroom.pipeline.prepare import prepare
 
 def figures(said: str) -> tuple[float, float]:
     """The dense quality and that of the smaller model in what `prune` prints."""
-    found = re.search(r"is better, \d+(?: examples\))? ([-\d.]+) ([-\d.]+)", said)  # a narrow column breaks its words
+    found = re.search(r"is better, \d+ examples\) ([-\d.]+) ([-\d.]+)", said)
     assert found, said
     return float(found[1]), float(found[2])
 
