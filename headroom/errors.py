@@ -21,3 +21,9 @@ def suggest(wrong: str, allowed: Iterable[str]) -> str:
     close = get_close_matches(wrong, names, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     return f"{hint}Allowed: {', '.join(names) or 'nothing yet'}."
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first few names of many, for a sentence."""
+    listed = sorted(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -11,7 +11,7 @@ from headroom.attention.anatomy import Anatomy
 from headroom.attention.compiled import plain_name
 from headroom.attention.plain import troubles
 from headroom.attention.removal import remove
-from headroom.errors import UserError
+from headroom.errors import UserError, some
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -63,14 +63,14 @@ def check_readable(plan_of: Anatomy, plan: dict[str, Any], state: dict[str, Tens
     empty = [name for name, tensor in state.items() if tensor.is_meta]
     if empty:
         raise UserError(
-            f"weights of this {plan['class']} have no values, they are on the meta device: {_some(empty)}. There is "
+            f"weights of this {plan['class']} have no values, they are on the meta device: {some(empty)}. There is "
             "nothing to save. Load them first, without init_empty_weights, device_map or offload."
         )
     if strange := _strange(plan_of, plan, state):
         step = "Put transformers' own modules back, or write the sizes that changed into the config."
         raise UserError(
             f"the folder could not be read back: a {plan['class']} with this config and plan has other weights in "
-            f"{_some(strange)}. {next(iter(troubles(plan_of.model)), step)}"
+            f"{some(strange)}. {next(iter(troubles(plan_of.model)), step)}"
         )
 
 
@@ -82,7 +82,3 @@ def _strange(plan_of: Anatomy, plan: dict[str, Any], state: dict[str, Tensor]) -
     wanted = {name: tensor.shape for name, tensor in state_of(made).items()}
     found = {name: tensor.shape for name, tensor in state.items() if type(tensor) in (Tensor, nn.Parameter)}
     return [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")

@@ -1,5 +1,6 @@
-"""YAML files, read and checked: what pydantic finds wrong as a sentence, with file, key, value and what is allowed."""
+"""Files of YAML and JSON, read and checked: what is wrong as a sentence, with file, key, value and what is allowed."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar, get_args
@@ -71,6 +72,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: an alias (*) stands inside of what it is an alias of, so the file has no end.")
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, wanted a mapping of keys to values.")
+    return content
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The mapping in a JSON file that some program wrote. Raises ``UserError`` naming the file when there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        why = f"{' '.join(str(error).split())[:LONGEST]}; it is not readable as JSON"
+        raise UserError(f"{path} cannot be read: {why}. Fetch or save it again.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no mapping of keys to values. Fetch or save it again.")
     return content
 
 

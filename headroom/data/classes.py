@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headroom.config.tasks import Task, same
@@ -134,11 +134,21 @@ def matched(wanted: Sequence[str], have: Sequence[str]) -> tuple[int, ...] | Non
 
     `A` and `a` are two classes where the names are letters, and one where somebody writes them larger.
     """
+    places = numbered(have, wanted)
+    found = tuple(places[name] for name in wanted) if places else ()
+    return found if len(set(found)) == len(wanted) == len(have) else None
+
+
+def numbered(names: Sequence[str], asked: Iterable[str]) -> dict[str, int] | None:
+    """The place in ``names`` of each name that is asked for, or None where one has no place, or names are alike.
+
+    They are compared as they are written, and where that does not do, as ``same`` compares.
+    """
+    asked = list(asked)
     for alike in (str.strip, same):
-        places = {alike(name): place for place, name in enumerate(have)}
-        ours = [alike(name) for name in wanted]
-        if len(set(ours)) == len(ours) == len(places) == len(have) and set(ours) == set(places):
-            return tuple(places[name] for name in ours)
+        places = {alike(name): place for place, name in enumerate(names)}
+        if len(places) == len(names) and all(alike(name) in places for name in asked):
+            return {name: places[alike(name)] for name in asked}
     return None
 
 

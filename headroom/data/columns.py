@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from headroom.config.plain import shown
 from headroom.config.tasks import COLUMNS, Task, same
+from headroom.data.classes import numbered
 from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ def _numbered(dataset: Dataset, task: Task) -> Dataset:
     if getattr(dataset.features["label"], "dtype", "") not in ("string", "large_string"):
         return dataset
     names, labels = task.classes or [], dataset.unique("label")
-    for alike in (str.strip, same):  # as they are written, or else as they are compared
-        number = {alike(name): place for place, name in enumerate(names)}
-        strange = [label for label in labels if alike(label) not in number]
-        if names and not strange and len(number) == len(names):
-            numbers = [number[alike(label)] for label in dataset["label"]]
-            return dataset.remove_columns("label").add_column("label", numbers).cast_column("label", Value("int64"))
+    if names and (number := numbered(names, labels)):
+        numbers = [number[label] for label in dataset["label"]]
+        return dataset.remove_columns("label").add_column("label", numbers).cast_column("label", Value("int64"))
+    strange = [label for label in labels if same(label) not in map(same, names)]
     says = "the key classes is missing, which gives names their numbers; list them all."
     if names:
         says = f"classes has no such name. {suggest(strange[0], names)}" if strange else "classes names one twice."

@@ -45,11 +45,9 @@ class Contract:
     @classmethod
     def of(cls, model: Any, reader: Any, **known: Any) -> Contract:
         """The contract of a model in memory. ``reader`` is its tokenizer or image processor."""
-        kind = (
-            "tokenizer"
-            if hasattr(reader, "model_input_names") and callable(getattr(reader, "encode", None))
-            else "processor"
-        )
+        from transformers import PreTrainedTokenizerBase
+
+        kind = "tokenizer" if isinstance(reader, PreTrainedTokenizerBase) else "processor"
         generation = getattr(model, "generation_config", None)
         return cls(model.config, generation=generation, **{kind: reader}, **known)
 

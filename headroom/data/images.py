@@ -9,6 +9,7 @@ import torch
 
 from headroom.data.batches import Collator
 from headroom.data.processor_facts import MODES, channels_of, size_of
+from headroom.data.words import said
 from headroom.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,9 +60,8 @@ class ImageCollator(Collator):
             made = self.processor(read, return_tensors="pt")["pixel_values"]
         except Exception as error:  # images of any kind meet a library's class, or code that came with a model
             sizes = ", ".join(sorted({f"{image.height}x{image.width}" for image in read})[:5])
-            why = str(error).strip().split("\n")[0][:300] or type(error).__name__
             name = type(self.processor).__name__
-            raise UserError(f"{name} cannot make a batch of images of {sizes}: {why}") from error
+            raise UserError(f"{name} cannot make a batch of images of {sizes}: {said(error)}") from error
         size = self.size_wanted
         if made.dim() != 4 or made.shape[1] != self.channels or (size is not None and tuple(made.shape[2:]) != size):
             wanted = f"({self.channels}, {'height, width' if size is None else f'{size[0]}, {size[1]}'})"

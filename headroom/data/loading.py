@@ -22,6 +22,8 @@ from headroom.errors import UserError, suggest
 if TYPE_CHECKING:
     from datasets import Dataset
 
+AWAY = "Without a network, set HF_HOME to a folder where the Hub's files are cached"
+
 # What a model sees of an example: two examples that agree here are the same one for the check of overlap.
 SEEN = {
     "translation": ("source",),
@@ -186,8 +188,7 @@ def _hub(task: Task, split: str) -> Dataset:
     except (OSError, ValueError, RuntimeError) as error:
         files = f" Or set HEADROOM_DATA to a folder that holds {_first(task.data.folder)}." if task.data.folder else ""
         raise UserError(
-            f"{task.file}: {task.data.hub} could not be fetched from the Hub ({type(error).__name__}). "
-            f"Without a network, set HF_HOME to a folder where the Hub's files are cached.{files}"
+            f"{task.file}: {task.data.hub} could not be fetched from the Hub ({type(error).__name__}). {AWAY}.{files}"
         ) from None
 
 

@@ -6,15 +6,17 @@ backend is asked for by name, so that the same pixels come out with torchvision 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
+from headroom.config.located import read_json
 from headroom.config.model_spec import ImageSpec
 from headroom.config.plain import shown
+from headroom.data.loading import AWAY
 from headroom.data.processor_facts import channels_of, for_each_channel, normalisation, resampling_name, size_of
+from headroom.data.words import said
 from headroom.errors import UserError
 
 OWN_FILES = ("processor_config.json", "preprocessor_config.json")  # in the order in which transformers asks them
@@ -110,7 +112,7 @@ def read_processor(source: Path | str, revision: str | None = None, trust_remote
     if local and not Path(file).is_file():
         return None
     try:
-        stated = _content(Path(file)) if local else _on_hub(str(source), revision)
+        stated = read_json(Path(file)) if local else _on_hub(str(source), revision)
         if not stated:
             return None
         processor = AutoImageProcessor.from_pretrained(
@@ -119,8 +121,9 @@ def read_processor(source: Path | str, revision: str | None = None, trust_remote
     except UserError:
         raise
     except Exception as error:  # what a file of another's making sets off in another's library is not known beforehand
-        why = "transformers knows none of that name" if "Unrecognized image processor" in str(error) else _line(error)
-        raise UserError(f"{file}: no image processor can be made of it ({TYPE} is {_named(stated)}): {why}.") from None
+        strange = "Unrecognized image processor" in str(error)
+        why = "transformers knows none of that name." if strange else said(error)
+        raise UserError(f"{file}: no image processor can be made of it ({TYPE} is {_named(stated)}): {why}") from None
     check_stated(processor, file)
     return processor
 
@@ -128,7 +131,7 @@ def read_processor(source: Path | str, revision: str | None = None, trust_remote
 def own_file(source: Path | str) -> str:
     """The file in which a model's own processor is stated, or would be."""
     first, second = (Path(source) / name for name in OWN_FILES)
-    return str(first if first.is_file() and NESTED in _content(first) else second)
+    return str(first if first.is_file() and NESTED in read_json(first) else second)
 
 
 def check_stated(processor: Any, file: str) -> None:
@@ -143,31 +146,21 @@ def check_agreement(image: ImageSpec, processor: Any, config: Any, where: str, f
     """Raises ``UserError`` naming both files, keys and values where ``image`` contradicts the model's own processor."""
     channels = channels_of(config)
     for key, own in zip(("mean", "std"), normalisation(processor), strict=True):
-        said = getattr(image, key)
-        if said is None or own is None:
+        asked = getattr(image, key)
+        if asked is None or own is None:
             continue
-        wanted, found = for_each_channel(said, channels), for_each_channel(own, channels)
+        wanted, found = for_each_channel(asked, channels), for_each_channel(own, channels)
         if len(wanted) != len(found) or not all(
             isclose(a, b, rel_tol=1e-6) for a, b in zip(wanted, found, strict=True)
         ):
             off = "" if getattr(processor, "do_normalize", True) else " (do_normalize is false)"
             raise UserError(
-                f"{where}.{key} is {said}, and image_{key} in {file} is {own}{off}. The model was trained with one of "
+                f"{where}.{key} is {asked}, and image_{key} in {file} is {own}{off}. The model was trained with one of "
                 "them: leave the key out, or mend the file."
             )
     own_filter = resampling_name(processor)
     if image.resample is not None and image.resample != own_filter:
         raise UserError(f"{where}.resample is {image.resample}, and resample in {file} is {own_filter}. Leave it out.")
-
-
-def _content(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file}: not readable as JSON ({_line(error)}). Fetch it again.") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{file}: holds no mapping of keys to values. Fetch it again.")
-    return content
 
 
 def _on_hub(name: str, revision: str | None) -> dict[str, Any]:
@@ -177,15 +170,10 @@ def _on_hub(name: str, revision: str | None) -> dict[str, Any]:
         return get_image_processor_config(name, revision=revision)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{own_file(name)} at {revision} could not be asked of the Hub: {_line(error)} Without a network, set "
-            "HF_HOME to a folder where the Hub's files are cached."
+            f"{own_file(name)} at {revision} could not be asked of the Hub: {said(error)} {AWAY}."
         ) from None
 
 
 def _named(stated: dict[str, Any]) -> str:
     inside = stated.get(NESTED, stated)
     return shown(inside.get(TYPE) if isinstance(inside, dict) else inside)
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:300] or type(error).__name__

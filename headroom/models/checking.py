@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from headroom.data.processor_facts import channels_of, size_of
+from headroom.data.words import said, silent
 from headroom.errors import UnsupportedModel, UserError
 from headroom.models.configs import auto, config_of
-from headroom.models.words import said, silent
 
 LAYERS = ("num_hidden_layers", "encoder_layers", "decoder_layers", "num_layers", "num_decoder_layers")
 DEEPEST = 2000

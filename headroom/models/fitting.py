@@ -13,12 +13,12 @@ from headroom import attention
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
 from headroom.data.contract import Contract, longest
+from headroom.data.words import silent
 from headroom.errors import UserError
 from headroom.models.checking import check_call, check_config, check_layers
 from headroom.models.loading import Names, contract_of
 from headroom.models.readers import readers
 from headroom.models.sources import Source
-from headroom.models.words import silent
 
 T = TypeVar("T")
 

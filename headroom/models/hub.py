@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headroom.models.words import said
+from headroom.data.loading import AWAY
+from headroom.data.words import said
 
 LOG_IN = "log in with `hf auth login`"
-AWAY = (
-    "Without a network, set HF_HOME to a folder where the Hub's files are cached, or put the model below the folder "
-    "HEADROOM_DATA and name it as source.folder."
-)
+ELSEWHERE = f"{AWAY}, or put the model below the folder HEADROOM_DATA and name it as source.folder."
 
 
 def sentence(name: str, revision: str | None, error: Exception) -> str:
@@ -28,7 +26,7 @@ def sentence(name: str, revision: str | None, error: Exception) -> str:
         status = getattr(getattr(cause, "response", None), "status_code", None)
         if status in (401, 403):
             return f"{model}: the Hub does not give it to you ({status}). Ask for access at {page}, then {LOG_IN}."
-    return f"{model} could not be loaded from the Hub: {said(error)} {AWAY}"
+    return f"{model} could not be loaded from the Hub: {said(error)} {ELSEWHERE}"
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

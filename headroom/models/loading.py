@@ -120,7 +120,7 @@ def load_prepared(folder: Path) -> Prepared:
 
     notes = folder / "prepare.json"
     if not notes.is_file():
-        raise UserError(f"{folder} holds no prepared model. Run `dvc repro prepare` or `headroom prepare` first.")
+        raise UserError(f"{folder} holds no prepared model. Run `dvc repro prepare@{folder.name}` first.")
     facts = json.loads(notes.read_text(encoding="utf-8"))
     source = Source(folder / "model")
     tokenizer = source.tokenizer

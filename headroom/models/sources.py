@@ -11,17 +11,16 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.plain import shown
 from headroom.config.tasks import tasks_folder
 from headroom.data.loading import data_folder
+from headroom.data.words import said, silent
 from headroom.errors import UserError
 from headroom.models import hub, stated
 from headroom.models.checking import skeleton
 from headroom.models.configs import auto
 from headroom.models.weights import check_files, check_values, check_whole
-from headroom.models.words import said, silent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-PLAN = "headroom_plan.json"  # what a model that Headroom has pruned is read back with
 ENCODERS = ("bert", "roberta")  # families with a class for language, which is no decoder unless the config says so
 
 
@@ -50,6 +49,8 @@ class Source:
     @property
     def pruned(self) -> bool:
         """Whether Headroom has saved it, with the list of what is gone from it."""
+        from headroom.attention.saving import PLAN  # imports torch, which not all who ask for a folder need
+
         return isinstance(self.place, Path) and (self.place / PLAN).is_file()
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from headroom.config.located import read_json
 from headroom.config.plain import shown
+from headroom.data.words import hushed, said, silent
 from headroom.errors import UserError
-from headroom.models.words import hushed, said, silent
 
 
 def check(content: dict[str, Any], where: str, trust_remote_code: bool = False) -> None:
@@ -65,15 +65,8 @@ def check_class(named: Any, where: str) -> None:
 def check_readable(folder: Path, names: Iterable[str]) -> None:
     """Raises ``UserError`` naming the first of these files that is there and holds no mapping of JSON."""
     for name in names:
-        file = folder / name
-        if not file.exists():
-            continue
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{file} cannot be read: {said(error)} Fetch or save it again.") from None
-        if not isinstance(content, dict):
-            raise UserError(f"{file} holds no mapping of keys to values. Fetch or save it again.")
+        if (folder / name).exists():
+            read_json(folder / name)
 
 
 def check_tokenizer(tokenizer: Any, where: str) -> None:

@@ -9,11 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from headroom.errors import UserError
-from headroom.models.words import said, some
+from headroom.data.words import said
+from headroom.errors import UserError, some
 
 INDEX = "model.safetensors.index.json"  # which of several files holds which weight
-WHOLE, PRUNED = "model.safetensors", "headroom.safetensors"  # the second where Headroom has removed something
 ADAPTER = "adapter_config.json"
 # What older versions saved, and no model computes with: buffers, and poolers of models that have none.
 LEFTOVERS = (
@@ -26,6 +25,8 @@ AGAIN = "Fetch or save it again, whole, with its own config.json."
 
 def check_files(folder: Path) -> None:
     """Raises ``UserError`` for weights of another kind than ours, for a file that is missing, cut off or damaged."""
+    from headroom.attention.saving import OWN_WEIGHTS, WEIGHTS  # imports torch, which is not there for every question
+
     if (folder / ADAPTER).is_file():
         raise UserError(
             f"{folder}: {ADAPTER} makes it an adapter, not a model. Merge it into its model first: "
@@ -34,19 +35,19 @@ def check_files(folder: Path) -> None:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise UserError(f"{folder} has no *.safetensors file. Headroom loads no other kind of weights.")
-    if not any((folder / name).is_file() for name in (WHOLE, PRUNED)):
+    if not any((folder / name).is_file() for name in (WEIGHTS, OWN_WEIGHTS)):
         files = _of_index(folder)
     for file in files:
         _check_file(file)
 
 
 def _of_index(folder: Path) -> list[Path]:
-    """The files that the index of a model in parts names."""
+    """The files that the index of a model in parts names; it is there where no file holds all of them."""
     file = folder / INDEX
     try:
         named = set(json.loads(file.read_text(encoding="utf-8"))["weight_map"].values())
     except FileNotFoundError:
-        raise UserError(f"{folder} has neither {WHOLE} nor {INDEX}. Fetch it again, whole.") from None
+        raise UserError(f"{folder} has neither model.safetensors nor {INDEX}. Fetch it again, whole.") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file}: weight_map cannot be read: {said(error)} Fetch it again.") from None
     strange = [name for name in named if not isinstance(name, str) or Path(name).name != name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from headroom.data.loading import quiet
@@ -19,12 +19,6 @@ def said(error: BaseException) -> str:
     text = " ".join(str(error).split())[:LONG].rstrip(".: ")
     name = type(error).__name__
     return f"{text}." if text and isinstance(error, SPEAKING) else f"{name}: {text}." if text else f"{name}."
-
-
-def some(names: Iterable[str], most: int = 3) -> str:
-    """The first few names of many, for a sentence."""
-    listed = sorted(names)
-    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
 @contextmanager
