@@ -68,6 +68,9 @@ class Run(Section):
     workers: int | None = Field(
         None, ge=1, description="processes that measure, each with the run's threads; as many as the cores allow"
     )
+    engine: Literal["processes", "ray"] = Field(
+        "processes", description="who works: processes of this machine, or those of a Ray cluster; changes no number"
+    )
 
     @field_validator("targets")
     @classmethod
