@@ -100,13 +100,13 @@ def evaluation(model: Any) -> Iterator[Figure]:
     """Examples a second of the batched evaluation, half of the heads removed, on lengths from 16 to 128 tokens."""
     import torch
 
-    from headroom.evaluate.scores import length_batches
+    from headroom.evaluate.batching import by_count
 
     removed = without(model, plan(model, Grain.HEAD, 0.5))
     lengths = list(range(16, 129, 4))
 
     def passes() -> None:
-        for places in length_batches(lengths, 8):
+        for places in by_count(lengths, 8):
             longest = max(lengths[place] for place in places)
             with torch.inference_mode():
                 removed(**batch(len(places), longest))

@@ -101,16 +101,30 @@ class CalibrateSpec(Section):
     """What methods may look at."""
 
     examples: int = Field(default=256, ge=1)
+    batch: int | None = Field(default=None, ge=1, description="most examples a batch, whatever a method asks for")
 
 
 class EvaluateSpec(Section):
-    """How the model is scored."""
+    """How the model is scored.
 
-    batch: int = Field(default=64, ge=1)
+    Inputs go in batches of like length: ``batch`` examples, or as many as have ``tokens`` tokens with their padding.
+    Where neither is stated there are 4,096 tokens on the CPU, and on an accelerator as many as its memory holds.
+    """
+
+    batch: int | None = Field(default=None, ge=1, description="examples in one forward pass")
+    tokens: int | None = Field(default=None, ge=1, description="tokens in one forward pass, padding included")
     length: int | None = Field(default=None, ge=1, description="longest input, tokens; as in training where absent")
     max_new_tokens: int = Field(default=64, ge=1)
     decoding: Literal["greedy", "beam"] = "greedy"
     beams: int = Field(default=4, ge=1, description="used with beam only")
+
+    @model_validator(mode="after")
+    def _by_one_measure(self) -> EvaluateSpec:
+        if self.batch and self.tokens:
+            raise wrong(
+                "tokens", "belongs to batches by tokens, and `batch` counts examples; leave one out", self.tokens
+            )
+        return self
 
 
 class ModelSpec(Section):
@@ -131,6 +145,13 @@ class ModelSpec(Section):
     train: TrainSpec | None = None
     calibrate: CalibrateSpec = CalibrateSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
+    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
+        default=None,
+        description="number format of the weights; else bfloat16 for a pretrained model on an accelerator, or as saved",
+    )
+    device_map: Literal["auto"] | None = Field(
+        default=None, description="auto: spread a pretrained model over all cards of the machine, as accelerate does"
+    )
     trust_remote_code: bool = Field(default=False, description="run python code that comes with a Hub model")
 
     @model_validator(mode="after")

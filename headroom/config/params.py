@@ -57,6 +57,11 @@ class Run(Section):
     """What is asked of every cell."""
 
     threads: int = Field(2, ge=1, description="torch threads; trainings differ between thread counts, so it is pinned")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
+        description="where models compute: cpu, cuda, cuda:1 (the second card), mps, or auto: an accelerator if there is",
+    )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="calibration seeds")
     draws: int = Field(5, ge=1, le=1000, description="draws of a random method")
     targets: tuple[Target, ...] = Field(min_length=1, description="shares of the removable units; 1 is the floor")

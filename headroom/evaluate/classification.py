@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found, length_batches
+from headroom.evaluate.batching import as_memory_allows, places, rows
+from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,15 +24,19 @@ class Classification:
         """``examples`` have a ``label``; ``collator`` makes them into the model's inputs."""
         self.task, self.settings = task, settings
         self.labels = np.array([collator.label_of(example["label"]) for example in examples])
-        places = length_batches([collator.size(example) for example in examples], settings.batch_size)
-        self.batches = [(batch, collator([examples[place] for place in batch])) for batch in places]
+        together = places(examples, collator, settings)
+        self.batches = [(batch, collator([examples[place] for place in batch])) for batch in together]
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Columns of the statistics: correct (0 or 1) and one. Raises ``NotFinite`` when a logit is not a number."""
         correct = np.empty(len(self.labels))
         with as_found(model):
-            for places, batch in self.batches:
-                correct[places] = self.answers(model, batch) == self.labels[places]
+            for together, batch in self.batches:
+
+                def answered(part: slice, batch: dict[str, Tensor] = batch) -> np.ndarray:
+                    return self.answers(model, rows(batch, part))
+
+                correct[together] = as_memory_allows(answered, len(together)) == self.labels[together]
         stats = np.column_stack([correct, np.ones(len(correct))])
         return {self.task: Scores(stats, "accuracy", self.signature())}
 

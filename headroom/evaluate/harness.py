@@ -24,6 +24,7 @@ from torch import nn
 from headroom.data.choices import asked
 from headroom.data.start import Start
 from headroom.errors import UserError
+from headroom.evaluate.batching import TOKENS
 from headroom.evaluate.live import LiveModel
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
@@ -73,11 +74,12 @@ class LanguageTasks:
             live = LiveModel(
                 pretrained=model,
                 tokenizer=self.tokenizer,
-                batch_size=self.settings.batch_size,
+                batch_size=self.settings.batch_size or 1,  # one at least, where `tokens` decides
                 max_length=self.settings.max_length,
                 prefix_token_id=self.start.token,
             )
             live.known, live.start = self.known, self.start
+            live.tokens = None if self.settings.batch_size else self.settings.tokens or TOKENS
             answers = evaluator.evaluate(live, {"tasks": self.kept, "groups": {}, "group_map": {}}, bootstrap_iters=0)
             return {name: self.collect(name, answers["samples"][name], live) for name in self.kept}
 

@@ -14,6 +14,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from headroom.data.start import Start
 from headroom.errors import UserError
+from headroom.evaluate.batching import as_memory_allows, by_tokens
 
 Asked = tuple[Any, list[int], list[int]]  # what was asked, in words; the tokens given; the tokens to predict
 
@@ -22,6 +23,7 @@ class LiveModel(HFLM):
     """HFLM with the start marks of ``start``."""
 
     start: Start
+    tokens: int | None = None  # in one forward pass, padding included; None: `batch_size` counts what is asked
     known: dict[str, list[int]]  # encodings without marks, shared by all models that are asked the same
 
     def plain(self, text: str) -> list[int]:
@@ -60,11 +62,10 @@ class LiveModel(HFLM):
     def loglikelihood_rolling(self, requests: list, disable_tqdm: bool = True) -> list[float]:
         """Log likelihood of each text, in windows of ``max_length`` tokens."""
         texts = [list(self.windows(*request.args)) for request in requests]
-        flat, found = [window for text in texts for window in text], []
-        for at in range(0, len(flat), self.batch_size):
-            batch = flat[at : at + self.batch_size]
-            found += [answer for answer, _ in self._loglikelihood_tokens(batch, override_bs=len(batch))]
-        answers = iter(found)
+        flat = [window for text in texts for window in text]
+        size = len(flat) if self.tokens else self.batch_size
+        batches = (flat[at : at + size] for at in range(0, len(flat), size))
+        answers = (answer for batch in batches for answer, _ in self._loglikelihood_tokens(batch))
         return [sum(next(answers) for _ in text) for text in texts]
 
     def windows(self, text: str) -> Iterator[Asked]:
@@ -85,4 +86,20 @@ class LiveModel(HFLM):
             yield (None, *make_disjoint_window((inputs, wanted)))
 
     def _loglikelihood_tokens(self, requests: list, disable_tqdm: bool = True, override_bs: int | None = None) -> list:
-        return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
+        if self.tokens is None:
+            return self.together(requests)
+        found: dict[int, tuple[float, bool]] = {}
+        for places in by_tokens([len(given) + len(wanted) - 1 for _, given, wanted in requests], self.tokens):
+            found |= zip(places, self.together([requests[place] for place in places]), strict=True)
+        return [found[place] for place in range(len(requests))]
+
+    def together(self, requests: list[Asked]) -> list[tuple[float, bool]]:
+        """lm-eval's answers, asked at once, or in halves where the memory does not hold them."""
+
+        def answered(part: slice) -> list[tuple[float, bool]]:
+            some = requests[part]
+            if self.tokens is not None:
+                self.batch_size_per_gpu = len(some)
+            return super(LiveModel, self)._loglikelihood_tokens(some, disable_tqdm=True)
+
+        return as_memory_allows(answered, len(requests)) if requests else []

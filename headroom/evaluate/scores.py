@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 class Settings:
     """How an evaluation is run. Everything that can change a score also stands in the signature of the scores."""
 
-    batch_size: int = 64  # examples, or windows of a language model, in one forward pass
+    batch_size: int | None = 64  # examples, or windows of a language model, in one forward pass; None: by tokens
     max_length: int = 128  # tokens of one input; windows of a language model
     max_new_tokens: int = 64  # of a translation; never more than twice its source and ten, see translation.py
     beams: int = 1  # 1 is greedy decoding
+    tokens: int | None = None  # in one forward pass, with their padding, where ``batch_size`` is None
 
     @classmethod
-    def of(cls, spec: ModelSpec, length: int) -> Settings:
-        """The settings of an entry of ``params.yaml: models``, for inputs of so many tokens."""
+    def of(cls, spec: ModelSpec, length: int, tokens: int | None = None) -> Settings:
+        """The settings of an entry of ``params.yaml: models``, for inputs of so many tokens.
+
+        ``tokens``: how many of them go through the model at once where the entry does not say.
+        """
         how = spec.evaluate
         beams = how.beams if how.decoding == "beam" else 1
-        return cls(how.batch, length, how.max_new_tokens, beams)
+        return cls(how.batch, length, how.max_new_tokens, beams, how.tokens or tokens)
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,6 @@ class NotFinite(ArithmeticError):
 
     def __init__(self, task: str, what: str = "logits") -> None:
         super().__init__(f"task {task}: the model's {what} hold NaN or infinite values")
-
-
-def length_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Places of the examples in batches of like length, longest first: little is padded; ties keep their order."""
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 @contextmanager

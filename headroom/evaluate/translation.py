@@ -7,7 +7,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from headroom.evaluate import sacre, spacing
-from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found, length_batches
+from headroom.evaluate.batching import as_memory_allows, places, rows
+from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,8 +39,9 @@ class Translation:
         if said := spacing.unspaced(self.references, metric):
             spacing.warn(task, said)
         self.scorer = sacre.scorer(metric, self.references)
-        places = length_batches([collator.size(example) for example in examples], settings.batch_size)
-        self.batches = [(batch, collator([{"source": examples[i]["source"]} for i in batch])) for batch in places]
+        sources = [{"source": example["source"]} for example in examples]
+        together = places(sources, collator, settings)
+        self.batches = [(batch, collator([sources[place] for place in batch])) for batch in together]
 
     def limits(self, inputs: dict[str, Tensor]) -> list[int]:
         """Tokens each translation may have. Without a limit a model that never ends would take most of the time."""
@@ -57,15 +59,23 @@ class Translation:
     def translate(self, model: Any) -> list[str]:
         """Translations in the order of the examples."""
         texts = [""] * len(self.references)
-        for places, inputs in self.batches:
-            limits = self.limits(inputs)
-            tokens = self.generate(model, inputs, max(limits))
-            # Cut at each sentence's own limit, so that its translation does not depend on the rest of the batch.
-            # Token 0 is the decoder's start.
-            rows = [row[: 1 + limit] for row, limit in zip(tokens, limits, strict=True)]
-            for place, text in zip(places, self.tokenizer.batch_decode(rows, skip_special_tokens=True), strict=True):
+        for together, inputs in self.batches:
+
+            def decoded(part: slice, inputs: dict[str, Tensor] = inputs) -> list[Tensor]:
+                return self.decoded(model, rows(inputs, part))
+
+            tokens = as_memory_allows(decoded, len(together))
+            for place, text in zip(
+                together, self.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True
+            ):
                 texts[place] = text
         return texts
+
+    def decoded(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Tokens of each translation, cut at its own limit, so that it does not depend on the rest of the batch."""
+        limits = self.limits(inputs)
+        tokens = self.generate(model, inputs, max(limits))
+        return [row[: 1 + limit] for row, limit in zip(tokens, limits, strict=True)]  # token 0 is the decoder's start
 
     def generate(self, model: Any, inputs: dict[str, Tensor], limit: int) -> Tensor:
         """Tokens of shape (batch, 1 + at most ``limit``), the start token first."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from headroom.measure.counter import Cost
 
 TURNS = 9  # of each call; the best one counts, because a ceiling is what nothing disturbed
-SIDE = {"cpu": 1024, "cuda": 8192}  # of the square matrices: large enough to reach the plateau
-COPIED = {"cpu": 2**26, "cuda": 2**30}  # bytes: far beyond any cache
+SIDE = {"cpu": 1024, "cuda": 8192, "mps": 4096}  # of the square matrices: large enough to reach the plateau
+COPIED = {"cpu": 2**26, "cuda": 2**30, "mps": 2**28}  # bytes: far beyond any cache
 
 Bound = Literal["compute", "memory"]
 
@@ -41,11 +41,13 @@ def ceilings_of(machine: Machine | None, device: Any, dtype: Any) -> Ceilings:
     return machine.ceilings[name] if machine and name in machine.ceilings else measured(kind, name)
 
 
-def with_ceilings(machine: Machine, known: Machine | None) -> Machine:
-    """A machine with its ceilings: those that were measured on it before, so that its record stays the same."""
+def with_ceilings(machine: Machine, known: Machine | None, kind: str = "cpu") -> Machine:
+    """A machine with its ceilings: those that were measured on it before, so that its record stays the same.
+
+    ``kind`` is that of the device that a run computes on here.
+    """
     if known is not None and known.ceilings:
         return machine.model_copy(update={"ceilings": known.ceilings})
-    kind = "cuda" if machine.accelerator else "cpu"
     return machine.model_copy(update={"ceilings": {name: measured(kind, name) for name in ("float32", "bfloat16")}})
 
 

@@ -53,9 +53,26 @@ class CudaClock:
         return Lap(start.elapsed_time(stop) / 1000, time.perf_counter() - wall)
 
 
+class AppleClock:
+    """Apple's GPU, which has no events to ask: the wall clock between two moments at which it was idle."""
+
+    def time(self, call: Callable[[], Any]) -> Lap:
+        import torch
+
+        torch.mps.synchronize()
+        wall = time.perf_counter()
+        call()
+        torch.mps.synchronize()
+        taken = time.perf_counter() - wall
+        return Lap(taken, taken)
+
+
+CLOCKS: dict[str, type[Clock]] = {"cpu": ProcessClock, "cuda": CudaClock, "mps": AppleClock}
+
+
 def clock_for(device: Any) -> Clock:
     """The clock of the device a model is on."""
-    return CudaClock() if getattr(device, "type", str(device)) == "cuda" else ProcessClock()
+    return CLOCKS[getattr(device, "type", str(device))]()
 
 
 class Stopwatch:

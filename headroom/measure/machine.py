@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from headroom.measure.devices import answer, gpu, kind
 from headroom.results.files import read, write
 from headroom.results.speed_records import Machine
 
@@ -18,19 +17,21 @@ CPUINFO = Path("/proc/cpuinfo")
 VECTORS = ("amx_tile", "avx512f", "avx2")  # of x86, the widest first
 
 
-def machine(threads: int) -> Machine:
+def machine(threads: int, device: str = "cpu") -> Machine:
     """This machine with the pinned number of threads. The fingerprint is the same in every process.
 
-    It covers what speeds depend on: processor, cores, accelerator, driver, torch build, threads.
+    It covers what speeds depend on: processor, cores, accelerator and driver where the run computes on one, torch
+    build, threads.
     """
-    build = version("torch")
-    accelerator, driver = gpu(build)
+    accelerator, driver = gpu(device) if kind(device) == "cuda" else ("", "")
+    if kind(device) == "mps":
+        accelerator = f"GPU of {processor()}"
     facts: dict[str, Any] = {
         "processor": processor(),
         "cores": cores(),
         "accelerator": accelerator,
         "driver": driver,
-        "torch": build,
+        "torch": version("torch"),
         "threads": threads,
     }
     text = "\n".join(f"{name}={value}" for name, value in facts.items())
@@ -42,16 +43,16 @@ def machine(threads: int) -> Machine:
     )
 
 
-def note(results: Path, threads: int) -> Machine:
+def note(results: Path, threads: int, device: str = "cpu") -> Machine:
     """Write ``machine.json`` and the machine's own file in ``machines``, which every table of speeds refers to.
 
     The ceilings are measured once: later runs on the same machine find them in its file and write the same bytes.
     """
     from headroom.measure.ceilings import with_ceilings
 
-    found = machine(threads)
+    found = machine(threads, device)
     archive = results / "machines" / f"{found.fingerprint}.json"
-    found = with_ceilings(found, read(archive, Machine) if archive.is_file() else None)
+    found = with_ceilings(found, read(archive, Machine) if archive.is_file() else None, kind(device))
     for path in (results / "machine.json", archive):
         write(path, found)
     return found
@@ -81,21 +82,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def gpu(build: str) -> tuple[str, str]:
-    """Name and driver of the first NVIDIA GPU; empty when there is none or torch was built without."""
-    if build.endswith("+cpu"):
-        return "", ""
-    lines = answer("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").splitlines()
-    name, _, driver = lines[0].partition(",") if lines else ("", "", "")
-    return name.strip(), driver.strip()
-
-
-def answer(*command: str) -> str:
-    """What a program prints, or nothing when it is not there or fails."""
-    found = shutil.which(command[0])
-    if found is None:
-        return ""
-    done = subprocess.run([found, *command[1:]], capture_output=True, text=True, check=False, timeout=30)
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,97 @@
+"""Which examples go through a model together: those of like length, as many as were asked for or as memory holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from headroom.data.batches import Collator
+    from headroom.evaluate.scores import Settings
+
+TOKENS = 4096  # in one forward pass where nothing is stated; a CPU is no faster with more
+PATCH = 16 * 16  # pixels of an image that count as a token
+READ_AT_ONCE = 256  # examples, to look how long they are
+EXHAUSTED = ("can't allocate memory", "out of memory")  # torch's ways to say MemoryError
+
+Row = TypeVar("Row")
+
+
+def places(examples: Sequence[dict[str, Any]], collator: Collator, settings: Settings) -> list[list[int]]:
+    """Places of the examples in batches of like length, longest first: little is padded; ties keep their order."""
+    if settings.batch_size is not None:
+        return by_count([collator.size(example) for example in examples], settings.batch_size)
+    return by_tokens(lengths(examples, collator), settings.tokens or TOKENS)
+
+
+def by_count(sizes: Sequence[int], count: int) -> list[list[int]]:
+    """Batches of ``count`` places."""
+    order = falling(sizes)
+    return [order[start : start + count] for start in range(0, len(order), count)]
+
+
+def by_tokens(sizes: Sequence[int], tokens: int) -> list[list[int]]:
+    """Batches whose places, each padded to the longest of its batch, make ``tokens`` tokens at most; one at least."""
+    batches: list[list[int]] = []
+    for place in falling(sizes):
+        if not batches or (len(batches[-1]) + 1) * sizes[batches[-1][0]] > tokens:
+            batches.append([])
+        batches[-1].append(place)
+    return batches
+
+
+def falling(sizes: Sequence[int]) -> list[int]:
+    """Places in the order of their sizes, the largest first."""
+    return sorted(range(len(sizes)), key=lambda place: -sizes[place])
+
+
+def lengths(examples: Sequence[dict[str, Any]], collator: Collator) -> list[int]:
+    """Tokens of each example as the model is given it; of an image its patches."""
+    found: list[int] = []
+    for start in range(0, len(examples), READ_AT_ONCE):
+        batch = collator(list(examples[start : start + READ_AT_ONCE]))
+        if "attention_mask" in batch:
+            found += batch["attention_mask"].sum(1).tolist()
+        else:
+            shape = next(tensor.shape for name, tensor in batch.items() if name != "labels")
+            found += [max(1, int(np.prod(shape[2:])) // PATCH)] * shape[0]
+    return found
+
+
+def as_memory_allows(run: Callable[[slice], Sequence[Row]], count: int, start: int = 0) -> list[Row]:
+    """What ``run`` gives for ``count`` rows, in halves where the memory does not hold all of them at once.
+
+    Raises ``MemoryError`` where it does not hold a single one.
+    """
+    try:
+        return list(run(slice(start, start + count)))
+    except RuntimeError as error:
+        if not exhausted(error):
+            raise
+        if count == 1:
+            raise MemoryError(str(error).partition("\n")[0]) from None
+    release()  # outside of the handler, whose traceback holds what was computed so far
+    half = count // 2
+    return as_memory_allows(run, half, start) + as_memory_allows(run, count - half, start + half)
+
+
+def rows(batch: dict[str, Tensor], part: slice) -> dict[str, Tensor]:
+    """Some rows of a batch."""
+    return {name: tensor[part] for name, tensor in batch.items()}
+
+
+def exhausted(error: BaseException) -> bool:
+    """Whether torch says that there is no memory left, of the device's or of the machine's."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in EXHAUSTED)
+
+
+def release() -> None:
+    """Give the memory that torch keeps for later back to the device."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
