@@ -60,7 +60,7 @@ class Run(Section):
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
-        description="where models compute: cpu, cuda, cuda:1 (the second card), mps, or auto: an accelerator if there is",
+        description="where models compute: cpu, cuda, cuda:1, mps, or auto: an accelerator where there is one",
     )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="calibration seeds")
     draws: int = Field(5, ge=1, le=1000, description="draws of a random method")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from headroom.data.batches import per_example_loss
+from headroom.training.determinism import deterministic
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,7 +44,6 @@ def fit(
     extra_parameters: Iterable[nn.Parameter] = (),
     extra_learning_rate: float | None = None,
     on_step: Callable[[int, float], None] | None = None,
-    precision: Literal["no", "bf16"] = "no",
     label: str = "training",
     shown: bool = True,
 ) -> list[dict[str, float]]:
@@ -52,27 +51,32 @@ def fit(
 
     ``objective(batch)`` is the loss to lower, the mean task loss of the batch unless given. ``extra_parameters``
     (gates) train with their own learning rate, without decay, and are not clipped. Weights with ``requires_grad`` off
-    stay as they are. The model comes back in eval mode on its own device. Bit-for-bit the same for the same arguments
-    and thread count. ``shown`` gives a progress bar, or lines in the log. Raises ``TrainingError`` naming the step when
-    a loss is not finite.
+    stay as they are. Training happens on the device of the model. Weights of 16 bits learn as float32, with products in
+    their own format, and are rounded at the end: a small step would be lost in them. Comes back in eval mode.
+    Bit-for-bit the same for the same arguments and thread count. ``shown`` gives a progress bar, or lines in the log.
+    Raises ``TrainingError`` naming the step when a loss is not finite.
     """
-    from accelerate import Accelerator
-
-    accelerator = Accelerator(mixed_precision=precision)
-    home = next(model.parameters()).device
-    model.to(accelerator.device).train()
+    device = next(model.parameters()).device
+    short = {weight: weight.dtype for weight in model.parameters() if weight.dtype.itemsize < 4}
+    for weight in short:
+        weight.data = weight.data.float()
+    products = next(iter(short.values()), torch.float32)
+    model.train()
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     extra = list(extra_parameters)
     optimizer = _optimizer(weights, extra, learning_rate, extra_learning_rate or learning_rate, weight_decay)
     pace = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share(step, steps, warmup, schedule))
     loss_of = objective or (lambda batch: per_example_loss(model, batch, label_smoothing).mean())
     losses: list[float] = []
-    with reproducible(seed), progress(label, steps) if shown else nullcontext(lambda step, loss: None) as advance:
+    with (
+        reproducible(seed, device),
+        progress(label, steps) if shown else nullcontext(lambda step, loss: None) as advance,
+    ):
         for step, batch in _numbered(batches, steps):
-            with accelerator.autocast():
-                loss = loss_of({key: value.to(accelerator.device) for key, value in batch.items()})
+            with torch.autocast(device.type, products, enabled=bool(short)):
+                loss = loss_of({key: value.to(device) for key, value in batch.items()})
             losses.append(_finite(loss, step))
-            accelerator.backward(loss)
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, clip)
             optimizer.step()
             pace.step()
@@ -80,7 +84,9 @@ def fit(
             advance(step, losses[-1])
             if on_step:
                 on_step(step, losses[-1])
-    model.to(home).eval()
+    for weight, dtype in short.items():
+        weight.data = weight.data.to(dtype)
+    model.eval()
     return curve(losses)
 
 
@@ -127,17 +133,11 @@ def curve(losses: list[float], points: int = 100) -> list[dict[str, float]]:
 
 
 @contextmanager
-def reproducible(seed: int) -> Iterator[None]:
+def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     """Deterministic operations and random numbers from ``seed``; the state before comes back afterwards."""
-    before = torch.are_deterministic_algorithms_enabled()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first matrix product runs on a GPU
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), deterministic(device):
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(before)
+        yield
 
 
 @contextmanager

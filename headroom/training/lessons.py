@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, Unpack
 
+import torch
 from datasets import Dataset
 from torch import Tensor, nn
 
@@ -174,5 +175,6 @@ def hash_of_weights(model: nn.Module) -> str:
     """32 hex digits over all values, since files name tied weights in no fixed order."""
     whole = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        whole.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        flat = tensor.detach().cpu().contiguous().flatten()
+        whole.update(name.encode() + flat.view(torch.uint8).numpy().tobytes())  # numpy knows no bfloat16
     return whole.hexdigest()[:32]

@@ -1,10 +1,13 @@
 """One training loop: the same to the bit for the same seed, for models, gates and other objectives alike."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from headroom.training.determinism import deterministic
 from headroom.training.fit import TrainingError, curve, fit, share
 
 
@@ -107,3 +110,36 @@ def test_every_step_is_reported_and_the_curve_is_short():
 def test_the_learning_rate_rises_in_a_line_and_falls_as_asked(schedule, half):
     assert [share(step, 110, 10, schedule) for step in (0, 4, 9)] == [0.1, 0.5, 1.0]
     assert share(60, 110, 10, schedule) == pytest.approx(half)
+
+
+def test_weights_of_sixteen_bits_learn_from_steps_that_they_could_not_hold():
+    """A step of 1e-5 is lost in a bfloat16 weight near 1: summed in float32 the steps show."""
+    model = toy().to(torch.bfloat16)
+    table = torch.arange(3, dtype=torch.float32)
+    model.register_buffer("table", table)
+    before = model.layers[1].weight.clone()
+
+    def objective(batch):
+        return functional.cross_entropy(model(batch["x"]).float(), batch["labels"])
+
+    fit(model, stream(), 400, 2e-5, objective=objective, schedule="constant", weight_decay=0.0)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert model.table.dtype == torch.float32
+    assert not torch.equal(model.layers[1].weight, before)
+
+
+def test_an_operation_without_a_deterministic_kernel_is_named_on_an_accelerator_and_nothing_else_is():
+    lacking = set()
+    with pytest.warns(UserWarning, match="something else"), deterministic(torch.device("cuda"), lacking):
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        warnings.warn("cumsum_cuda_kernel does not have a deterministic implementation, but you set ...", stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+    assert lacking == {"cumsum_cuda_kernel"}
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_a_training_could_not_do_again_reaches_who_listens_around_it():
+    lacking = set()
+    with deterministic(torch.device("cuda"), lacking), deterministic(torch.device("cuda")):
+        warnings.warn("scatter does not have a deterministic implementation", stacklevel=1)
+    assert lacking == {"scatter"}

@@ -54,7 +54,7 @@ def short_of_memory(model, rows):
 
 
 def test_batches_by_tokens_give_the_scores_of_one_at_a_time(asked):
-    model, stats = asked
+    _, stats = asked
     alone = stats(batch_size=1)
     for tokens in (1, 40, 4096):
         np.testing.assert_allclose(stats(batch_size=None, tokens=tokens), alone, rtol=1e-5)
