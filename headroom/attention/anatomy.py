@@ -112,10 +112,17 @@ class Anatomy:
         """Where a unit is. Raises ``UserError`` naming it when it has gone or never was there."""
         place = self.places.get(unit.site)
         if place is None or unit not in place.units:
-            gone = "has already been removed" if self._existed(unit) else "does not exist"
+            gone = "has already been removed" if self._existed(unit) else self._never(unit)
             known = ", ".join(str(site) for site in sorted(self.places))
             raise UserError(f"unit {unit} {gone} in this {self.family} model. Sites left: {known}.")
         return place
+
+    def _never(self, unit: Unit) -> str:
+        """Why there is no such unit."""
+        stack = self.stacks.get(unit.site.stack)
+        instead = dict(stack.headless).get(unit.site.kind) if stack else None
+        place = f"{unit.site.stack}.{unit.site.kind}"
+        return f"does not exist: {place} is {instead} and has no heads" if instead else "does not exist"
 
     def _existed(self, unit: Unit) -> bool:
         dense = self.removal.shape

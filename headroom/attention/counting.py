@@ -43,9 +43,10 @@ def count(model: nn.Module, example: dict[str, Tensor]) -> Counts:
     """Count a model, with one forward pass of ``example`` for the multiply-accumulates.
 
     Sliding windows do not enter ``kv_bytes_per_token``: it is the cost of a token that is still in the window. A
-    self-attention that has gone keeps 8 bytes per token, which hold its place in the cache. A compiled model is run
-    eagerly and counted as it is; adapters count as what they add to. Raises ``UserError`` for inputs that the library
-    would swallow, and for quantised weights, whose packed numbers are not those that multiply.
+    self-attention that has gone keeps 8 bytes per token, which hold its place in the cache; a recurrence keeps 4, for
+    its state does not grow. A compiled model is run eagerly and counted as it is; adapters count as what they add to.
+    Raises ``UserError`` for inputs that the library would swallow, and for quantised weights, whose packed numbers are
+    not those that multiply.
     """
     refuse_head_mask(example)
     plan = anatomy(model)
@@ -78,8 +79,9 @@ def _cache_bytes(plan: Anatomy) -> tuple[int, int]:
     own = cross = 0
     if "decoder" not in plan.stacks:
         return own, cross
+    recurrent = "self" in dict(plan.stacks["decoder"].headless)
     for layer in plan.removal.blocks("decoder"):
-        own += 2 * FLOAT32 * (_cache_width(plan, Site("decoder", "self", layer)) or 1)
+        own += FLOAT32 if recurrent else 2 * FLOAT32 * (_cache_width(plan, Site("decoder", "self", layer)) or 1)
         cross += 2 * FLOAT32 * _cache_width(plan, Site("decoder", "cross", layer))
     return own, cross
 

@@ -40,6 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("opt", "OPT", ("Model", "ForCausalLM", _SEQUENCE), layouts.opt),
     Family("bart", "Bart", ("Model", "ForConditionalGeneration", _SEQUENCE), layouts.bart(before=False)),
     Family("marian", "Marian", ("Model", "MTModel"), layouts.bart(before=False)),
+    Family("marian_ssru", "MarianSSRU", ("Model", "MTModel"), layouts.marian_ssru),
     Family("mbart", "MBart", ("Model", "ForConditionalGeneration", _SEQUENCE), layouts.bart(before=True)),
     Family("m2m_100", "M2M100", ("Model", "ForConditionalGeneration"), layouts.bart(before=True)),
     Family("t5", "T5", ("Model", "ForConditionalGeneration", "EncoderModel", _SEQUENCE), layouts.t5),

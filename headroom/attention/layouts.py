@@ -7,7 +7,7 @@ transformers 5.23.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headroom.api import Grain, Site, Unit
@@ -62,6 +62,7 @@ class Stack:
     blocks: str  # path of the ModuleList from the base model
     sublayers: tuple[Sublayer, ...]
     sizes: tuple[str, ...] = ("num_hidden_layers",)  # config keys that hold the number of blocks
+    headless: tuple[tuple[str, str], ...] = ()  # a kind of attention that others have, and what stands there instead
 
 
 def _split(query: str, key: str, value: str) -> tuple[Projection, ...]:
@@ -179,6 +180,13 @@ def bart(before: bool) -> Callable[[Any], tuple[Stack, ...]]:
         return (encoder, Stack("decoder", "decoder.layers", (own, cross, mlp), ("decoder_layers",)))
 
     return stacks
+
+
+def marian_ssru(config: Any) -> tuple[Stack, ...]:
+    """Marian whose decoder has a recurrence in the place of its self-attention: it goes with its block only."""
+    encoder, decoder = bart(before=False)(config)
+    others = tuple(sublayer for sublayer in decoder.sublayers if sublayer.kind != "self")
+    return (encoder, replace(decoder, sublayers=others, headless=(("self", "a recurrence (SSRU)"),)))
 
 
 def t5(config: Any) -> tuple[Stack, ...]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from headroom.attention.anatomy import Anatomy
 from headroom.attention.compiled import plain_name
+from headroom.attention.own import class_named
 from headroom.attention.plain import troubles
 from headroom.attention.removal import remove
 from headroom.errors import UserError, some
@@ -49,13 +50,12 @@ def _alone(tensor: Tensor) -> Tensor:
 
 def dense_model(plan: dict[str, Any], config: Any) -> PreTrainedModel:
     """The dense model of a plan with weights that take no memory; its buffers are real."""
-    import transformers
     from accelerate import init_empty_weights
     from transformers.initialization import no_init_weights
 
     config._attn_implementation = plan["attention"]
     with no_init_weights(), init_empty_weights(include_buffers=False):
-        return getattr(transformers, plan["class"])(config)
+        return class_named(plan["class"])(config)
 
 
 def check_readable(plan_of: Anatomy, plan: dict[str, Any], state: dict[str, Tensor]) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from headroom.api import Unit
 from headroom.attention.anatomy import Anatomy, anatomy
 from headroom.attention.families import CLASS_NAMES, supported_class
+from headroom.attention.own import class_named
 from headroom.attention.packing import BUFFER, check_readable, dense_model, distinct, state_of
 from headroom.attention.ragged import base_implementation
 from headroom.attention.removal import remove
@@ -141,12 +142,10 @@ def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
 
 def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
     """The dense model with weights that take no memory; its buffers are real, for no file holds those of integers."""
-    import transformers
-
     if plan["class"] not in CLASS_NAMES:  # a name from a file becomes a call: only those that we know
         near = suggest(str(plan["class"]), CLASS_NAMES)
         raise UserError(f"{folder / PLAN} names the class {plan['class']!r}, which Headroom does not prune. {near}")
-    model_class = getattr(transformers, plan["class"], None)
+    model_class = class_named(plan["class"])
     if model_class is None:
         raise UserError(f"{folder / PLAN} names {plan['class']}, which this transformers does not have")
     if not (folder / "config.json").is_file():  # the library would go on with the defaults of the class

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from headroom.attention.own import class_named
 from headroom.errors import UserError, suggest
 
 WORDS = 99
@@ -90,6 +91,7 @@ _TOYS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "bart": ("BartConfig", "BartForConditionalGeneration", _PAIR),
     "marian": ("MarianConfig", "MarianMTModel", _PAIR),
+    "marian_ssru": ("MarianSSRUConfig", "MarianSSRUMTModel", _PAIR),
     "mbart": ("MBartConfig", "MBartForConditionalGeneration", _PAIR),
     # positions are counted over words that are no padding, so the decoder must not start with the padding word
     "m2m_100": ("M2M100Config", "M2M100ForConditionalGeneration", _PAIR | {"decoder_start_token_id": 1}),
@@ -117,13 +119,11 @@ def toy(family: str, seed: int = 0, **changes: Any) -> torch.nn.Module:
     Every weight is drawn anew, large enough that heads matter: freshly initialised models have zero biases and
     outputs so small that a lost head goes unseen. Global random state is left as it was.
     """
-    import transformers
-
     if family not in _TOYS:
         raise UserError(f"no toy model of family {family!r}. {suggest(family, _TOYS)}")
     config_name, model_name, settings = _TOYS[family]
     with torch.random.fork_rng(devices=[]):
-        model = getattr(transformers, model_name)(getattr(transformers, config_name)(**(settings | changes)))
+        model = class_named(model_name)(class_named(config_name)(**(settings | changes)))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -23,7 +23,8 @@ from headroom.data.text import SEGMENTS, ClassificationCollator, TranslationColl
 from headroom.errors import UserError
 
 LENGTH = 128  # tokens of an input where nobody states how many, and the model reads so many
-TABLES = ("bert", "roberta", "distilbert", "gpt2", "opt", "bart", "mbart", "marian")  # of positions, which ends
+# Families with a table of positions, which ends.
+TABLES = ("bert", "roberta", "distilbert", "gpt2", "opt", "bart", "mbart", "marian", "marian_ssru")
 ENDLESS = 10**9  # a tokenizer that states no longest input states a number above
 
 

@@ -18,7 +18,8 @@ from headroom.pipeline.reach import resolved
 from headroom.planted.answers import decide
 from headroom.planted.planting import Way, plant
 
-UNNORMED = ("marian",)  # norms behind every sublayer and none before the first: nothing in block 0 can be dead
+# Norms behind every sublayer and none before the first: nothing in block 0 can be dead.
+UNNORMED = ("marian", "marian_ssru")
 
 Drops = Iterable[frozenset[Unit]]  # the units that each plan removes
 

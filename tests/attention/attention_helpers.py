@@ -12,7 +12,7 @@ from headroom.attention import FAMILY_NAMES, anatomy, remove, toy, toy_batch
 GRAINS = (Grain.HEAD, Grain.KV_GROUP, Grain.ATTENTION, Grain.MLP, Grain.BLOCK)
 GROUPED = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3")
 GENERATING = tuple(name for name in FAMILY_NAMES if name not in ("bert", "roberta", "distilbert", "vit", "deit"))
-PAIRS = ("bart", "marian", "mbart", "m2m_100", "t5")
+PAIRS = ("bart", "marian", "marian_ssru", "mbart", "m2m_100", "t5")
 CAUSAL = tuple(name for name in GENERATING if name not in PAIRS)
 
 

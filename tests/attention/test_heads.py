@@ -72,7 +72,7 @@ def test_a_decoders_pads_are_known_from_its_inputs_when_there_are_no_labels(fami
     _, real = seen(model, batch, "context")
     wanted = batch["decoder_input_ids"].ne(pad)
     wanted[:, 0] = True  # the word that starts a decoder may be the padding word, and is read all the same
-    assert torch.equal(real[Site("decoder", "self", 0)], wanted)
+    assert torch.equal(real[Site("decoder", "cross", 0)], wanted)
     assert torch.equal(real[Site("encoder", "self", 0)], batch["attention_mask"].bool())
 
 

@@ -36,7 +36,8 @@ def test_streams_chain_from_site_to_site_with_pads_left_out(family):
         for layer in range(3):
             block = around[Site(stack, "block", layer)]
             parts = [around[Site(stack, kind, layer)] for kind in kinds]
-            assert torch.equal(parts[0][0], block[0])
+            if not dict(plan.stacks[stack].headless):  # else a recurrence stands before the first site
+                assert torch.equal(parts[0][0], block[0])
             if family == "gpt_neox":
                 assert apart(block[0] + sum(after - before for before, after in parts), block[1]) < 1e-5
                 continue
@@ -105,7 +106,7 @@ def test_sites_that_have_gone_or_were_not_reached_are_named(family):
 def test_watching_a_generation_sees_its_last_step(family):
     model = toy(family)
     prompt = {name: value for name, value in toy_batch(family).items() if name != "labels"}
-    site = Site("decoder", "self", 0)
+    site = Site("decoder", "cross" if family == "marian_ssru" else "self", 0)
     with watch(model, [site]) as stream:
         model.generate(**prompt, max_new_tokens=3, min_new_tokens=3, do_sample=False, pad_token_id=0)
         assert stream.around(site)[0].shape == (3, 32)
