@@ -11,21 +11,18 @@ from collections import defaultdict
 from pathlib import Path
 
 from headroom.config.params import Params
-from headroom.measure.machine import cores
+from headroom.pipeline.asking import Pool, one
 from headroom.pipeline.cell import Cell, dense_question
+from headroom.pipeline.crew import crew
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.points import Scoring
 from headroom.pipeline.progress import Progress, headline, progress
 from headroom.pipeline.questions import Declared, DeclaredQuestion, Offered, OfferedQuestion, PointQuestion
 from headroom.pipeline.recording import forget, recorded
-from headroom.pipeline.workers import Workers
 from headroom.pipeline.working import Trouble
 from headroom.results.records import CellRecord
 
 logger = logging.getLogger(__name__)
-
-EVERY_WORKER = ("headroom.cli", "headroom.pipeline.plans", "headroom.pipeline.bench")  # imports them: once for all
-TRIES = 2  # of a point whose worker died: it runs the harness's code alone, so another process may well do it
 
 
 def run(params: Params, where: str, model: str, workers: int | None = None) -> list[CellRecord]:
@@ -36,25 +33,17 @@ def run(params: Params, where: str, model: str, workers: int | None = None) -> l
     forget(params, model)  # what failed on another model was said a moment ago
     this = ModelRun(params, where, model)
     this.refuse_changes()
-    with crew(this, workers) as pool, progress(model) as shown:
-        offered: Offered = pool.one(OfferedQuestion(this))
+    with crew(params, [this], workers) as pool, progress(model) as shown:
+        offered: Offered = one(pool, OfferedQuestion(this))
         cells = declared(this, pool, offered)
         planned(cells, pool, shown)
         return measured(this, cells, pool, shown, offered.info.family)
 
 
-def crew(run: ModelRun, workers: int | None) -> Workers:
-    """As many workers as were asked for, or as the cores allow with the run's threads each."""
-    wanted = run.params.run
-    count = workers or wanted.workers or max(1, cores() // wanted.threads)
-    family = run.facts["family"]
-    return Workers(count, wanted.threads, [*EVERY_WORKER, f"transformers.models.{family}.modeling_{family}"])
-
-
-def declared(run: ModelRun, pool: Workers, offered: Offered) -> list[Cell]:
+def declared(run: ModelRun, pool: Pool, offered: Offered) -> list[Cell]:
     """A cell for every method, with what the method says of itself."""
     cells = {name: Cell(run, name) for name in run.params.methods}
-    for question, answer in pool.ask([DeclaredQuestion(run, name, offered) for name in cells], fresh=True):
+    for question, answer in pool.ask([DeclaredQuestion(run, name, offered) for name in cells]):
         cell = cells[question.method]
         if isinstance(answer, Declared):
             cell.declared = answer
@@ -64,12 +53,12 @@ def declared(run: ModelRun, pool: Workers, offered: Offered) -> list[Cell]:
     return list(cells.values())
 
 
-def planned(cells: list[Cell], pool: Workers, shown: Progress) -> None:
+def planned(cells: list[Cell], pool: Pool, shown: Progress) -> None:
     """Ask for the plans that are not in the journal, each method in a process of its own."""
     by_name = {cell.name: cell for cell in cells}
     questions = [question for cell in cells for question in cell.recall()]
     shown.begin("plans", len(questions))
-    for question, answer in pool.ask(questions, fresh=True):
+    for question, answer in pool.ask(questions):
         by_name[question.method].take(question, answer)
         shown.step(f"plans, {question.method}")
     for cell in cells:
@@ -77,7 +66,7 @@ def planned(cells: list[Cell], pool: Workers, shown: Progress) -> None:
             cell.plans, cell.trouble = {}, denied
 
 
-def measured(run: ModelRun, cells: list[Cell], pool: Workers, shown: Progress, family: str) -> list[CellRecord]:
+def measured(run: ModelRun, cells: list[Cell], pool: Pool, shown: Progress, family: str) -> list[CellRecord]:
     """Measure what the journal lacks, and write each record as soon as all its points are there."""
     wanted = wanted_by(run, cells)
     missing = {path: question for path, question in wanted.questions.items() if run.journal.read(path) is None}
@@ -94,7 +83,7 @@ def measured(run: ModelRun, cells: list[Cell], pool: Workers, shown: Progress, f
 
     shown.begin("points", len(missing))
     finish()
-    for question, answer in pool.ask(list(missing.values()), tries=TRIES):
+    for question, answer in pool.ask(list(missing.values())):
         path = question.path
         if isinstance(answer, Trouble):
             broken[path] = answer

@@ -17,6 +17,7 @@ from headroom.errors import UserError, suggest
 from headroom.evaluate.sacre import check_task
 from headroom.measure.machine import cores
 from headroom.pipeline import engine
+from headroom.pipeline.asking import Question
 from headroom.pipeline.journal import Journal
 from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.workers import Workers
@@ -89,13 +90,19 @@ def check_models(params: Params, where: str) -> None:
 
 
 @dataclass(frozen=True)
-class EntryQuestion:
+class EntryQuestion(Question):
     """Can the method behind an entry of params.yaml be loaded, with the parameters that it is given?"""
 
     name: str
     entry: dict[str, Any]
     where: str
-    seconds: float
+    limit: float
+
+    fresh = True
+
+    @property
+    def seconds(self) -> float:
+        return self.limit
 
     def answer(self) -> None:
         load_method(self.name, self.entry, self.where)
@@ -112,7 +119,7 @@ def check_methods(params: Params, where: str) -> None:
         return
     paths = {question.name: path for path, question in unknown.items()}
     with Workers(1, 1) as workers:
-        for question, answer in workers.ask(list(unknown.values()), fresh=True):
+        for question, answer in workers.ask(list(unknown.values())):
             if isinstance(answer, Trouble):
                 logger.warning("%s %s Its cells will fail; the others run.", question.where, answer.reason)
             else:

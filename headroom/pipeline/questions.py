@@ -13,12 +13,14 @@ from pydantic_core import to_jsonable_python
 from headroom.api import Grain, Method, ModelInfo, Track, Unit
 from headroom.config.registry import display_title, file_of, load_method, short, summary
 from headroom.errors import UserError
+from headroom.pipeline.asking import Question
 from headroom.pipeline.fence import fenced
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.reach import of_kinds, refusal, resolved
 from headroom.pipeline.working import Trouble, alive
 
+TRIES = 2  # of a question that runs the harness's own code, where its worker died
 GRACE = 10.0  # seconds for an alarm to be heard before a process that does not hear it is killed
 
 
@@ -31,11 +33,25 @@ class Offered:
 
 
 @dataclass(frozen=True)
-class OfferedQuestion:
-    """What can be removed from a model?"""
+class AboutModel(Question):
+    """What every question about a prepared model has in common."""
 
     run: ModelRun
-    seconds: float | None = None
+
+    @property
+    def holds(self) -> str:
+        return str(self.run.folder)
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        return (self.run.folder,)
+
+
+@dataclass(frozen=True)
+class OfferedQuestion(AboutModel):
+    """What can be removed from a model?"""
+
+    tries = TRIES
 
     def answer(self) -> Offered:
         from headroom.attention import anatomy
@@ -67,12 +83,13 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class DeclaredQuestion:
+class DeclaredQuestion(AboutModel):
     """Who is the method behind an entry of ``params.yaml: methods``, and can it do this model?"""
 
-    run: ModelRun
     method: str
     offered: Offered
+
+    fresh = True
 
     @property
     def seconds(self) -> float:
@@ -137,12 +154,13 @@ def loaded(run: ModelRun, entry: str) -> Method:
 
 
 @dataclass(frozen=True)
-class PlanQuestion:
+class PlanQuestion(AboutModel):
     """Which units would a method remove, with each of these seeds? Answered as JSON, see ``plans.asked``."""
 
-    run: ModelRun
     method: str
     seeds: tuple[int, ...]
+
+    fresh = True
 
     @property
     def seconds(self) -> float:
@@ -159,6 +177,11 @@ class PlanQuestion:
             return Trouble(str(error))
         return {seed: asked(self.run, self.method, method, seed, alive) for seed in self.seeds}
 
+    def written(self, answer: dict[int, dict[str, Any]] | Trouble) -> tuple[Path, ...]:
+        """The weights that its plans are made for."""
+        plans = [] if isinstance(answer, Trouble) else [plan for one in answer.values() for plan in one["plans"]]
+        return tuple(dict.fromkeys(Path(plan["weights"]) for plan in plans if plan["weights"]))
+
 
 def planned_by(run: ModelRun, method: str, seed: int) -> dict[str, Any]:
     """All that the plans of a method depend on."""
@@ -174,16 +197,19 @@ def planned_by(run: ModelRun, method: str, seed: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class PointQuestion:
+class PointQuestion(AboutModel):
     """What is left of the model without these units? Two plans with the same units and weights are one question."""
 
-    run: ModelRun
     drop: tuple[str, ...]
     weights: str = ""  # trained weights to remove from; empty: the dense model's own
     steps: int = 0  # of fine-tuning before it is scored
     seed: int = 0  # of the fine-tuning
 
-    seconds = None  # a recovery takes as long as it takes
+    tries = TRIES  # it runs the harness's code alone, so where a worker died another one may well do it
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        return (self.run.folder, Path(self.weights)) if self.weights else (self.run.folder,)
 
     def answer(self) -> dict[str, Any]:
         """Statistics of every task, counts, signatures and the difference between masked and removed."""

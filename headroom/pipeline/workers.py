@@ -2,7 +2,7 @@
 
 A method may leave its interpreter, crash it, be killed for memory, or block where no alarm reaches it. So it never runs
 in the process that keeps the books. Workers are forked from a server that has imported the libraries and run nothing:
-a fresh process costs milliseconds and not the seconds of an import. Where other machines come in, they come in here.
+a fresh process costs milliseconds and not the seconds of an import. On other machines each seat has such a pool.
 """
 
 from __future__ import annotations
@@ -15,33 +15,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
+from typing import Any
 
 from headroom.measure.clock import now
+from headroom.pipeline.asking import Question, taken
 from headroom.pipeline.starting import environment
 from headroom.pipeline.working import Trouble, work
 
 ENDED = 2.0  # seconds after which a process that answered and does not end is made to
 
 
-class Question(Protocol):
-    """Something to be worked out elsewhere. It is pickled, so it holds names and numbers and no model."""
-
-    @property
-    def seconds(self) -> float | None:
-        """How long a worker may go without a sign of life; None for as long as it likes."""
-
-    def answer(self) -> Any:
-        """Called in the worker. What it gives is pickled as well."""
-
-
 @dataclass
 class Worker:
-    """A process, the pipe to it, and the question that it has."""
+    """A process, the pipe to it, the question that it has, and what it has loaded."""
 
     process: BaseProcess
     pipe: Connection
     question: Any = None
+    holds: str = ""
     heard: float = field(default_factory=now)
 
     @property
@@ -52,7 +43,7 @@ class Worker:
 
     def give(self, question: Question) -> None:
         """Let it work on a question."""
-        self.question, self.heard = question, now()
+        self.question, self.holds, self.heard = question, question.holds, now()
         self.pipe.send(question)
 
     def heard_from(self) -> tuple[str, Any]:
@@ -93,41 +84,30 @@ class Workers:
             worker.end()
         self.idle.clear()
 
-    def ask(self, questions: Sequence[Question], fresh: bool = False, tries: int = 1) -> Iterator[tuple[Any, Any]]:
-        """(question, its answer or ``Trouble``) as they come, each question once.
-
-        ``fresh`` gives every question a process of its own; else processes stay, with what they have loaded. A question
-        whose worker died is given to another one until it was tried ``tries`` times. Raises ``UserError``, ``OSError``
-        or ``MemoryError`` that a worker raised: they are no answer, and end the run.
-        """
-        todo, tried = deque(questions), dict[int, int]()
+    def ask(self, questions: Sequence[Question] | deque[Question]) -> Iterator[tuple[Any, Any]]:
+        """See ``Pool``."""
+        todo = questions if isinstance(questions, deque) else deque(questions)
+        tried = dict[int, int]()
         busy: list[Worker] = []
         try:
             while todo or busy:
                 while todo and len(busy) < self.count:
-                    busy.append(self._given(todo.popleft(), fresh))
+                    busy.append(self._given(taken(todo, self.idle[-1].holds if self.idle else "")))
                 for worker, result in self._heard(busy):
                     busy.remove(worker)
                     question, count = worker.question, tried.get(id(worker.question), 0) + 1
-                    if isinstance(result, Trouble) and worker.pipe.closed and count < tries:
+                    if isinstance(result, Trouble) and worker.pipe.closed and count < question.tries:
                         tried[id(question)] = count
                         todo.appendleft(question)
                         continue
-                    self._back(worker, fresh)
+                    self._back(worker)
                     yield question, result
         finally:
             for worker in busy:
                 worker.end(kill=True)
 
-    def one(self, question: Question) -> Any:
-        """The answer to a single question of the harness's own. Trouble with it is a bug, with the worker's trace."""
-        ((_, answer),) = self.ask([question], tries=2)
-        if isinstance(answer, Trouble):
-            raise RuntimeError(f"{answer.reason}\n{answer.trace}")
-        return answer
-
-    def _given(self, question: Question, fresh: bool) -> Worker:
-        worker = self.idle.pop() if self.idle and not fresh else self._started()
+    def _given(self, question: Question) -> Worker:
+        worker = self._idle(question.holds) if self.idle and not question.fresh else self._started()
         try:
             worker.give(question)
         except OSError:  # died while it had nothing to do
@@ -136,6 +116,15 @@ class Workers:
             worker.give(question)
         return worker
 
+    def _idle(self, holds: str) -> Worker:
+        """One that has loaded this, or nothing yet; else a new one in place of another, for memory holds one each."""
+        worker = next((one for one in reversed(self.idle) if one.holds in (holds, "")), None)
+        if worker is not None:
+            self.idle.remove(worker)
+            return worker
+        self.idle.pop().end()
+        return self._started()
+
     def _started(self) -> Worker:
         here, there = self.context.Pipe()
         process = self.context.Process(target=work, args=(there, self.threads), daemon=True)
@@ -143,10 +132,10 @@ class Workers:
         there.close()
         return Worker(process, here)
 
-    def _back(self, worker: Worker, fresh: bool) -> None:
+    def _back(self, worker: Worker) -> None:
         if worker.pipe.closed:
             return
-        if fresh:
+        if worker.question.fresh:
             worker.end()
         else:
             worker.question = None

@@ -21,6 +21,7 @@ from headroom.config.params import load
 from headroom.config.registry import file_of, load_method, method_files
 from headroom.errors import UserError, suggest
 from headroom.measure.machine import cores
+from headroom.pipeline.asking import Question
 from headroom.pipeline.workers import Workers
 from headroom.pipeline.working import Trouble
 from headroom.terminal.layout import made
@@ -48,8 +49,7 @@ def report(
     questions = [CheckQuestion(name, entry, str(params_file), families, figures) for name, entry in entries.items()]
     found: dict[str, list[Result]] = {name: [] for name in entries}
     with Workers(min(cores(), len(questions)), threads=1) as workers:
-        # plantings and oracles are searched once a process, so figures share theirs as long as nothing goes wrong
-        for question, results in workers.ask(questions, fresh=not figures):
+        for question, results in workers.ask(questions):
             found[question.name] = results = ended(question.name, results)
             show_one(question.name, results, show)
     if path:
@@ -58,8 +58,11 @@ def report(
 
 
 @dataclass(frozen=True)
-class CheckQuestion:
-    """Does a method keep its promises? Asked of a process of its own, which the method may end: that is no pass."""
+class CheckQuestion(Question):
+    """Does a method keep its promises? Asked of a process of its own, which the method may end: that is no pass.
+
+    Plantings and oracles are searched once a process, so figures share theirs as long as nothing goes wrong.
+    """
 
     name: str
     entry: dict[str, Any] | None
@@ -67,7 +70,9 @@ class CheckQuestion:
     families: tuple[str, ...]
     figures: bool
 
-    seconds = None  # plans have a limit each, and many are asked for
+    @property
+    def fresh(self) -> bool:
+        return not self.figures
 
     def answer(self) -> list[Result]:
         logging.getLogger("headroom").setLevel(logging.WARNING)  # trainings of ten steps are no news

@@ -6,22 +6,31 @@ import errno
 import multiprocessing
 import os
 import signal
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from headroom.errors import UserError
+from headroom.pipeline.asking import Question
 from headroom.pipeline.workers import Workers, death
 from headroom.pipeline.working import Trouble
 
 
 @dataclass(frozen=True)
-class Lines:
+class Lines(Question):
     """Runs lines of Python in a worker; the answer is what they leave in ``answer``."""
 
     lines: str
-    seconds: float | None = None
+    limit: float | None = None
+    fresh: bool = False
+    tries: int = 1
+    holds: str = ""
+
+    @property
+    def seconds(self):
+        return self.limit
 
     def answer(self):
         from headroom.pipeline import working
@@ -37,9 +46,9 @@ def pool():
         yield workers
 
 
-def asked(pool, *questions, **how):
+def asked(pool, *questions):
     """The answers, in the order of the questions."""
-    found = dict(pool.ask(questions, **how))
+    found = dict(pool.ask(questions))
     return [found[question] for question in questions]
 
 
@@ -115,8 +124,24 @@ def test_torchs_word_for_no_memory_is_no_finding_either(pool):
 
 def test_processes_stay_and_a_fresh_one_is_of_one_question_only(pool):
     same = {answer for _ in range(3) for answer in asked(pool, Lines("answer = os.getpid()"))}
-    fresh = {answer for _ in range(3) for answer in asked(pool, Lines("answer = os.getpid()"), fresh=True)}
+    fresh = {answer for _ in range(3) for answer in asked(pool, Lines("answer = os.getpid()", fresh=True))}
     assert len(same) <= 2 and len(fresh) == 3 and not same & fresh
+
+
+def test_a_process_has_one_thing_loaded_at_a_time():
+    with Workers(1, 1) as pool:
+        bert, vit = Lines("answer = os.getpid()", holds="bert"), Lines("answer = -os.getpid()", holds="vit")
+        first, second, third = asked(pool, bert, vit, Lines("answer = os.getpid() ", holds="bert"))
+        assert first == third != -second, "the two about one model come together, the other one has its own process"
+        assert len(pool.idle) == 1
+
+
+def test_questions_may_come_with_the_answers(pool):
+    todo = deque([Lines("answer = 1")])
+    for _, answer in pool.ask(todo):
+        if answer < 4:
+            todo.append(Lines(f"answer = {answer} + 1"))
+    assert answer == 4 and not todo
 
 
 def test_one_that_died_while_it_had_nothing_to_do_is_replaced(pool):
@@ -129,16 +154,16 @@ def test_one_that_died_while_it_had_nothing_to_do_is_replaced(pool):
 
 def test_a_question_whose_worker_died_is_given_to_another_one(pool, tmp_path):
     once = f"from pathlib import Path\nmark = Path({str(tmp_path / 'tried')!r})\n"
-    dies_once = Lines(once + "if not mark.exists(): mark.touch(); os._exit(1)\nanswer = 'at the second try'")
-    assert asked(pool, dies_once, tries=2) == ["at the second try"]
-    counts = Lines(f"open({str(tmp_path / 'count')!r}, 'a').write('x'); os._exit(5)")
-    assert "exit code 5" in asked(pool, counts, tries=2)[0].reason
+    dies_once = Lines(once + "if not mark.exists(): mark.touch(); os._exit(1)\nanswer = 'at the second try'", tries=2)
+    assert asked(pool, dies_once) == ["at the second try"]
+    counts = Lines(f"open({str(tmp_path / 'count')!r}, 'a').write('x'); os._exit(5)", tries=2)
+    assert "exit code 5" in asked(pool, counts)[0].reason
     assert (tmp_path / "count").read_text() == "xx", "as often as it may be tried"
 
 
 def test_what_raises_is_asked_once_however_many_tries_there_are(pool, tmp_path):
-    counts = Lines(f"open({str(tmp_path / 'count')!r}, 'a').write('x'); raise ValueError('no more')")
-    assert asked(pool, counts, tries=3)[0].reason == "ValueError: no more"
+    counts = Lines(f"open({str(tmp_path / 'count')!r}, 'a').write('x'); raise ValueError('no more')", tries=3)
+    assert asked(pool, counts)[0].reason == "ValueError: no more"
     assert (tmp_path / "count").read_text() == "x"
 
 
@@ -150,7 +175,7 @@ def test_lines_of_the_log_arrive(pool, caplog):
 
 def test_a_worker_works_where_the_run_does(pool, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert Path(asked(pool, Lines("answer = os.getcwd()"), fresh=True)[0]) == tmp_path
+    assert Path(asked(pool, Lines("answer = os.getcwd()", fresh=True))[0]) == tmp_path
 
 
 def test_nothing_is_left_of_a_run_that_broke_off():
