@@ -13,7 +13,9 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import load_task
 from headroom.errors import UserError
 from headroom.models.configs import auto, config_of, of_tokenizer
-from headroom.models.sources import Source
+from headroom.models.readers import readers
+from headroom.models.saving import begin
+from headroom.models.sources import Source, source_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,6 +36,7 @@ class Prepared:
     spec: ModelSpec
     facts: dict[str, Any]  # prepare.json
     folder: Path
+    where: str  # its weights are, for messages
 
     @property
     def purpose(self) -> str:
@@ -44,7 +47,7 @@ class Prepared:
     def contract(self) -> Contract:
         """What the model wants of its input, as it was prepared."""
         named = {task: facts["classes"] for task, facts in self.facts["tasks"].items()}
-        return contract_of(self.spec, self.model, self.tokenizer, self.processor, named, str(self.folder / "model"))
+        return contract_of(self.spec, self.model, self.tokenizer, self.processor, named, self.where)
 
     @property
     def collator(self) -> Collator:
@@ -105,30 +108,28 @@ def build(
     return auto(purpose).from_config(config).eval()
 
 
-def classes_of(spec: ModelSpec, data_dir: Path | None = None) -> tuple[int, str]:
+def classes_of(spec: ModelSpec, source: Source | None = None) -> tuple[int, str]:
     """How many classes a classifier tells apart, known before it is built, and which key or file says so."""
-    if spec.source.config is not None:
+    if source is None:
         key = "source.config"
-        return config_of(spec.source.config, f"params.yaml: {key}").num_labels, f"{key}.num_labels"
-    source = Source.of(spec, data_dir)
+        return config_of(spec.source.config or {}, f"params.yaml: {key}").num_labels, f"{key}.num_labels"
     return source.config.num_labels, f"{source}/config.json: num_labels"
 
 
-def load_prepared(folder: Path) -> Prepared:
-    """What ``prepare`` wrote to a folder. Raises ``UserError`` when it is not there or not whole."""
-    from headroom.data.processors import read_processor
+def load_prepared(folder: Path, data_dir: Path | None = None) -> Prepared:
+    """What ``prepare`` wrote to a folder, or names by reference: a model that came whole stays where it was.
 
+    ``data_dir`` is where one of a local folder lies. Raises ``UserError`` when it is not there or not whole.
+    """
     notes = folder / "prepare.json"
     if not notes.is_file():
         raise UserError(f"{folder} holds no prepared model. Run `dvc repro prepare@{folder.name}` first.")
     facts = json.loads(notes.read_text(encoding="utf-8"))
-    source = Source(folder / "model")
-    tokenizer = source.tokenizer
-    return Prepared(
-        model=source.model(facts["purpose"]),
-        tokenizer=tokenizer,
-        processor=read_processor(folder / "model") if tokenizer is None else None,
-        spec=ModelSpec.model_validate(facts["spec"]),
-        facts=facts,
-        folder=folder,
-    )
+    spec = ModelSpec.model_validate(facts["spec"])
+    source = source_of(folder, facts, data_dir)
+    model = source.model(facts["purpose"])
+    tokenizer, processor = readers(spec, facts["purpose"], model.config, str(source), source)
+    prepared = Prepared(model, tokenizer, processor, spec, facts, folder, str(source))
+    if facts.get("source"):
+        begin(model, prepared.contract, [load_task(name) for name in spec.tasks])
+    return prepared

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from headroom.errors import UserError
 from headroom.models import hub, stated
 from headroom.models.checking import skeleton
 from headroom.models.configs import auto
+from headroom.models.snapshots import cached, fetched, snapshot_folder
 from headroom.models.weights import check_files, check_values, check_whole
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Source:
     place: Path | str  # a folder, or a Hub id
     revision: str | None = None
     trust_remote_code: bool = False
+    called: str = ""  # in messages, where that says more than the place
 
     @classmethod
     def of(cls, spec: ModelSpec, data_dir: Path | None = None) -> Source:
@@ -40,11 +43,32 @@ class Source:
         return cls(str(spec.source.hub), spec.source.revision, spec.trust_remote_code)
 
     def __str__(self) -> str:
-        return str(self.place)
+        return self.called or str(self.place)
 
     @property
     def local(self) -> bool:
         return isinstance(self.place, Path)
+
+    def fetched(self) -> Source:
+        """The same source as a folder: of a model of the Hub the one in its cache, after everything was fetched."""
+        if isinstance(self.place, Path):
+            return self
+        return self._in_cache(fetched(self.place, str(self.revision), self.trust_remote_code))
+
+    def kept(self) -> Source:
+        """The same source as a folder, where it has been fetched. Nobody is asked, so it takes a commit."""
+        return self if isinstance(self.place, Path) else self._in_cache(cached(self.place, str(self.revision)))
+
+    @property
+    def there(self) -> bool:
+        """Whether its weights, or some of them, are on this machine."""
+        if isinstance(self.place, Path):
+            return True
+        folder = snapshot_folder(self.place, str(self.revision))
+        return any(folder.glob("*.safetensors")) if folder.is_dir() else False
+
+    def _in_cache(self, folder: Path) -> Source:
+        return replace(self, place=folder, revision=None, called=f"{self.place} at {folder.name}")
 
     @property
     def pruned(self) -> bool:
@@ -52,6 +76,12 @@ class Source:
         from headroom.attention.saving import PLAN  # imports torch, which not all who ask for a folder need
 
         return isinstance(self.place, Path) and (self.place / PLAN).is_file()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a source that is one, as after ``fetched`` or ``kept``."""
+        assert isinstance(self.place, Path)
+        return self.place
 
     @property
     def _from(self) -> dict[str, Any]:
@@ -224,3 +254,13 @@ def local_folder(spec: ModelSpec, data_dir: Path | None) -> Path:
         f"params.yaml: source.folder is {shown(inside)}, which is not in {' or '.join(map(str, places))}. "
         "Set HEADROOM_DATA to the folder that holds it."
     )
+
+
+def source_of(folder: Path, facts: Mapping[str, Any], data_dir: Path | None = None) -> Source:
+    """Where the files of a prepared model are: its own, or those that it was prepared from.
+
+    Raises ``UserError`` with the next step where these have gone.
+    """
+    if not facts.get("source"):
+        return Source(folder / "model")
+    return Source.of(ModelSpec.model_validate(facts["spec"]), data_dir).kept()

@@ -76,6 +76,18 @@ def _check_file(file: Path) -> None:
         )
 
 
+def check_numbers(folder: Path, where: str) -> None:
+    """Raises ``UserError`` for weights of a folder that are no numbers; one tensor at a time is in memory."""
+    import torch
+    from safetensors import safe_open
+
+    spoilt = []
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as weights:
+            spoilt += [name for name in weights.keys() if not torch.isfinite(weights.get_tensor(name)).all()]  # noqa: SIM118 - no mapping
+    _refuse_spoilt(spoilt, where)
+
+
 def check_whole(found: dict[str, Any], purpose: str, where: str) -> None:
     """Raises ``UserError`` for weights that the library reports as missing, of another shape, or left over."""
     left = [name for name in found["unexpected_keys"] if not name.endswith(LEFTOVERS)]
@@ -93,5 +105,9 @@ def check_values(model: Any, where: str) -> None:
     """Raises ``UserError`` for weights that are no numbers: whatever is computed with them says nothing."""
     import torch
 
-    if spoilt := [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]:
-        raise UserError(f"{where}: weights hold NaN or infinity: {some(spoilt)}. Fetch or train it again.")
+    _refuse_spoilt([name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()], where)
+
+
+def _refuse_spoilt(names: list[str], where: str) -> None:
+    if names:
+        raise UserError(f"{where}: weights hold NaN or infinity: {some(names)}. Fetch or train it again.")

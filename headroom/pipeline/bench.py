@@ -29,16 +29,16 @@ Teach = Callable[[Any], None]
 
 
 @cache
-def bench_of(folder: Path) -> Bench:
+def bench_of(folder: Path, data_dir: Path | None = None) -> Bench:
     """The bench of a prepared model, one a process: it is loaded and its tasks are encoded once."""
-    return Bench(folder)
+    return Bench(folder, data_dir)
 
 
 class Bench:
     """A prepared model with its tasks; loads what is asked for, when it is asked for."""
 
-    def __init__(self, folder: Path) -> None:
-        self.prepared: Prepared = load_prepared(folder)
+    def __init__(self, folder: Path, data_dir: Path | None = None) -> None:
+        self.prepared: Prepared = load_prepared(folder, data_dir)
         self.folder = folder
         self.tasks: list[Task] = [load_task(name) for name in self.prepared.spec.tasks]
 

@@ -12,6 +12,8 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params, Recover
 from headroom.config.tasks import Task, load_task
 from headroom.errors import UserError
+from headroom.models.snapshots import digests
+from headroom.models.sources import source_of
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
 from headroom.pipeline.provenance import contents, file_hash, provenance
@@ -20,7 +22,8 @@ from headroom.results.records import Provenance
 if TYPE_CHECKING:
     from headroom.pipeline.bench import Bench
 
-NOTES = {"prepare.json", "cost.json"}  # written last, of the others
+SEEN = "seen.json"  # when the files of a model that stays where it is were read
+NOTES = {"prepare.json", "cost.json", SEEN}  # written last, of the others
 PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu")
 
 
@@ -61,7 +64,7 @@ class ModelRun:
     def base(self) -> dict[str, Any]:
         """What every number of this model depends on: part of every key in the journal."""
         return {
-            "model": {name: digest for name, digest in self.facts["files"].items() if name.startswith("model/")},
+            "model": self._files,
             "data": {task: (facts["data_hash"], facts["train_hash"]) for task, facts in self.facts["tasks"].items()},
             "spec": self.facts["spec"],
             "tasks": [task.model_dump(mode="json") for task in self.tasks],
@@ -70,9 +73,16 @@ class ModelRun:
             "versions": [version(name) for name in PACKAGES],
         }
 
+    @property
+    def _files(self) -> dict[str, str]:
+        """The model by what its files hold, be they written by ``prepare`` or left where they came from."""
+        source = self.facts.get("source") or {"files": {}}
+        own = {name: digest for name, digest in self.facts["files"].items() if name.startswith("model/")}
+        return own | {f"model/{name}": digest for name, digest in source["files"].items()}
+
     def refuse_changes(self) -> None:
-        """Raises ``UserError`` where the prepared folder is not what ``prepare`` wrote: it must not be measured."""
-        if changed := changes(self.folder, self.facts):
+        """Raises ``UserError`` where model or data are not what ``prepare`` noted: they must not be measured."""
+        if changed := changes(self.folder, self.facts, self.params.data):
             again = f"Run `dvc repro prepare@{self.name}`, which makes it again."
             raise UserError(f"{self.folder}: {changed} since it was prepared. {again}")
 
@@ -91,7 +101,7 @@ class ModelRun:
         """The model itself with its tasks, loaded once a process."""
         from headroom.pipeline.bench import bench_of
 
-        return bench_of(self.folder)
+        return bench_of(self.folder, self.params.data)
 
 
 def noted(folder: Path) -> dict[str, Any]:
@@ -106,10 +116,26 @@ def noted(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def changes(folder: Path, facts: dict[str, Any]) -> str:
-    """What became of the files that were noted, in words; empty where each holds what it held."""
-    now, then = contents(folder), facts["files"]
+def changes(folder: Path, facts: dict[str, Any], data_dir: Path | None = None) -> str:
+    """What became of the files that were noted, in words; empty where each holds what it held.
+
+    Raises ``UserError`` for a model that has gone from where it was left, or that is not what the Hub gave.
+    """
+    now, then = contents(folder), dict(facts["files"])
+    if facts.get("source"):
+        source = source_of(folder, facts, data_dir)
+        now |= {f"{source}: {name}": digest for name, digest in digests(source.folder, seen_before(folder)).items()}
+        then |= {f"{source}: {name}": digest for name, digest in facts["source"]["files"].items()}
     for name in sorted({*now, *then} - NOTES):
         if now.get(name) != then.get(name):
             return f"{name} " + ("has gone" if name not in now else "has come" if name not in then else "has changed")
     return ""
+
+
+def seen_before(folder: Path) -> dict[str, Any]:
+    """Size, time of change and hash of the model's files when they were read; nothing where that is not known."""
+    try:
+        found = json.loads((folder / SEEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,11 @@ from headroom.models.fitting import troubles
 from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
 from headroom.models.readers import readers
 from headroom.models.saving import save
-from headroom.models.sources import Source, local_folder
+from headroom.models.snapshots import digests, pinned, sightings
+from headroom.models.sources import Source
+from headroom.models.weights import check_numbers
 from headroom.pipeline import engine
-from headroom.pipeline.model_run import changes, noted
+from headroom.pipeline.model_run import SEEN, changes, noted, seen_before
 from headroom.pipeline.provenance import contents, file_hash
 from headroom.training.fit import fit
 
@@ -52,28 +55,40 @@ def prepare(
 ) -> dict[str, Any]:
     """Write ``model/``, ``data/<task>/{calibrate,evaluate}.parquet``, ``prepare.json`` and ``cost.json`` to ``folder``.
 
-    Everything but ``cost.json`` (seconds) is bit for bit the same for the same spec, data, versions and threads. The
-    folder appears whole or not at all. Returns what is in ``prepare.json``. Raises ``UserError`` for a wrong spec,
-    missing data, or weights that cannot be had.
+    A pretrained model that is not trained here stays where it is: ``prepare.json`` names its commit and the hashes of
+    its files, ``seen.json`` when they were read. Everything but that and ``cost.json`` (seconds) is bit for bit the
+    same for the same spec, data, versions and threads. The folder appears whole or not at all. Returns what is in
+    ``prepare.json``. Raises ``UserError`` for a wrong spec, missing data, or weights that cannot be had.
     """
-    spec = spec if isinstance(spec, ModelSpec) else load_spec(name, spec)
+    spec = pinned(spec if isinstance(spec, ModelSpec) else load_spec(name, spec))
     threads = (spec.train.threads if spec.train else None) or threads
     torch.set_num_threads(threads)
     tasks, first = {task: load_task(task) for task in spec.tasks}, spec.tasks[0]
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
-    recipe = recipe_hash(spec, tasks, splits, data_dir, threads)
-    if known := prepared_with(folder, recipe):
+    named = {task: names_in(tasks[task], splits[task]) for task in tasks}
+    fits = partial(troubles, spec, list(tasks.values()), f"params.yaml: models.{name}", data_dir, named)
+    source = Source.of(spec, data_dir) if spec.source.config is None else None
+    if source is not None:
+        if not source.there:
+            fits(source).settle()  # by its small files, before gigabytes are fetched
+        source = source.fetched()
+    files = digests(source.folder, seen_before(folder)) if source else {}
+    recipe = recipe_hash(spec, tasks, splits, files, threads)
+    if known := prepared_with(folder, recipe, data_dir):
         logger.info("%s: prepared already", name)
         return known
-    named = {task: names_in(tasks[task], splits[task]) for task in tasks}
-    troubles(spec, list(tasks.values()), f"params.yaml: models.{name}", data_dir, named).settle()
+    fits(source).settle()
     for task in tasks if "classification" in purpose else ():
-        check_labels(splits[task], tasks[task], *classes_of(spec, data_dir))
+        check_labels(splits[task], tasks[task], *classes_of(spec, source))
+    stays = source if spec.train is None else None
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, contract, losses = _make(spec, tasks[first], splits[first], name, data_dir, named)
-        save(draft / "model", model, contract, list(tasks.values()))
+            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named)
+        if stays:
+            _write(draft / SEEN, sightings(stays.folder, files))
+        else:
+            save(draft / "model", model, contract, list(tasks.values()))
         for task in tasks:
             _write_splits(draft / "data" / task, splits[task])
         facts = {
@@ -85,7 +100,8 @@ def prepare(
             "spec": spec.model_dump(mode="json"),
             "recipe": recipe,
             "loss_curve": losses,
-            "weight_hash": weight_hash(draft / "model"),
+            "source": {"commit": spec.source.revision, "files": files} if stays else None,
+            "weight_hash": weight_hash(files if stays else digests(draft / "model")),
             "threads": threads,
             "versions": _versions(),
             "tasks": {
@@ -98,14 +114,14 @@ def prepare(
 
 
 def recipe_hash(
-    spec: ModelSpec, tasks: dict[str, Task], splits: dict[str, Splits], data_dir: Path | None, threads: int
+    spec: ModelSpec, tasks: dict[str, Task], splits: dict[str, Splits], model: dict[str, str], threads: int
 ) -> str:
     """All that a prepared model depends on, in 64 hex digits: what was asked, the data, the code and its versions."""
     everything = {
         "spec": spec.model_dump(mode="json"),
         "tasks": [task.model_dump(mode="json") for task in tasks.values()],
         "data": {task: data_hash(dict(found)) for task, found in splits.items()},
-        "model": contents(local_folder(spec, data_dir)) if spec.source.folder is not None else {},
+        "model": model,
         "engine": file_hash(*engine.files(engine.PREPARED)),
         "threads": threads,
         "versions": _versions(),
@@ -113,7 +129,7 @@ def recipe_hash(
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
+def prepared_with(folder: Path, recipe: str, data_dir: Path | None = None) -> dict[str, Any] | None:
     """What is in ``prepare.json`` where the folder holds a model of this recipe, whole and as it was written."""
     try:
         facts = noted(folder)
@@ -121,20 +137,21 @@ def prepared_with(folder: Path, recipe: str) -> dict[str, Any] | None:
         return None
     if facts["recipe"] != recipe:
         return None
-    if changed := changes(folder, facts):
+    if changed := changes(folder, facts, data_dir):
         logger.warning("%s: %s since it was prepared; it is made again", folder, changed)
         return None
     return facts
 
 
 def _make(
-    spec: ModelSpec, task: Task, splits: Splits, name: str, data_dir: Path | None, named: Names
+    spec: ModelSpec, task: Task, splits: Splits, name: str, source: Source | None, named: Names
 ) -> tuple[Any, Contract, list[Any]]:
-    """Model, what it wants of its input, and loss curve (empty for a pretrained model)."""
+    """Model, what it wants of its input, and loss curve; of a pretrained one no weights, which are looked through."""
     where = f"params.yaml: models.{name}"
     if spec.train is None:
-        source = Source.of(spec, data_dir)
-        model = source.model(task.purpose)
+        assert source is not None  # nothing else is left to be without a training
+        model = source.shape(task.purpose)
+        check_numbers(source.folder, str(source))
         feeding = readers(spec, task.purpose, model.config, where, source)
         return model, contract_of(spec, model, *feeding, named, str(source)), []
     data = splits.get("train", splits["calibrate"])
@@ -212,12 +229,12 @@ def unigram_bits(train: Sequence[str], evaluate: Sequence[str], tokenizer: Any) 
     return bits / sum(len(text.encode()) for text in evaluate)
 
 
-def weight_hash(folder: Path) -> str:
-    """SHA-256 over the safetensors files of a folder, in the order of their names."""
+def weight_hash(files: dict[str, str]) -> str:
+    """SHA-256 over those of the safetensors files, in the order of their names."""
     whole = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as weights:
-            whole.update(hashlib.file_digest(weights, "sha256").digest())
+    for file in sorted(files):
+        if file.endswith(".safetensors"):
+            whole.update(bytes.fromhex(files[file]))
     return whole.hexdigest()
 
 
