@@ -15,8 +15,10 @@ class ModelSource(Section):
 
     config: dict[str, Any] | None = Field(default=None, description="family (m2m_100, llama, ...) and its config keys")
     folder: InsidePath[str] | None = Field(default=None, description="under HEADROOM_DATA, or else under the project")
-    hub: str | None = None
-    revision: Revision | None = None
+    hub: str | None = Field(default=None, description="a Hub id, owner/name; the model stays in the Hub's cache")
+    revision: Revision | None = Field(
+        default=None, description="commit on the Hub, 40 hex digits; or a branch or a tag, see `headroom pin`"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> ModelSource:
@@ -28,7 +30,9 @@ class ModelSource(Section):
             raise wrong("config.family", "this key is missing; a config names its family, e.g. bert")
         if self.hub and not self.revision:
             raise wrong(
-                "revision", "this key is missing; a Hub id needs 40 hex digits, so that the weights cannot change"
+                "revision",
+                "this key is missing; a Hub id needs a commit of 40 hex digits, so that the weights cannot change. Say "
+                "main and run `headroom pin`, which writes the one of today",
             )
         return self
 

@@ -51,7 +51,15 @@ def _slice(text: str) -> str:
 
 
 Slice = Annotated[str, AfterValidator(_slice)]
-Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+def _revision(text: str) -> str:
+    if not re.fullmatch(r"[\w.][\w./-]*", text, re.ASCII) or ".." in text or text.endswith(("/", ".lock")):
+        raise ValueError("a revision is a commit of the Hub (40 hex digits), a branch such as main, or a tag")
+    return text
+
+
+Revision = Annotated[str, AfterValidator(_revision)]
 
 
 class Source(Section):
@@ -64,7 +72,9 @@ class Source(Section):
     )
     hub: str | None = Field(None, description="data set id on the Hub")
     config: str | None = Field(None, description="name of the data set's configuration on the Hub")
-    revision: Revision | None = Field(None, description="commit on the Hub: 40 hex digits")
+    revision: Revision | None = Field(
+        None, description="commit on the Hub, 40 hex digits; or a branch or a tag, see `headroom pin`"
+    )
     hub_splits: dict[str, str] | None = Field(
         None, description="what a split is called on the Hub, where it is not the same; a + b for two put together"
     )
@@ -74,7 +84,11 @@ class Source(Section):
         if (self.made is None) == (self.folder is None and self.hub is None):
             raise ValueError("give either 'made', or 'folder' and/or 'hub'")
         if self.hub and not self.revision:
-            raise wrong("revision", "this key is missing; a Hub id needs 40 hex digits, so that the data cannot change")
+            raise wrong(
+                "revision",
+                "this key is missing; a Hub id needs a commit of 40 hex digits, so that the data cannot change. Say "
+                "main and run `headroom pin`, which writes the one of today",
+            )
         for key in ("revision", "config", "hub_splits"):
             if getattr(self, key) and not self.hub:
                 raise wrong(key, "belongs to a 'hub' id, and there is none; leave the key out")

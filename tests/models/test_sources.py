@@ -402,8 +402,9 @@ def test_what_the_hub_refuses_has_its_next_step(tmp_path):
     assert "HF_HOME" in said["empty"]
 
 
-def test_a_revision_of_the_hub_is_a_commit(refused):
-    assert "source.revision is 'main'" in refused("owner/name", "toy-language", revision="main")
+def test_a_revision_of_the_hub_is_a_commit_a_branch_or_a_tag(refused):
+    said = refused("owner/name", "toy-language", revision="../main")
+    assert "source.revision is '../main'; a revision is a commit of the Hub (40 hex digits), a branch" in said
     assert "a Hub id needs --revision" in refused("owner/name", "toy-language")
 
 
