@@ -50,6 +50,7 @@ def _slice(text: str) -> str:
     return text
 
 
+READABLE = (".parquet", ".jsonl", ".json", ".csv")  # files of rows
 Slice = Annotated[str, AfterValidator(_slice)]
 
 
@@ -78,6 +79,12 @@ class Source(Section):
     hub_splits: dict[str, str] | None = Field(
         None, description="what a split is called on the Hub, where it is not the same; a + b for two put together"
     )
+    hub_files: dict[str, InsidePath[str]] | None = Field(
+        None, min_length=1, description="files of each split on the Hub, * for any letters: no others are fetched"
+    )
+    hub_columns: dict[str, str] | None = Field(
+        None, description="what a column is called on the Hub, where it is not the same; a.b for the part b of a"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Source:
@@ -89,9 +96,15 @@ class Source(Section):
                 "this key is missing; a Hub id needs a commit of 40 hex digits, so that the data cannot change. Say "
                 "main and run `headroom pin`, which writes the one of today",
             )
-        for key in ("revision", "config", "hub_splits"):
+        for key in ("revision", "config", "hub_splits", "hub_files", "hub_columns"):
             if getattr(self, key) and not self.hub:
                 raise wrong(key, "belongs to a 'hub' id, and there is none; leave the key out")
+        for split, files in (self.hub_files or {}).items():
+            if not files.removesuffix(".gz").endswith(READABLE):
+                raise wrong(f"hub_files.{split}", f"files that can be read end in {', '.join(READABLE)}", files)
+        for key in ("config", "hub_splits"):
+            if self.hub_files and getattr(self, key):
+                raise wrong(key, "hub_files names the files of each split; leave one of the two out")
         return self
 
 

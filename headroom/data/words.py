@@ -8,17 +8,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from headroom.data.loading import quiet
-
 LONG = 200  # letters of what a library says
-SPEAKING = (OSError, ValueError, RuntimeError)  # say what is wrong in words; a KeyError says no more than a word
+SPEAKING = (
+    OSError,
+    ValueError,
+    RuntimeError,
+)  # say what is wrong in words; a KeyError says no more than a word
 
 
 def said(error: BaseException) -> str:
     """What a library says, as one sentence of one line, bounded."""
     text = " ".join(str(error).split())[:LONG].rstrip(".: ")
     name = type(error).__name__
-    return f"{text}." if text and isinstance(error, SPEAKING) else f"{name}: {text}." if text else f"{name}."
+    return (
+        f"{text}."
+        if text and isinstance(error, SPEAKING)
+        else f"{name}: {text}."
+        if text
+        else f"{name}."
+    )
 
 
 @contextmanager
@@ -33,6 +41,24 @@ def hushed() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars of the libraries while small files are read and written."""
+    import datasets
+    from transformers.utils import logging
+
+    bars = datasets.are_progress_bars_disabled(), logging.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if not bars[0]:
+            datasets.enable_progress_bars()
+        if bars[1]:
+            logging.enable_progress_bar()
 
 
 @contextmanager

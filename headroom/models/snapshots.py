@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from headroom.config.model_spec import ModelSpec
+from headroom.data.hub import COMMIT, commit_of, sentence
 from headroom.errors import UserError
-from headroom.models import hub
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 # What a model is loaded from; its weights of other kinds, and copies of them under other names, stay on the Hub.
 WANTED = (
     *("*.json", "*.txt", "*.model", "*.spm", "*.jinja", "*.tiktoken", "*.codes"),
@@ -23,21 +21,6 @@ CODE = "*.py"
 BELOW = "*/*"  # folders hold other formats of the same model
 
 Seen = Mapping[str, list[Any]]  # size, time of change and SHA-256 of each file when its content was read
-
-
-def commit_of(name: str, revision: str, kind: str = "model") -> str:
-    """The commit that a branch or tag is now; without a network the one that it was when it was asked last.
-
-    Raises ``UserError`` with the next step where the Hub does not say.
-    """
-    if COMMIT.fullmatch(revision):
-        return revision
-    from huggingface_hub import HfApi
-
-    try:
-        return HfApi().resolve_revision(name, repo_type=kind, revision=revision).resolved
-    except Exception as error:
-        raise UserError(hub.sentence(name, revision, error, kind)) from None
 
 
 def pinned(spec: ModelSpec) -> ModelSpec:
@@ -63,7 +46,7 @@ def fetched(name: str, revision: str, code: bool = False) -> Path:
     except UserError:
         raise
     except Exception as error:  # refusals of the Hub, of the network, of the disk
-        raise UserError(hub.sentence(name, revision, error)) from None
+        raise UserError(sentence(name, revision, error)) from None
 
 
 def cached(name: str, commit: str) -> Path:

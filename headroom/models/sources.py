@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from headroom.config.model_spec import ModelSpec
 from headroom.config.plain import shown
 from headroom.config.tasks import tasks_folder
+from headroom.data.hub import sentence
 from headroom.data.loading import data_folder
 from headroom.data.words import said, silent
 from headroom.errors import UserError
-from headroom.models import hub, stated
+from headroom.models import stated
 from headroom.models.checking import skeleton
 from headroom.models.configs import auto
 from headroom.models.snapshots import cached, fetched, snapshot_folder
@@ -238,7 +239,7 @@ class Source:
     def trouble(self, what: str, error: Exception) -> UserError:
         """The error of a file that cannot be read, or of a Hub that gives nothing, in one sentence."""
         if not self.local:
-            return UserError(hub.sentence(str(self), self.revision, error))
+            return UserError(sentence(str(self), self.revision, error))
         name = f"{self}: {what}" if " " in what else f"{self}/{what}"
         return UserError(f"{name} cannot be read: {said(error)} Fetch or save it again.")
 

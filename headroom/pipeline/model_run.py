@@ -67,7 +67,7 @@ class ModelRun:
             "model": self._files,
             "data": {task: (facts["data_hash"], facts["train_hash"]) for task, facts in self.facts["tasks"].items()},
             "spec": self.facts["spec"],
-            "tasks": [task.model_dump(mode="json") for task in self.tasks],
+            "tasks": [task.model_dump(mode="json", exclude={"data"}) for task in self.tasks],
             "engine": file_hash(*engine.files(engine.MEASURED)),
             "threads": self.params.run.threads,
             "versions": [version(name) for name in PACKAGES],

@@ -30,6 +30,7 @@ def hub(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(datasets.config, "HF_ENDPOINT", served.address)
+        patch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", place / "datasets")
         yield served
     served.close()

@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 from headroom.attention import toy
 from headroom.config.model_spec import ImageSpec, TokenizerSpec
 from headroom.config.tasks import load_task
-from headroom.data.loading import load_splits, quiet
+from headroom.data.loading import load_splits
 from headroom.data.processors import made_processor
 from headroom.data.tokenize import train_tokenizer
+from headroom.data.words import quiet
 
 TASKS = {
     "bert": "toy-classification",

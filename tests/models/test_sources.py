@@ -16,7 +16,7 @@ from model_folders import TASKS, edit, reweigh
 from safetensors.torch import load_file
 
 from headroom.attention import load_removed
-from headroom.data.loading import quiet
+from headroom.data.words import quiet
 from headroom.errors import UserError
 from headroom.models.sources import Source
 
