@@ -25,12 +25,7 @@ ELSEWHERE = {
 }
 PLACES = {"model": "", "dataset": "datasets/"}  # of the Hub's pages
 AWAY = "Without a network, set HF_HOME to a folder where the Hub's files are cached"
-READERS = {
-    ".parquet": "from_parquet",
-    ".json": "from_json",
-    ".jsonl": "from_json",
-    ".csv": "from_csv",
-}
+READERS = {".parquet": "from_parquet", ".json": "from_json", ".jsonl": "from_json", ".csv": "from_csv"}
 
 
 def commit_of(name: str, revision: str, kind: str = "model") -> str:
@@ -43,9 +38,7 @@ def commit_of(name: str, revision: str, kind: str = "model") -> str:
     from huggingface_hub import HfApi
 
     try:
-        return (
-            HfApi().resolve_revision(name, repo_type=kind, revision=revision).resolved
-        )
+        return HfApi().resolve_revision(name, repo_type=kind, revision=revision).resolved
     except Exception as error:
         raise UserError(sentence(name, revision, error, kind)) from None
 
@@ -62,9 +55,7 @@ def rows(source: Source, split: str) -> Dataset:
             found = _of_files(name, commit, source.hub_files, split)
         else:
             there = (source.hub_splits or {}).get(split, split)
-            found = _kept(name, source.config, commit, there) or _fetched(
-                name, source.config, commit, there
-            )
+            found = _kept(name, source.config, commit, there) or _fetched(name, source.config, commit, there)
     except UserError:
         raise
     except Exception as error:  # refusals of the Hub, of the network, of the disk, and of the library about splits
@@ -81,21 +72,11 @@ def _kept(name: str, config: str | None, commit: str, split: str) -> Dataset | N
     from datasets.packaged_modules.cache.cache import Cache
 
     owner, _, short = name.rpartition("/")
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "___".join(
-        filter(None, (owner, _snake(short)))
-    )
-    found = [
-        path
-        for path in folder.glob(f"*/*/{commit}")
-        if config in (None, path.parts[-3])
-    ]
+    folder = Path(datasets.config.HF_DATASETS_CACHE) / "___".join(filter(None, (owner, _snake(short))))
+    found = [path for path in folder.glob(f"*/*/{commit}") if config in (None, path.parts[-3])]
     if len(found) != 1:
         return None
-    made = {
-        "config_name": found[0].parts[-3],
-        "version": found[0].parts[-2],
-        "hash": commit,
-    }
+    made = {"config_name": found[0].parts[-3], "version": found[0].parts[-2], "hash": commit}
     return Cache(dataset_name=short, repo_id=name, **made).as_dataset(split=split)
 
 
@@ -122,26 +103,14 @@ def _of_files(name: str, commit: str, files: dict[str, str], split: str) -> Data
     from huggingface_hub import snapshot_download
 
     if split not in files:
-        raise UserError(
-            f"{name}: hub_files has no split {split!r}. {suggest(split, files)}"
-        )
+        raise UserError(f"{name}: hub_files has no split {split!r}. {suggest(split, files)}")
     pattern = files[split]
     reader = READERS[Path(pattern.removesuffix(".gz")).suffix]
-    folder = Path(
-        snapshot_download(
-            name, repo_type="dataset", revision=commit, allow_patterns=[pattern]
-        )
-    )
-    inside = (
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file()
-    )
+    folder = Path(snapshot_download(name, repo_type="dataset", revision=commit, allow_patterns=[pattern]))
+    inside = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     found = sorted(path for path in inside if fnmatch(path, pattern))
     if not found:
-        raise UserError(
-            f"{name} at {commit}: no file is called {pattern!r}, which hub_files.{split} names."
-        )
+        raise UserError(f"{name} at {commit}: no file is called {pattern!r}, which hub_files.{split} names.")
     return getattr(Dataset, reader)([str(folder / path) for path in found])
 
 
@@ -151,31 +120,20 @@ def _renamed(found: Dataset, name: str, columns: dict[str, str]) -> Dataset:
         found = found.flatten()
     for here, there in columns.items():
         if there not in found.column_names:
-            raise UserError(
-                f"{name}: hub_columns.{here} is {there!r}. {suggest(there, found.column_names)}"
-            )
+            raise UserError(f"{name}: hub_columns.{here} is {there!r}. {suggest(there, found.column_names)}")
         if here in found.column_names:
-            raise UserError(
-                f"{name}: hub_columns.{here}: the data set has that column already. Leave the key out."
-            )
+            raise UserError(f"{name}: hub_columns.{here}: the data set has that column already. Leave the key out.")
     return found.rename_columns({there: here for here, there in columns.items()})
 
 
-def sentence(
-    name: str, revision: str | None, error: Exception, kind: str = "model"
-) -> str:
+def sentence(name: str, revision: str | None, error: Exception, kind: str = "model") -> str:
     """Why a model or a data set of the Hub could not be had, and what to do about it."""
     from huggingface_hub import errors
 
     what = "data set" if kind == "dataset" else kind
-    page, model = (
-        f"https://huggingface.co/{PLACES[kind]}{name}",
-        f"{name} at {revision}",
-    )
+    page, model = f"https://huggingface.co/{PLACES[kind]}{name}", f"{name} at {revision}"
     for cause in causes(error):
-        if isinstance(cause, errors.GatedRepoError) or "is a gated dataset" in str(
-            cause
-        ):  # as datasets puts it
+        if isinstance(cause, errors.GatedRepoError) or "is a gated dataset" in str(cause):  # as datasets puts it
             return f"{model}: the Hub gives it to those who have asked. Ask for access at {page}, then {LOG_IN}."
         if isinstance(cause, errors.RevisionNotFoundError):
             return f"{model}: the {what} has no such revision. Take a branch, or a commit of {page}/commits."

@@ -37,10 +37,7 @@ def data_folder(data_dir: Path | None) -> Path | None:
 
 
 def load_splits(
-    task: Task,
-    data_dir: Path | None = None,
-    made_in: Path | None = None,
-    train: bool = True,
+    task: Task, data_dir: Path | None = None, made_in: Path | None = None, train: bool = True
 ) -> dict[str, Dataset]:
     """The splits ``train`` (where the task has one), ``calibrate`` and ``evaluate`` with the columns of the evaluator.
 
@@ -59,9 +56,7 @@ def load_splits(
             whole.update(_load(task, part["name"], data_folder(data_dir), made_in))
         rows = range(len(whole[part["name"]]))[_slice(part.groupdict())]
         if not rows:
-            raise UserError(
-                f"{task.file}: splits.{name} is {text!r}, and no example is there."
-            )
+            raise UserError(f"{task.file}: splits.{name} is {text!r}, and no example is there.")
         splits[name] = normalised(whole[part["name"]].select(rows), task)
     if task.overlap == "drop":
         splits = _without_overlap(splits, task)
@@ -71,21 +66,15 @@ def load_splits(
 
 def read_split(folder: Path, task_name: str, split: str) -> Dataset:
     """A split as ``prepare`` wrote it to ``<folder>/data/<task>/<split>.parquet``."""
-    sys.audit(
-        "headroom.read_split", str(folder)
-    )  # the library reads in C++, where the fence hears nothing
+    sys.audit("headroom.read_split", str(folder))  # the library reads in C++, where the fence hears nothing
     return _parquet(folder / "data" / task_name / f"{split}.parquet")
 
 
 def _slice(part: dict[str, Any]) -> slice:
-    return slice(
-        *(int(part[key]) if part[key] else None for key in ("start", "stop", "step"))
-    )
+    return slice(*(int(part[key]) if part[key] else None for key in ("start", "stop", "step")))
 
 
-def _load(
-    task: Task, split: str, folder: Path | None, made_in: Path | None
-) -> dict[str, Dataset]:
+def _load(task: Task, split: str, folder: Path | None, made_in: Path | None) -> dict[str, Dataset]:
     if task.data.made:
         return _made(task, split, made_in or tasks_folder().parent)
     here = folder is not None and split in (task.data.folder or {})
@@ -105,11 +94,7 @@ def origin(task: Task, data_dir: Path | None = None) -> str:
     if task.data.hub is None or here == splits:
         return "files in HEADROOM_DATA"
     there = f"{task.data.hub} of the Hub at {commit_of(task.data.hub, str(task.data.revision), 'dataset')}"
-    return (
-        f"{there}, and files in HEADROOM_DATA for {' and '.join(sorted(here))}"
-        if here
-        else there
-    )
+    return f"{there}, and files in HEADROOM_DATA for {' and '.join(sorted(here))}" if here else there
 
 
 def _made(task: Task, split: str, project: Path) -> dict[str, Dataset]:
@@ -117,50 +102,30 @@ def _made(task: Task, split: str, project: Path) -> dict[str, Dataset]:
     import pyarrow
     from datasets import Dataset
 
-    path, where = (
-        project / str(task.data.made),
-        f"{task.file}: data.made: {task.data.made}",
-    )
+    path, where = project / str(task.data.made), f"{task.file}: data.made: {task.data.made}"
     if not path.is_file():
-        raise UserError(
-            f"{task.file}: data.made is {task.data.made!r}, and there is no such file."
-        )
+        raise UserError(f"{task.file}: data.made is {task.data.made!r}, and there is no such file.")
     try:
         made = _run(path, task.data.seed)
     except Exception as error:
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename == str(path)
-        ]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = f", line {lines[-1]}" if lines else ""
         raise UserError(f"{where}{line}: {type(error).__name__}: {error}") from error
-    if not isinstance(made, dict) or not all(
-        isinstance(row, dict) for rows in made.values() for row in rows
-    ):
-        raise UserError(
-            f"{where}: make(seed) gives no rows; wanted {{split: [{{column: value}}, ...]}}."
-        )
+    if not isinstance(made, dict) or not all(isinstance(row, dict) for rows in made.values() for row in rows):
+        raise UserError(f"{where}: make(seed) gives no rows; wanted {{split: [{{column: value}}, ...]}}.")
     if split not in made:
         raise UserError(f"{task.file}: splits name {split!r}. {suggest(split, made)}")
     try:
-        return {
-            name: Dataset.from_list([_with_image(row) for row in rows])
-            for name, rows in made.items()
-        }
+        return {name: Dataset.from_list([_with_image(row) for row in rows]) for name, rows in made.items()}
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
-        raise UserError(
-            f"{where}: a column holds values of several types ({error})."
-        ) from None
+        raise UserError(f"{where}: a column holds values of several types ({error}).") from None
 
 
 @lru_cache(maxsize=2)  # the tasks of a model often share a file
 def _run(path: Path, seed: int) -> Any:
     make = runpy.run_path(str(path)).get("make")
     if make is None:
-        raise AttributeError(
-            "make(seed) is missing; it returns the rows of every split."
-        )
+        raise AttributeError("make(seed) is missing; it returns the rows of every split.")
     return make(seed)
 
 
@@ -179,22 +144,14 @@ def _with_image(row: dict[str, Any]) -> dict[str, Any]:
 def _local(task: Task, split: str, folder: Path | None) -> Dataset:
     files = task.data.folder or {}
     if folder is None:
-        raise UserError(
-            f"{task.file} reads local files: set HEADROOM_DATA to the folder that holds {_first(files)}."
-        )
+        raise UserError(f"{task.file} reads local files: set HEADROOM_DATA to the folder that holds {_first(files)}.")
     if split not in files:
         raise UserError(f"{task.file}: splits name {split!r}. {suggest(split, files)}")
     path = folder / files[split]
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(
-            f"{task.file}: data.folder.{split} leads out of HEADROOM_DATA. Give a path inside it."
-        )
+        raise UserError(f"{task.file}: data.folder.{split} leads out of HEADROOM_DATA. Give a path inside it.")
     if not path.is_file():
-        other = (
-            f", or unset it to fetch {task.data.hub} from the Hub"
-            if task.data.hub
-            else ""
-        )
+        other = f", or unset it to fetch {task.data.hub} from the Hub" if task.data.hub else ""
         raise UserError(
             f"{task.file}: there is no {files[split]} in {folder}. "
             f"Set HEADROOM_DATA to the folder that holds it{other}."
@@ -211,9 +168,7 @@ def _parquet(path: Path) -> Dataset:
     try:
         return Dataset(InMemoryTable(pyarrow.parquet.read_table(path)))
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise UserError(
-            f"{path} cannot be read as parquet ({error}). Fetch or make it again."
-        ) from None
+        raise UserError(f"{path} cannot be read as parquet ({error}). Fetch or make it again.") from None
 
 
 def _hub(task: Task, split: str) -> Dataset:
@@ -222,11 +177,7 @@ def _hub(task: Task, split: str) -> Dataset:
     try:
         return hub.rows(task.data, split)
     except UserError as error:
-        files = (
-            f" Or set HEADROOM_DATA to a folder that holds {_first(task.data.folder)}."
-            if task.data.folder
-            else ""
-        )
+        files = f" Or set HEADROOM_DATA to a folder that holds {_first(task.data.folder)}." if task.data.folder else ""
         raise UserError(f"{task.file}: {error}{files}") from None
 
 
@@ -254,9 +205,7 @@ def _without_overlap(splits: dict[str, Dataset], task: Task) -> dict[str, Datase
     taken: set[str] = set()
     for name in reversed(list(splits)):
         hashes = example_hashes(splits[name], task)
-        kept[name] = splits[name].select(
-            [row for row, value in enumerate(hashes) if value not in taken]
-        )
+        kept[name] = splits[name].select([row for row, value in enumerate(hashes) if value not in taken])
         if not len(kept[name]):
             others = " or ".join(other for other in kept if other != name)
             raise UserError(
@@ -284,9 +233,7 @@ def data_hash(splits: dict[str, Dataset]) -> str:
 
 
 def _hash(row: dict[str, Any]) -> str:
-    return hashlib.sha256(
-        json.dumps(row, sort_keys=True, default=_plain).encode()
-    ).hexdigest()
+    return hashlib.sha256(json.dumps(row, sort_keys=True, default=_plain).encode()).hexdigest()
 
 
 def _plain(image: Any) -> list[Any]:

@@ -9,24 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LONG = 200  # letters of what a library says
-SPEAKING = (
-    OSError,
-    ValueError,
-    RuntimeError,
-)  # say what is wrong in words; a KeyError says no more than a word
+SPEAKING = (OSError, ValueError, RuntimeError)  # say what is wrong in words; a KeyError says no more than a word
 
 
 def said(error: BaseException) -> str:
     """What a library says, as one sentence of one line, bounded."""
     text = " ".join(str(error).split())[:LONG].rstrip(".: ")
     name = type(error).__name__
-    return (
-        f"{text}."
-        if text and isinstance(error, SPEAKING)
-        else f"{name}: {text}."
-        if text
-        else f"{name}."
-    )
+    return f"{text}." if text and isinstance(error, SPEAKING) else f"{name}: {text}." if text else f"{name}."
 
 
 @contextmanager

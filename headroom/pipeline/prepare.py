@@ -52,11 +52,7 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    name: str,
-    spec: ModelSpec | dict[str, Any],
-    folder: Path,
-    data_dir: Path | None = None,
-    threads: int = 2,
+    name: str, spec: ModelSpec | dict[str, Any], folder: Path, data_dir: Path | None = None, threads: int = 2
 ) -> dict[str, Any]:
     """Write ``model/``, ``data/<task>/{calibrate,evaluate}.parquet``, ``prepare.json`` and ``cost.json`` to ``folder``.
 
@@ -72,14 +68,7 @@ def prepare(
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
     named = {task: names_in(tasks[task], splits[task]) for task in tasks}
-    fits = partial(
-        troubles,
-        spec,
-        list(tasks.values()),
-        f"params.yaml: models.{name}",
-        data_dir,
-        named,
-    )
+    fits = partial(troubles, spec, list(tasks.values()), f"params.yaml: models.{name}", data_dir, named)
     source = Source.of(spec, data_dir) if spec.source.config is None else None
     if source is not None:
         if not source.there:
@@ -94,14 +83,10 @@ def prepare(
     for task in tasks if "classification" in purpose else ():
         check_labels(splits[task], tasks[task], *classes_of(spec, source))
     stays = source if spec.train is None else None
-    origins = {
-        name: _origins(spec, source, task, data_dir) for name, task in tasks.items()
-    }
+    origins = {name: _origins(spec, source, task, data_dir) for name, task in tasks.items()}
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, contract, losses = _make(
-                spec, tasks[first], splits[first], name, source, named
-            )
+            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named)
         if stays:
             _write(draft / SEEN, sightings(stays.folder, files))
         else:
@@ -117,21 +102,12 @@ def prepare(
             "spec": spec.model_dump(mode="json"),
             "recipe": recipe,
             "loss_curve": losses,
-            "source": {"commit": spec.source.revision, "files": files}
-            if stays
-            else None,
+            "source": {"commit": spec.source.revision, "files": files} if stays else None,
             "weight_hash": weight_hash(files if stays else digests(draft / "model")),
             "threads": threads,
             "versions": _versions(),
             "tasks": {
-                task: _task_facts(
-                    tasks[task],
-                    splits[task],
-                    tasks[first],
-                    splits[first],
-                    contract,
-                    origins[task],
-                )
+                task: _task_facts(tasks[task], splits[task], tasks[first], splits[first], contract, origins[task])
                 for task in tasks
             },
         }
@@ -141,18 +117,12 @@ def prepare(
 
 
 def recipe_hash(
-    spec: ModelSpec,
-    tasks: dict[str, Task],
-    splits: dict[str, Splits],
-    model: dict[str, str],
-    threads: int,
+    spec: ModelSpec, tasks: dict[str, Task], splits: dict[str, Splits], model: dict[str, str], threads: int
 ) -> str:
     """All that a prepared model depends on, in 64 hex digits: what was asked, the data, the code and its versions."""
     everything = {
         "spec": spec.model_dump(mode="json"),
-        "tasks": [
-            task.model_dump(mode="json", exclude={"data"}) for task in tasks.values()
-        ],
+        "tasks": [task.model_dump(mode="json", exclude={"data"}) for task in tasks.values()],
         "data": {task: data_hash(dict(found)) for task, found in splits.items()},
         "model": model,
         "engine": file_hash(*engine.files(engine.PREPARED)),
@@ -162,9 +132,7 @@ def recipe_hash(
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
 
-def prepared_with(
-    folder: Path, recipe: str, data_dir: Path | None = None
-) -> dict[str, Any] | None:
+def prepared_with(folder: Path, recipe: str, data_dir: Path | None = None) -> dict[str, Any] | None:
     """What is in ``prepare.json`` where the folder holds a model of this recipe, whole and as it was written."""
     try:
         facts = noted(folder)
@@ -173,20 +141,13 @@ def prepared_with(
     if facts["recipe"] != recipe:
         return None
     if changed := changes(folder, facts, data_dir):
-        logger.warning(
-            "%s: %s since it was prepared; it is made again", folder, changed
-        )
+        logger.warning("%s: %s since it was prepared; it is made again", folder, changed)
         return None
     return facts
 
 
 def _make(
-    spec: ModelSpec,
-    task: Task,
-    splits: Splits,
-    name: str,
-    source: Source | None,
-    named: Names,
+    spec: ModelSpec, task: Task, splits: Splits, name: str, source: Source | None, named: Names
 ) -> tuple[Any, Contract, list[Any]]:
     """Model, what it wants of its input, and loss curve; of a pretrained one no weights, which are looked through."""
     where = f"params.yaml: models.{name}"
@@ -199,9 +160,7 @@ def _make(
     data = splits.get("train", splits["calibrate"])
     tokenizer = None
     if spec.tokenizer.kind != "none":
-        parts = task.pair and has_segments(
-            config_of(spec.source.config or {}, f"{where}.source.config")
-        )
+        parts = task.pair and has_segments(config_of(spec.source.config or {}, f"{where}.source.config"))
         words, ends = texts(data, task.calibration), task.purpose != "language"
         tokenizer = train_tokenizer(spec.tokenizer, words, ends=ends, segments=parts)
     torch.manual_seed(spec.train.seed)
@@ -210,28 +169,14 @@ def _make(
     settings = spec.train.model_dump(exclude={"threads"})
     length, batch = settings.pop("length"), settings.pop("batch")
     contract = contract_of(spec, model, tokenizer, processor, named, where)
-    stream = batches(
-        data,
-        replace(contract, length=length).collator(task),
-        batch,
-        seed=spec.train.seed,
-        endless=True,
-    )
+    stream = batches(data, replace(contract, length=length).collator(task), batch, seed=spec.train.seed, endless=True)
     return model, contract, fit(model, stream, label=name, **settings)
 
 
 def texts(data: Dataset, calibration: str | None = None) -> Iterable[str]:
     """Every text of a split, to train a tokenizer on; of questions what a model is trained on, see ``texts_of``."""
-    columns = [
-        column
-        for column in ("source", "target", "text", "pair")
-        if column in data.column_names
-    ]
-    return (
-        (text for column in columns for text in data[column])
-        if columns
-        else texts_of(data, calibration)
-    )
+    columns = [column for column in ("source", "target", "text", "pair") if column in data.column_names]
+    return (text for column in columns for text in data[column]) if columns else texts_of(data, calibration)
 
 
 def _write_splits(folder: Path, splits: Splits) -> None:
@@ -240,32 +185,15 @@ def _write_splits(folder: Path, splits: Splits) -> None:
         examples.to_parquet(folder / f"{split}.parquet")
 
 
-def _origins(
-    spec: ModelSpec, source: Source | None, task: Task, data_dir: Path | None
-) -> dict[str, str]:
+def _origins(spec: ModelSpec, source: Source | None, task: Task, data_dir: Path | None) -> dict[str, str]:
     """Where the model came from, if it came trained, and the examples, in words; of the Hub's with their commits."""
-    folder = (
-        spec.source.folder
-    )  # as it is called in the params: where it is on this machine is nobody's business
-    from_where = (
-        {}
-        if source is None
-        else {"model": f"folder {folder}" if folder else str(source)}
-    )
-    return (
-        from_where
-        if getattr(task, "lm_eval", None)
-        else from_where | {"data": origin(task, data_dir)}
-    )
+    folder = spec.source.folder  # as it is called in the params: where it is on this machine is nobody's business
+    from_where = {} if source is None else {"model": f"folder {folder}" if folder else str(source)}
+    return from_where if getattr(task, "lm_eval", None) else from_where | {"data": origin(task, data_dir)}
 
 
 def _task_facts(
-    task: Task,
-    splits: Splits,
-    first: Task,
-    seen: Splits,
-    contract: Contract,
-    origins: dict[str, str],
+    task: Task, splits: Splits, first: Task, seen: Splits, contract: Contract, origins: dict[str, str]
 ) -> dict[str, Any]:
     level = chance(task, splits, first, seen, contract.tokenizer)
     return {
@@ -274,22 +202,14 @@ def _task_facts(
         "version": task.version,
         "evaluator": task.evaluator,
         "metric": task.metric.model_dump(mode="json") | {"chance": level},
-        "chance_is": task.metric.chance
-        if isinstance(task.metric.chance, str)
-        else "given",
+        "chance_is": task.metric.chance if isinstance(task.metric.chance, str) else "given",
         "examples": {name: len(split) for name, split in splits.items()},
-        "data_hash": data_hash(
-            {name: splits[name] for name in ("calibrate", "evaluate")}
-        ),
-        "train_hash": data_hash(
-            {name: splits[name] for name in ("train",) if name in splits}
-        ),
+        "data_hash": data_hash({name: splits[name] for name in ("calibrate", "evaluate")}),
+        "train_hash": data_hash({name: splits[name] for name in ("train",) if name in splits}),
     }
 
 
-def chance(
-    task: Task, splits: Splits, first: Task, seen: Splits, tokenizer: Any
-) -> float:
+def chance(task: Task, splits: Splits, first: Task, seen: Splits, tokenizer: Any) -> float:
     """What a model without skill reaches, in the unit of the metric.
 
     ``majority``: per cent of the evaluation examples in the commonest class. ``uniform``: per cent right when every
@@ -309,9 +229,7 @@ def chance(
     return float(said)
 
 
-def unigram_bits(
-    train: Sequence[str], evaluate: Sequence[str], tokenizer: Any
-) -> float:
+def unigram_bits(train: Sequence[str], evaluate: Sequence[str], tokenizer: Any) -> float:
     """Bits per byte of the texts ``evaluate`` under add-one counts of the tokens of ``train``."""
     counts: Counter[int] = Counter()
     for ids in tokenizer(train, add_special_tokens=False)["input_ids"]:
@@ -336,20 +254,9 @@ def _versions() -> dict[str, str]:
     import platform
     from importlib.metadata import version
 
-    packages = (
-        "torch",
-        "transformers",
-        "tokenizers",
-        "datasets",
-        "accelerate",
-        "scikit-learn",
-    )
-    return {"python": platform.python_version()} | {
-        package: version(package) for package in packages
-    }
+    packages = ("torch", "transformers", "tokenizers", "datasets", "accelerate", "scikit-learn")
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(
-        json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
