@@ -82,8 +82,8 @@ def _write(folder: Path, plan_of: Anatomy, plan: dict[str, Any], tensors: dict[s
     weights.chmod((folder / PLAN).stat().st_mode)  # the library lets nobody else read them
 
 
-def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreTrainedModel:
-    """Read a model written by ``save_removed``, in eval mode, with bit-equal outputs.
+def load_removed(folder: str | Path, device: str | torch.device = "cpu", dtype: str | None = None) -> PreTrainedModel:
+    """Read a model written by ``save_removed``, in eval mode, with bit-equal outputs where ``dtype`` is that it had.
 
     Raises ``UserError`` naming the file when one is missing, damaged, of another version or not of one piece.
     """
@@ -95,6 +95,8 @@ def load_removed(folder: str | Path, device: str | torch.device = "cpu") -> PreT
     older = not (folder / OWN_WEIGHTS).is_file() and (folder / WEIGHTS).is_file()  # all had the stock name once
     weights = folder / (OWN_WEIGHTS if plan["removed"] and not older else WEIGHTS)
     tensors = _read_weights(weights, torch.device(device))
+    if dtype is not None:
+        tensors = {name: _as_weight(name, value, getattr(torch, dtype)) for name, value in tensors.items()}
     tensors |= {alias: tensors[name] for alias, name in plan["aliases"].items() if name in tensors}
     model = _skeleton(folder, plan)
     remove(model, _units(plan, folder / PLAN), plan["policy"])
@@ -155,6 +157,11 @@ def _skeleton(folder: Path, plan: dict[str, Any]) -> PreTrainedModel:
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / 'config.json'} cannot be read: {error}") from error
     return dense_model(plan, config)
+
+
+def _as_weight(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    """A weight in another number format; buffers and whole numbers stay as they are."""
+    return value.to(dtype) if value.is_floating_point() and not name.startswith(BUFFER) else value
 
 
 def _assign(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -33,20 +33,20 @@ class Classification:
         with as_found(model):
             for together, batch in self.batches:
 
-                def answered(part: slice, batch: dict[str, Tensor] = batch) -> np.ndarray:
+                def answered(part: slice, batch: dict[str, Tensor] = batch) -> list[int]:
                     return self.answers(model, rows(batch, part))
 
-                correct[together] = as_memory_allows(answered, len(together)) == self.labels[together]
+                correct[together] = np.array(as_memory_allows(answered, len(together))) == self.labels[together]
         stats = np.column_stack([correct, np.ones(len(correct))])
         return {self.task: Scores(stats, "accuracy", self.signature())}
 
-    def answers(self, model: Any, batch: dict[str, Tensor]) -> np.ndarray:
+    def answers(self, model: Any, batch: dict[str, Tensor]) -> list[int]:
         """The class of the highest logit, the first one of equals, for each example of a batch."""
         inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
         logits = model(**inputs).logits.float()
         if not logits.isfinite().all():
             raise NotFinite(self.task)
-        return logits.argmax(dim=-1).cpu().numpy()
+        return logits.argmax(dim=-1).tolist()
 
     def signature(self) -> str:
         """What can change the answers beside the model and the data."""

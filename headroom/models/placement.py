@@ -34,3 +34,6 @@ class Placement:
     def put(self, model: Any) -> Any:
         """A model that was loaded with these options, on its device; one that is spread lies there already."""
         return model if self.spread else model.to(self.device)
+
+
+HERE = Placement()  # on the CPU, as saved

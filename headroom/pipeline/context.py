@@ -41,8 +41,12 @@ class HarnessContext(api.Context):
         weights_folder: Path | None = None,
         kinds: tuple[str, ...] | None = None,
         lent: bool = False,
+        largest_batch: int | None = None,
     ) -> None:
-        """``lent``: nobody else needs the tensors of ``model``, for the process ends with these plans; else a copy."""
+        """``lent``: nobody else needs the tensors of ``model``, for the process ends with these plans; else a copy.
+
+        ``largest_batch``: the most calibration examples at once, whatever the method asks for.
+        """
         self.model = (attention.twin if lent else copy.deepcopy)(model).eval()
         anatomy = attention.anatomy(self.model)
         self.info: ModelInfo = anatomy.info
@@ -52,7 +56,7 @@ class HarnessContext(api.Context):
         self._rng = torch.Generator().manual_seed(seed)
         self.deeds = Deeds(self.model)
         self._anatomy, self._examples, self._collator = anatomy, examples, collator
-        self._lessons, self._folder = lessons, weights_folder
+        self._lessons, self._folder, self._largest = lessons, weights_folder, largest_batch
         scratch = lessons.scratch if lessons else None
         self.budget = Budget(lessons.recover.steps if lessons else 0, scratch.steps if scratch else 0)
 
@@ -67,7 +71,8 @@ class HarnessContext(api.Context):
         return self._rng
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
-        for batch in batches(self._examples, self._collator, batch_size, seed=self._seed, examples=examples):
+        size = min(batch_size, self._largest or batch_size)
+        for batch in batches(self._examples, self._collator, size, seed=self._seed, examples=examples):
             self.deeds.examples += len(next(iter(batch.values())))
             yield {name: value.to(self.units.device) for name, value in batch.items()}
 

@@ -27,6 +27,7 @@ class Measured:
 
     point: Point
     stats: dict[str, Any] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()  # operations that the device does otherwise from run to run, in the last bits
 
 
 class Scoring:
@@ -85,7 +86,8 @@ class Scoring:
             )
         except ValidationError as error:  # no number, or one that cannot be: no record may hold it
             return Measured(failed(f"What was measured cannot be: {finding(error)}", units, **names))
-        return Measured(point, {task.name: found[f"stats:{task.name}"] for task in self.run.tasks})
+        kept = {task.name: found[f"stats:{task.name}"] for task in self.run.tasks}
+        return Measured(point, kept, tuple(found.get("unsure", ())))
 
     def scored(self, task: str, found: Answer, dense: Answer) -> TaskScore:
         """Quality with its intervals, paired with the dense model of the same setting. Raises ``stats.NoSkill``."""

@@ -45,8 +45,8 @@ def expanded(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def provenance(command: str, machine: str, threads: int, weight_hash: str) -> Provenance:
-    """Everything about this run that a reader needs to repeat it."""
+def provenance(command: str, machine: str, threads: int, weight_hash: str, **computed: str) -> Provenance:
+    """All of this run that a reader needs to repeat it; ``computed``: on which ``device``, in what ``dtype``."""
     commit, dirty = git_state()
     versions = {name: version(name) for name in PACKAGES}
     return Provenance(
@@ -58,6 +58,7 @@ def provenance(command: str, machine: str, threads: int, weight_hash: str) -> Pr
         threads=threads,
         weight_hash=weight_hash,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        **computed,
     )
 
 

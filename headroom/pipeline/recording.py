@@ -34,6 +34,8 @@ def recorded(cell: Cell, scoring: Scoring, family: str) -> CellRecord:
             outcome, found = measured(cell, scoring)
         except stats.NoSkill as error:  # nothing to retain: the cell says so, the other models go on
             outcome = {"status": "failed", "reason": f"{cell.run.name}: {str(error).rstrip('.')}."}
+    if unsure := sorted({operation for one in found for operation in one.unsure}):
+        known["provenance"] = known["provenance"].model_copy(update={"unsure": unsure})
     try:
         record = CellRecord.model_validate(known | outcome)
     except ValidationError as error:  # a method that contradicts itself: nobody would believe its points
@@ -87,7 +89,7 @@ def who(cell: Cell, family: str) -> dict[str, Any]:
         "family": family,
         "natural": said.natural if said else False,
         "grains": [str(grain) for grain in said.grains] if said else [],
-        "provenance": run.provenance("measure", machine(run.params.run.threads).fingerprint),
+        "provenance": run.provenance("measure", machine(run.params.run.threads, run.device).fingerprint),
     }
 
 

@@ -36,6 +36,7 @@ class Asked:
     tasks: Mapping[str, Mapping[str, int]]  # model: task: version
     methods: Mapping[str, Entry]
     threads: int
+    device: str = "auto"  # whatever there was
 
     @classmethod
     def of(cls, params: Params) -> Asked:
@@ -50,6 +51,7 @@ class Asked:
             tasks={model: {task: versions[task] for task in spec.tasks} for model, spec in params.models.items()},
             methods={name: entry_of(params, name) for name in params.methods},
             threads=params.run.threads,
+            device=params.run.device.partition(":")[0],
         )
 
     def targets_of(self, model: str, setting: Setting) -> tuple[float, ...]:

@@ -34,7 +34,9 @@ def _facts(cells: Cells) -> Iterator[Fault]:
     said: dict[str, dict[str, Hashable]] = {}
     for method, cell in cells.items():
         said.setdefault("family", {})[method] = cell.family
-        said.setdefault("provenance.weight_hash", {})[method] = cell.provenance.weight_hash
+        for name in ("weight_hash", "device", "dtype"):
+            if value := getattr(cell.provenance, name):  # of older records the last two are not known
+                said.setdefault(f"provenance.{name}", {})[method] = value
         for task, facts in cell.tasks.items():
             for name, value in facts:
                 if value != {}:  # of a contract: the record is older than these

@@ -50,6 +50,8 @@ def unlike_asked(record: CellRecord, asked: Asked) -> Iterator[tuple[str, str]]:
             yield f"parameters.{name}", f"is {shown(record.parameters.get(name))}, and params.yaml asks for {value!r}"
     if record.provenance.threads != asked.threads:
         yield "provenance.threads", f"is {record.provenance.threads}, and params.yaml asks for {asked.threads}"
+    if asked.device not in ("auto", record.provenance.device or "cpu"):
+        yield "provenance.device", f"is {record.provenance.device or 'cpu'}, and params.yaml asks for {asked.device}"
     wanted = asked.tasks.get(record.model, {})
     if set(record.tasks) != set(wanted):
         yield "tasks", f"holds {', '.join(record.tasks) or 'none'}, and params.yaml asks for {', '.join(wanted)}"

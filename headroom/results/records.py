@@ -179,6 +179,17 @@ class Provenance(Strict):
     machine: str = Field(description="fingerprint, see machines/<fingerprint>.json")
     threads: int
     weight_hash: str = Field(description="SHA-256 of the dense weights")
+    device: str = Field(
+        "", description="kind of device that computed: cpu, cuda, mps; older records: cpu", exclude_if=lambda it: not it
+    )
+    dtype: str = Field(
+        "", description="number format of the weights; older records: as saved", exclude_if=lambda it: not it
+    )
+    unsure: list[str] = Field(
+        default_factory=list,
+        description="operations without a deterministic kernel there: another run may differ in the last bits",
+        exclude_if=lambda it: not it,
+    )
     date: str
 
 

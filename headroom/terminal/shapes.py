@@ -17,11 +17,12 @@ PARAMS = Path("profiles/shapes/params.yaml")
 @app.command("machine")
 def machine(params: ParamsFile = PARAMS) -> None:
     """Check the params and note what runs here."""
+    from headroom.measure.devices import gpu
     from headroom.measure.machine import note
     from headroom.shapes.params import load
 
     profile = load(params)
-    note(profile.results, profile.run.threads)
+    note(profile.results, profile.run.threads, "cuda" if gpu()[0] else "cpu")
 
 
 @app.command("time")

@@ -16,13 +16,14 @@ app = typer.Typer(no_args_is_help=True, help="What DVC calls, one stage at a tim
 @app.command("machine")
 def machine(params: ParamsFile = ROOT_PARAMS) -> None:
     """Check the params, note what runs here, and take away records that nobody may publish."""
+    from headroom.measure.devices import resolved
     from headroom.measure.machine import note
     from headroom.pipeline import inputs
     from headroom.pipeline.preflight import preflight
     from headroom.pipeline.recording import forget
 
     profile = preflight(params)
-    note(profile.results, profile.run.threads)
+    note(profile.results, profile.run.threads, resolved(profile.run.device))
     inputs.note(profile)
     for path in forget(profile):
         typer.echo(f"{path}: failed, or of no method or model in {params}; taken away.")
@@ -35,9 +36,11 @@ def prepare(model: str, params: ParamsFile = ROOT_PARAMS) -> None:
 
     profile = load(params)
     set_threads(profile.run.threads)
+    from headroom.measure.devices import resolved
     from headroom.pipeline.prepare import prepare as make
 
-    make(model, profile.spec(model), profile.model_folder(model), profile.data, profile.run.threads)
+    run = profile.run
+    make(model, profile.spec(model), profile.model_folder(model), profile.data, run.threads, resolved(run.device))
 
 
 @app.command("measure")

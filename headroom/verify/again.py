@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headroom.config.params import Params
 from headroom.errors import UserError
+from headroom.measure.devices import resolved
 from headroom.measure.machine import machine, note
 from headroom.pipeline.provenance import provenance
 from headroom.results.archive import place
@@ -62,7 +63,7 @@ def computed(params: Params, narrow: Params, where: str, model: str, fresh: bool
     from headroom.pipeline.prepare import prepare
 
     folder = (narrow if fresh else params).model_folder(model)
-    prepare(model, params.spec(model), folder, params.data, params.run.threads)
+    prepare(model, params.spec(model), folder, params.data, params.run.threads, resolved(params.run.device))
     lend(folder, narrow.model_folder(model))
     return {record.method: record for record in run(narrow, where, model)}
 
@@ -82,7 +83,7 @@ def timings(params: Params, narrow: Params, where: str, model: str) -> dict[str,
     """What came of timing the rows of a model again, by method: ratios against the published intervals."""
     from headroom.pipeline.timing import run
 
-    here = note(narrow.results, params.run.threads)
+    here = note(narrow.results, params.run.threads, resolved(params.run.device))
     found = {}
     for record in run(narrow, where, model, ready=lambda: None):
         path = place(params.results, here.fingerprint, model, record.method)
@@ -116,7 +117,7 @@ def compared(published: CellRecord, again: CellRecord, speed: str, by: str) -> V
 def report(published: CellRecord, found: str, reason: str, by: str, **more: object) -> Verified:
     """Who verified what, where and when."""
     threads = published.provenance.threads
-    here = machine(threads)
+    here = machine(threads, published.provenance.device or "cpu")
     now = provenance("", here.fingerprint, threads, "")
     return Verified(
         profile=published.profile,

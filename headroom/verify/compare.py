@@ -49,6 +49,10 @@ def elsewhere(published: CellRecord, again: CellRecord) -> list[str]:
     ]
     if one.machine != other.machine:
         found.append(f"machine {other.machine} and not {one.machine}")
+    for name, default in (("device", "cpu"), ("dtype", "")):
+        here, there = (getattr(which, name) or default for which in (other, one))
+        if here != there and there:
+            found.append(f"{name} {here} and not {there}")
     if one.threads != other.threads:
         found.append(f"{other.threads} threads and not {one.threads}")
     return found
