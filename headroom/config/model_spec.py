@@ -9,9 +9,23 @@ from pydantic import Field, model_validator
 from headroom.config.located import InsidePath, Section, validated, wrong
 from headroom.config.tasks import Revision
 
+WEIGHTS = "headroom_weights"  # key of a model's config.json: what its weights were before they became these numbers
+
+
+class PackageSource(Section):
+    """Weights that ship inside a wheel, of one version and hash. Nothing of the package is imported or run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", description="on the package index")
+    version: str = Field(pattern=r"^[0-9][A-Za-z0-9.!+_]*$", description="exactly this one")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the wheel, 64 hex digits")
+    file: InsidePath[str] = Field(min_length=1, description="the model in the wheel: its file, or its files' folder")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
 
 class ModelSource(Section):
-    """Where the model comes from: built from a config, a local folder, or the Hub. Exactly one."""
+    """Where the model comes from: built from a config, a local folder, the Hub, or a package. Exactly one."""
 
     config: dict[str, Any] | None = Field(default=None, description="family (m2m_100, llama, ...) and its config keys")
     folder: InsidePath[str] | None = Field(default=None, description="under HEADROOM_DATA, or else under the project")
@@ -19,11 +33,12 @@ class ModelSource(Section):
     revision: Revision | None = Field(
         default=None, description="commit on the Hub, 40 hex digits; or a branch or a tag, see `headroom pin`"
     )
+    package: PackageSource | None = Field(default=None, description="a wheel that holds the weights")
 
     @model_validator(mode="after")
     def _one(self) -> ModelSource:
-        if sum(value is not None for value in (self.config, self.folder, self.hub)) != 1:
-            raise ValueError("give exactly one of 'config', 'folder' and 'hub'")
+        if sum(value is not None for value in (self.config, self.folder, self.hub, self.package)) != 1:
+            raise ValueError("give exactly one of 'config', 'folder', 'hub' and 'package'")
         if self.revision and not self.hub:
             raise wrong("revision", "belongs to a 'hub' id, and there is none; leave the key out")
         if self.config is not None and "family" not in self.config:
@@ -79,7 +94,7 @@ def check_warmup(warmup: int, steps: int) -> None:
 
 
 class TrainSpec(Section):
-    """The training of a model that is made in the pipeline, on the train split of its first task."""
+    """The training in the pipeline, on the train split of the first task: of a new model, or a pretrained one."""
 
     steps: int = Field(ge=1, le=MOST_STEPS)
     batch: int = Field(ge=1, description="examples a step; blocks of `length` tokens for language models")
@@ -160,12 +175,12 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _made(self) -> ModelSpec:
-        if (self.source.config is not None) != (self.train is not None):
-            if self.train is None:
-                raise wrong("train", "this key is missing; it belongs to a model that is built from a 'config'")
-            raise wrong("train", "belongs to a model that is built from a 'config', and to no other")
+        if self.source.config is not None and self.train is None:
+            raise wrong("train", "this key is missing; it belongs to a model that is built from a 'config'")
         if self.tokenizer.kind == "none" and self.tokenizer.size:
             raise wrong("tokenizer.kind", "nothing is trained to that size; name a kind, or leave both out", "none")
+        if self.tokenizer.kind != "none" and self.source.config is None:
+            raise wrong("tokenizer.kind", "a pretrained model brings its tokenizer; leave it out", self.tokenizer.kind)
         if self.tokenizer.kind != "none" and not self.tokenizer.size:
             raise wrong("tokenizer.size", "give a size to every kind but 'none': the largest number of pieces", 0)
         if self.classes and self.train:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from headroom.config.model_spec import WEIGHTS
 from headroom.config.tasks import Task
 from headroom.data.batches import Collator
 from headroom.data.classes import Order, order_of
@@ -119,6 +120,8 @@ class Contract:
 
     def _parts(self, task: Task) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "task", lambda: f"{task.name}, version {task.version}: {task.evaluator}"
+        if weights := getattr(self.config, WEIGHTS, ""):
+            yield "weights", lambda: str(weights)
         if task.purpose == "image-classification":
             yield "image", self.pixels
             yield "classes", lambda: self.order(task).said

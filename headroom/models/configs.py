@@ -16,9 +16,9 @@ CLASSES = {
 
 def auto(purpose: str) -> Any:
     """The library's class that makes and loads models of a purpose."""
-    import transformers
+    from headroom.attention.own import class_named
 
-    return getattr(transformers, CLASSES[purpose])
+    return class_named(CLASSES[purpose])
 
 
 def config_of(keys: dict[str, Any], where: str, **filled: Any) -> Any:
@@ -29,6 +29,9 @@ def config_of(keys: dict[str, Any], where: str, **filled: Any) -> Any:
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
+    from headroom.attention.own import told
+
+    told()
     keys = dict(keys)
     family = str(keys.pop("family"))
     try:

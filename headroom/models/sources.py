@@ -18,6 +18,7 @@ from headroom.errors import UserError
 from headroom.models import stated
 from headroom.models.checking import skeleton
 from headroom.models.configs import auto
+from headroom.models.packages import package_folder
 from headroom.models.snapshots import cached, fetched, snapshot_folder
 from headroom.models.weights import check_files, check_values, check_whole
 
@@ -41,6 +42,8 @@ class Source:
         """Where the model of a spec is that is not made from a config."""
         if spec.source.folder is not None:
             return cls(local_folder(spec, data_dir), trust_remote_code=spec.trust_remote_code)
+        if spec.source.package is not None:
+            return cls(package_folder(spec.source.package), called=str(spec.source.package))
         return cls(str(spec.source.hub), spec.source.revision, spec.trust_remote_code)
 
     def __str__(self) -> str:
@@ -100,6 +103,9 @@ class Source:
         """The model's config, if it is that of one that Headroom can prune: no other class, and not quantised."""
         from transformers import AutoConfig, PretrainedConfig
 
+        from headroom.attention.own import told  # imports torch, as the next lines do
+
+        told()
         if isinstance(self.place, Path):
             stated.check_readable(self.place, ("config.json",))
         try:

@@ -76,7 +76,8 @@ def models_table(params_file: Path) -> Listing:
     params = load(params_file)
     found = Listing(f"Models in {params_file}", ("name", "from", "tasks"))
     for name, spec in params.models.items():
-        source = spec.source.folder or spec.source.hub or f"{(spec.source.config or {}).get('family')}, trained here"
+        came = spec.source.folder or spec.source.hub or spec.source.package
+        source = came or f"{(spec.source.config or {}).get('family')}, trained here"
         found.add(name, str(source), ", ".join(spec.tasks))
     return found
 
