@@ -13,6 +13,7 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import load_task
 from headroom.errors import UserError
 from headroom.models.configs import auto, config_of, of_tokenizer
+from headroom.models.placement import HERE, Placement
 from headroom.models.readers import readers
 from headroom.models.saving import begin
 from headroom.models.sources import Source, source_of
@@ -30,7 +31,7 @@ Names = Mapping[str, Sequence[str] | None]  # of the classes of each task's data
 class Prepared:
     """A dense model with all that is needed to feed it."""
 
-    model: PreTrainedModel  # in eval mode, on the CPU
+    model: PreTrainedModel  # in eval mode
     tokenizer: PreTrainedTokenizerBase | None
     processor: Any  # the image processor, None for a model of texts
     spec: ModelSpec
@@ -116,7 +117,7 @@ def classes_of(spec: ModelSpec, source: Source | None = None) -> tuple[int, str]
     return source.config.num_labels, f"{source}/config.json: num_labels"
 
 
-def load_prepared(folder: Path, data_dir: Path | None = None) -> Prepared:
+def load_prepared(folder: Path, data_dir: Path | None = None, placement: Placement = HERE) -> Prepared:
     """What ``prepare`` wrote to a folder, or names by reference: a model that came whole stays where it was.
 
     ``data_dir`` is where one of a local folder lies. Raises ``UserError`` when it is not there or not whole.
@@ -127,7 +128,7 @@ def load_prepared(folder: Path, data_dir: Path | None = None) -> Prepared:
     facts = json.loads(notes.read_text(encoding="utf-8"))
     spec = ModelSpec.model_validate(facts["spec"])
     source = source_of(folder, facts, data_dir)
-    model = source.model(facts["purpose"])
+    model = placement.put(source.model(facts["purpose"], **placement.options))
     tokenizer, processor = readers(spec, facts["purpose"], model.config, str(source), source)
     prepared = Prepared(model, tokenizer, processor, spec, facts, folder, str(source))
     if facts.get("source"):

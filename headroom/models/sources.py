@@ -171,14 +171,14 @@ class Source:
         stated.check_tokenizer(tokenizer, str(self))
         return tokenizer
 
-    def model(self, purpose: str) -> PreTrainedModel:
-        """The model in eval mode with every weight from its files.
+    def model(self, purpose: str, **options: Any) -> PreTrainedModel:
+        """The model in eval mode with every weight from its files; ``options`` are ``from_pretrained``'s.
 
         A folder that Headroom has pruned gives the pruned model. Raises ``UserError`` for a head of another purpose,
         for weights that are missing, left over, of another shape or no numbers, and for files that cannot be read.
         """
         self._check_made(purpose)
-        model = self._smaller() if self.pruned else self._load(purpose)
+        model = self._smaller(**options) if self.pruned else self._load(purpose, **options)
         check_values(model, str(self))
         return model.eval()
 
@@ -194,10 +194,11 @@ class Source:
             return self._load(purpose, device_map="meta")
         return made
 
-    def _smaller(self) -> PreTrainedModel:
+    def _smaller(self, dtype: str | None = None, **_: Any) -> PreTrainedModel:
+        """One that Headroom has pruned; it is not spread over devices, for it is smaller than it was."""
         from headroom.attention import load_removed
 
-        return load_removed(self.place)
+        return load_removed(self.place, dtype=dtype)
 
     def _load(self, purpose: str, **how: Any) -> PreTrainedModel:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,23 +23,30 @@ from headroom.data.batches import Collator, batches
 from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
+from headroom.measure import devices
 from headroom.models.loading import Prepared, build, load_prepared
+from headroom.models.placement import HERE, Placement
+from headroom.training.determinism import deterministic
 from headroom.training.lessons import Lessons, take
 
 Teach = Callable[[Any], None]
 
 
 @cache
-def bench_of(folder: Path, data_dir: Path | None = None) -> Bench:
-    """The bench of a prepared model, one a process: it is loaded and its tasks are encoded once."""
-    return Bench(folder, data_dir)
+def bench_of(folder: Path, data_dir: Path | None = None, placement: Placement = HERE) -> Bench:
+    """The bench of a prepared model, one a process: it is loaded and its tasks are encoded once.
+
+    Raises ``UserError`` where torch cannot compute on the device of ``placement``.
+    """
+    devices.check(placement.device)
+    return Bench(folder, data_dir, placement)
 
 
 class Bench:
     """A prepared model with its tasks; loads what is asked for, when it is asked for."""
 
-    def __init__(self, folder: Path, data_dir: Path | None = None) -> None:
-        self.prepared: Prepared = load_prepared(folder, data_dir)
+    def __init__(self, folder: Path, data_dir: Path | None = None, placement: Placement = HERE) -> None:
+        self.prepared: Prepared = load_prepared(folder, data_dir, placement)
         self.folder = folder
         self.tasks: list[Task] = [load_task(name) for name in self.prepared.spec.tasks]
 
@@ -60,8 +68,10 @@ class Bench:
 
     @cached_property
     def batch(self) -> dict[str, Tensor]:
-        """The batch on which sizes are counted and masked is compared with removed."""
-        return next(iter(batches(self.calibration, self.collator, 8)))
+        """The batch on which sizes are counted and masked is compared with removed, where the model is."""
+        size = min(8, self.prepared.spec.calibrate.batch or 8)
+        batch = next(iter(batches(self.calibration, self.collator, size)))
+        return {name: tensor.to(self.prepared.model.device) for name, tensor in batch.items()}
 
     @cache  # noqa: B019 - one bench lives as long as its process
     def lessons(self, recover: Recover) -> Lessons:
@@ -107,7 +117,13 @@ class Bench:
 
         ``teach`` fine-tunes the removed model before it is scored. Masked and removed are compared before that.
         """
-        units = self.without_empty_stacks(set(units))
+        device, unsure = self.prepared.model.device, set[str]()
+        with deterministic(device, unsure) if device.type != "cpu" else nullcontext():
+            found = self.measured(self.without_empty_stacks(set(units)), weights, teach)
+        return found | ({"unsure": sorted(unsure)} if unsure else {})
+
+    def measured(self, units: list[Unit], weights: str, teach: Teach | None) -> dict[str, Any]:
+        """What ``answer`` gives, with the kernels that are set."""
         whole = self.dense(weights)
         model = attention.without(whole, units)
         found: dict[str, Any] = {"signatures": {}, "aggregates": {}}

@@ -12,6 +12,8 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params, Recover
 from headroom.config.tasks import Task, load_task
 from headroom.errors import UserError
+from headroom.measure.devices import kind, resolved
+from headroom.models.placement import Placement
 from headroom.models.snapshots import digests
 from headroom.models.sources import source_of
 from headroom.pipeline import engine
@@ -50,6 +52,16 @@ class ModelRun:
     def tasks(self) -> list[Task]:
         return [load_task(name) for name in self.spec.tasks]
 
+    @cached_property
+    def device(self) -> str:
+        """The device of torch's that this model is measured on."""
+        return resolved(self.params.run.device)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where its weights lie while it is measured, and in which number format."""
+        return Placement.of(self.spec, self.device, self.facts.get("dtype", "float32"))
+
     @property
     def recover(self) -> Recover | None:
         """The fine-tuning that every plan of this model gets; None where it is measured as is only."""
@@ -70,6 +82,8 @@ class ModelRun:
             "tasks": [task.model_dump(mode="json", exclude={"data"}) for task in self.tasks],
             "engine": file_hash(*engine.files(engine.MEASURED)),
             "threads": self.params.run.threads,
+            "device": kind(self.device),
+            "dtype": self.placement.dtype,
             "versions": [version(name) for name in PACKAGES],
         }
 
@@ -90,7 +104,8 @@ class ModelRun:
     def provenance(self, stage: str, machine: str) -> Provenance:
         """How the records of a stage on this model can be got again; ``machine`` is its fingerprint."""
         command = f"headroom stage {stage} --params {self.where} {self.name}"
-        return provenance(command, machine, self.params.run.threads, self.facts["weight_hash"])
+        computed = {"device": kind(self.device), "dtype": str(self.placement.dtype)}
+        return provenance(command, machine, self.params.run.threads, self.facts["weight_hash"], **computed)
 
     @cached_property
     def journal(self) -> Journal:
@@ -101,7 +116,7 @@ class ModelRun:
         """The model itself with its tasks, loaded once a process."""
         from headroom.pipeline.bench import bench_of
 
-        return bench_of(self.folder, self.params.data)
+        return bench_of(self.folder, self.params.data, self.placement)
 
 
 def noted(folder: Path) -> dict[str, Any]:

@@ -27,10 +27,12 @@ from headroom.data.tokenize import train_tokenizer
 from headroom.data.words import quiet
 from headroom.drafts import whole
 from headroom.errors import UserError
+from headroom.measure import devices
 from headroom.measure.clock import Stopwatch
 from headroom.models.configs import config_of
 from headroom.models.fitting import troubles
 from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
+from headroom.models.placement import HERE, Placement
 from headroom.models.readers import readers
 from headroom.models.saving import save
 from headroom.models.snapshots import digests, pinned, sightings
@@ -52,14 +54,20 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    name: str, spec: ModelSpec | dict[str, Any], folder: Path, data_dir: Path | None = None, threads: int = 2
+    name: str,
+    spec: ModelSpec | dict[str, Any],
+    folder: Path,
+    data_dir: Path | None = None,
+    threads: int = 2,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Write ``model/``, ``data/<task>/{calibrate,evaluate}.parquet``, ``prepare.json`` and ``cost.json`` to ``folder``.
 
     A pretrained model that is not trained here stays where it is: ``prepare.json`` names its commit and the hashes of
     its files, ``seen.json`` when they were read. Everything but that and ``cost.json`` (seconds) is bit for bit the
-    same for the same spec, data, versions and threads. The folder appears whole or not at all. Returns what is in
-    ``prepare.json``. Raises ``UserError`` for a wrong spec, missing data, or weights that cannot be had.
+    same for the same spec, data, versions, threads and kind of ``device``, on which it is trained. The folder appears
+    whole or not at all. Returns what is in ``prepare.json``. Raises ``UserError`` for a wrong spec, missing data, or
+    weights that cannot be had.
     """
     spec = pinned(spec if isinstance(spec, ModelSpec) else load_spec(name, spec))
     threads = (spec.train.threads if spec.train else None) or threads
@@ -75,7 +83,9 @@ def prepare(
             fits(source).settle()  # by its small files, before gigabytes are fetched
         source = source.fetched()
     files = digests(source.folder, seen_before(folder)) if source else {}
-    recipe = recipe_hash(spec, tasks, splits, files, threads)
+    if spec.train is not None:
+        devices.check(device)
+    recipe = recipe_hash(spec, tasks, splits, files, threads, device)
     if known := prepared_with(folder, recipe, data_dir):
         logger.info("%s: prepared already", name)
         return known
@@ -86,7 +96,7 @@ def prepare(
     origins = {name: _origins(spec, source, task, data_dir) for name, task in tasks.items()}
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named)
+            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named, device)
         if stays:
             _write(draft / SEEN, sightings(stays.folder, files))
         else:
@@ -99,6 +109,7 @@ def prepare(
             "purpose": purpose,
             "family": model.config.model_type,
             "parameters": model.num_parameters(),
+            "dtype": str(model.dtype).removeprefix("torch."),
             "spec": spec.model_dump(mode="json"),
             "recipe": recipe,
             "loss_curve": losses,
@@ -117,7 +128,12 @@ def prepare(
 
 
 def recipe_hash(
-    spec: ModelSpec, tasks: dict[str, Task], splits: dict[str, Splits], model: dict[str, str], threads: int
+    spec: ModelSpec,
+    tasks: dict[str, Task],
+    splits: dict[str, Splits],
+    model: dict[str, str],
+    threads: int,
+    device: str = "cpu",
 ) -> str:
     """All that a prepared model depends on, in 64 hex digits: what was asked, the data, the code and its versions."""
     everything = {
@@ -127,6 +143,7 @@ def recipe_hash(
         "model": model,
         "engine": file_hash(*engine.files(engine.PREPARED)),
         "threads": threads,
+        "device": devices.kind(device) if spec.train else "",  # one that came trained is the same everywhere
         "versions": _versions(),
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
@@ -147,7 +164,7 @@ def prepared_with(folder: Path, recipe: str, data_dir: Path | None = None) -> di
 
 
 def _make(
-    spec: ModelSpec, task: Task, splits: Splits, name: str, source: Source | None, named: Names
+    spec: ModelSpec, task: Task, splits: Splits, name: str, source: Source | None, named: Names, device: str
 ) -> tuple[Any, Contract, list[Any]]:
     """Model, what it wants of its input, and loss curve; of a pretrained one no weights, which are looked through."""
     where = f"params.yaml: models.{name}"
@@ -170,7 +187,9 @@ def _make(
     length, batch = settings.pop("length"), settings.pop("batch")
     contract = contract_of(spec, model, tokenizer, processor, named, where)
     stream = batches(data, replace(contract, length=length).collator(task), batch, seed=spec.train.seed, endless=True)
-    return model, contract, fit(model, stream, label=name, **settings)
+    placement = Placement(device)
+    losses = fit(placement.put(model), stream, label=name, **settings)
+    return HERE.put(model), contract, losses
 
 
 def texts(data: Dataset, calibration: str | None = None) -> Iterable[str]:
