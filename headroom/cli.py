@@ -17,6 +17,7 @@ from headroom.config.plain import PlainLines
 from headroom.errors import UserError
 from headroom.terminal import streams, surroundings
 from headroom.terminal.commands import add_commands
+from headroom.terminal.hub import fetch, pin
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
 from headroom.terminal.printing import PlainConsole
 from headroom.terminal.shapes import app as shapes
@@ -32,6 +33,8 @@ app = typer.Typer(
 app.add_typer(stage, name="stage")
 add_commands(app)
 app.command()(verify)
+app.command()(fetch)
+app.command()(pin)
 stage.add_typer(shapes, name="shapes")
 
 KEEPING = (["stage", "measure"], ["stage", "time"])  # what writes each point to the journal as it is finished
@@ -81,18 +84,28 @@ def check_methods(
 
 
 @check.command("params")
-def check_params(params: ParamsFile = ROOT_PARAMS) -> None:
-    """Every key and value of a params.yaml, its methods, tasks and data."""
+def check_params(
+    params: ParamsFile = ROOT_PARAMS,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 where a revision is no commit")] = False,
+) -> None:
+    """Every key and value of a params.yaml, its methods, tasks and data, and what of the Hub may still move."""
+    from headroom.config.pins import loose
     from headroom.pipeline.preflight import check_models, preflight
     from headroom.shapes.params import describes
 
+    moving: list[str] = []
     if describes(params):
         from headroom.shapes.checking import check as check_shapes
 
         check_shapes(params)
     else:
-        check_models(preflight(params), str(params))
+        profile = preflight(params)
+        check_models(profile, str(params))
+        moving = loose(profile, params)
+        for line in moving:
+            out.print(line, soft_wrap=True)
     out.print(f"{params}: in order.")
+    raise typer.Exit(1 if strict and moving else 0)
 
 
 @app.command("new-method")

@@ -54,6 +54,9 @@ READABLE = (".parquet", ".jsonl", ".json", ".csv")  # files of rows
 Slice = Annotated[str, AfterValidator(_slice)]
 
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
 def _revision(text: str) -> str:
     if not re.fullmatch(r"[\w.][\w./-]*", text, re.ASCII) or ".." in text or text.endswith(("/", ".lock")):
         raise ValueError("a revision is a commit of the Hub (40 hex digits), a branch such as main, or a tag")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headroom.config.tasks import COMMIT
 from headroom.data.words import said
 from headroom.errors import UserError, suggest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from headroom.config.tasks import Source
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
+
 LOG_IN = "log in with `hf auth login`"
 FETCH = "run `headroom fetch --params ...` of its profile where there is one, and set HF_HOME to where it was put"
 ELSEWHERE = {
@@ -150,3 +150,13 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def name_now(name: str, kind: str = "model") -> str:
+    """What a repository is called on the Hub now; the Hub goes on answering to the name that it had before."""
+    from huggingface_hub import HfApi
+
+    try:
+        return HfApi().repo_info(name, repo_type=kind).id or name
+    except Exception:  # who cannot be asked has nothing to add
+        return name

@@ -10,7 +10,9 @@ from typing import Any
 from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params
 from headroom.config.tasks import Task, load_task
+from headroom.data.hub import commit_of
 from headroom.data.loading import data_folder
+from headroom.errors import UserError
 from headroom.models.sources import local_folder
 from headroom.pipeline.provenance import contents, file_hash
 
@@ -26,14 +28,29 @@ def note(params: Params) -> None:
 
 
 def inputs(spec: ModelSpec, data: Path | None) -> dict[str, Any]:
-    """SHA-256 of every local file behind a model and its tasks. Raises ``UserError`` for a folder that is not there."""
+    """SHA-256 of every local file behind a model and its tasks, and the commits of what comes from the Hub.
+
+    Raises ``UserError`` for a folder that is not there.
+    """
+    source = spec.source
     return {
-        "model": contents(local_folder(spec, data)) if spec.source.folder is not None else {},
-        "tasks": {name: local_files(load_task(name), data_folder(data)) for name in spec.tasks},
+        "model": contents(local_folder(spec, data)) if source.folder else commit(source.hub, source.revision, "model"),
+        "tasks": {name: of_task(load_task(name), data_folder(data)) for name in spec.tasks},
     }
 
 
-def local_files(task: Task, folder: Path | None) -> dict[str, str]:
-    """The parquet files of a task that are read from a folder; those of the Hub are named by their commit."""
+def of_task(task: Task, folder: Path | None) -> dict[str, str]:
+    """The parquet files of a task that are read from a folder, and the commit of its data set on the Hub."""
     files = task.data.folder if folder is not None else None
-    return {split: file_hash(folder / file) for split, file in (files or {}).items() if folder}
+    local = {split: file_hash(folder / file) for split, file in (files or {}).items() if folder}
+    return local | commit(task.data.hub, task.data.revision, "dataset")
+
+
+def commit(name: str | None, revision: str | None, kind: str) -> dict[str, str]:
+    """What a branch or tag is now. Where nobody says so, ``prepare`` will be told why, and this is not the place."""
+    if name is None:
+        return {}
+    try:
+        return {"commit": commit_of(name, str(revision), kind)}
+    except UserError:
+        return {"commit": "unknown"}
