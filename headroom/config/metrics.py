@@ -18,6 +18,8 @@ METRICS = {
     "multiple-choice": ("accuracy",),
 }
 
+LOWER = ("bits-per-byte", "byte-perplexity", "word-perplexity", "perplexity")  # of these less is better
+
 # The level without skill, where it is counted in the data; a number may stand for it everywhere.
 COUNTED = {
     "classification": "majority",
@@ -36,7 +38,17 @@ class Metric(Section):
     chrF counts letters, and any two texts of one language share some: without skill it is well above 0.
     """
 
-    name: Literal["bleu", "chrf", "chrf++", "accuracy", "bits-per-byte"]
+    name: Literal[
+        "bleu",
+        "chrf",
+        "chrf++",
+        "accuracy",
+        "exact-match",
+        "bits-per-byte",
+        "byte-perplexity",
+        "word-perplexity",
+        "perplexity",
+    ]
     better: Literal["higher", "lower"]
     unit: str
     chance: float | Literal["majority", "unigram", "uniform"]
@@ -45,15 +57,15 @@ class Metric(Section):
 
     @model_validator(mode="after")
     def _reads_right(self) -> Metric:
-        bits = self.name == "bits-per-byte"
-        if self.better != ("lower" if bits else "higher"):
-            raise wrong("better", f"of {self.name} the {'lower' if bits else 'higher'} is the better", self.better)
+        less = self.name in LOWER
+        if self.better != ("lower" if less else "higher"):
+            raise wrong("better", f"of {self.name} the {'lower' if less else 'higher'} is the better", self.better)
         self._settings_fit()
         if isinstance(self.chance, str):
             return self
-        if bits and self.chance <= 0:
-            raise wrong("chance", "bits per byte without skill are above 0", self.chance)
-        if not bits and not 0 <= self.chance < 100:
+        if less and self.chance <= 0:
+            raise wrong("chance", f"{self.name.replace('-', ' ')} without skill is above 0", self.chance)
+        if not less and not 0 <= self.chance < 100:
             raise wrong("chance", f"{self.name} goes from 0 to 100, and without skill none reaches 100", self.chance)
         return self
 
@@ -77,6 +89,8 @@ class Metric(Section):
 
 def check_fit(metric: Metric, evaluator: str) -> None:
     """Raises the error of a validator for a metric, or a level without skill, that this kind of task does not have."""
+    if evaluator == "lm-eval":  # its metric follows from what lm-eval measures
+        return
     allowed, counted, name = METRICS[evaluator], COUNTED.get(evaluator), metric.name
     if name not in allowed:
         raise wrong("metric.name", f"{evaluator} is scored in {listed(allowed, 'or')}, and in nothing else", name)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from headroom.config.lm_eval import LmEval, filled
 from headroom.config.located import InsidePath, Section, inside, read_yaml, validated, wrong
 from headroom.config.metrics import Metric, check_fit
 from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
 
-Evaluator = Literal["translation", "classification", "image-classification", "bits-per-byte", "multiple-choice"]
+Evaluator = Literal[
+    "translation", "classification", "image-classification", "bits-per-byte", "multiple-choice", "lm-eval"
+]
 
 # What the model behind a task has to be able to do, as `ModelInfo.purpose` names it.
 PURPOSES = {
@@ -22,6 +25,7 @@ PURPOSES = {
     "image-classification": "image-classification",
     "bits-per-byte": "language",
     "multiple-choice": "language",
+    "lm-eval": "language",
 }
 
 COLUMNS = {
@@ -30,6 +34,7 @@ COLUMNS = {
     "image-classification": ("image", "label"),
     "bits-per-byte": ("text",),
     "multiple-choice": ("context", "choices", "gold"),
+    "lm-eval": (),
 }
 
 # Keys that say something about one kind of task only.
@@ -48,6 +53,19 @@ def _slice(text: str) -> str:
     if not SLICE.match(text):
         raise ValueError("a split is a name, or a name and a slice such as 'train[:4096]' or 'all[50::100]'")
     return text
+
+
+def part_of(text: str) -> tuple[str, slice]:
+    """A split's name and which of its rows, from the text that a task file has."""
+    found = SLICE.match(text)
+    assert found  # the schema has checked it
+    start, stop, step = (int(found[key]) if found[key] else None for key in ("start", "stop", "step"))
+    return found["name"], slice(start, stop, step)
+
+
+def _none(value: object) -> bool:
+    """Keys that are not there stand in no hash: what was kept under one of before stays where it is."""
+    return value is None
 
 
 READABLE = (".parquet", ".jsonl", ".json", ".csv")  # files of rows
@@ -88,10 +106,16 @@ class Source(Section):
     hub_columns: dict[str, str] | None = Field(
         None, description="what a column is called on the Hub, where it is not the same; a.b for the part b of a"
     )
+    of_lm_eval: Literal[True] | None = Field(
+        None,
+        description="the data set that lm-eval's task names: what lm_eval means where the section is left out",
+        exclude_if=_none,
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Source:
-        if (self.made is None) == (self.folder is None and self.hub is None):
+        named = (self.made, self.folder or self.hub, self.of_lm_eval)
+        if sum(source is not None for source in named) != 1:
             raise ValueError("give either 'made', or 'folder' and/or 'hub'")
         if self.hub and not self.revision:
             raise wrong(
@@ -112,11 +136,14 @@ class Source(Section):
 
 
 class Splits(Section):
-    """Which examples train, which a method may look at, and which score."""
+    """Which examples train, which a method may look at, and which score.
+
+    Of an lm-eval task the first two may be left out, and the last one is lm-eval's to say.
+    """
 
     train: Slice | None = None
-    calibrate: Slice
-    evaluate: Slice
+    calibrate: Slice | None = Field(None, description="required unless lm_eval names the task")
+    evaluate: Slice | None = Field(None, description="required unless lm_eval names the task")
 
     def named(self) -> dict[str, str]:
         """The splits that are there."""
@@ -130,8 +157,17 @@ class Languages(Section):
     target: str = Field(min_length=1)
 
 
+def _asked_of_all(schema: dict[str, Any]) -> None:
+    """Editors are told that a section `lm_eval` stands for four others."""
+    follow = ["evaluator", "data", "splits", "metric"]
+    schema["required"] = [key for key in schema["required"] if key not in follow]
+    schema["anyOf"] = [{"required": ["lm_eval"]}, {"required": follow}]
+
+
 class Task(Section):
     """One task file."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _asked_of_all(schema))
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     version: int = Field(ge=1, description="raise it whenever scores can change")
@@ -152,13 +188,24 @@ class Task(Section):
     calibration: Literal["answer", "context"] | None = Field(
         None, description="what a multiple-choice task calibrates on: context and right choice (default), or context"
     )
+    lm_eval: LmEval | None = Field(
+        None,
+        description="one of lm-eval's own tasks; evaluator, data, splits and metric follow from it",
+        exclude_if=_none,
+    )
     overlap: Literal["refuse", "drop"] = Field("refuse", description="of examples that stand in evaluate as well")
     metric: Metric
     licence: str
     cite: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_lm_eval(cls, content: Any) -> Any:
+        return filled(content) if isinstance(content, dict) and content.get("lm_eval") is not None else content
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Task:
+        self._lm_eval_fits()
         check_fit(self.metric, self.evaluator)
         for column, source in self.columns.items():
             if column not in COLUMNS[self.evaluator]:
@@ -170,6 +217,26 @@ class Task(Section):
             if getattr(self, key) is not None and self.evaluator not in evaluators:
                 raise wrong(key, f"belongs to {' and '.join(evaluators)}, and this is {self.evaluator}; leave it out")
         return self
+
+    def _lm_eval_fits(self) -> None:
+        """Raises the error of a validator where a key is missing or too many, which depends on the kind of task."""
+        if self.lm_eval is None:
+            if self.evaluator == "lm-eval":
+                raise wrong("lm_eval", "this key is missing; it names the task")
+            for key in ("calibrate", "evaluate"):
+                if getattr(self.splits, key) is None:
+                    raise wrong(f"splits.{key}", "this key is missing; add it")
+            if self.data.of_lm_eval:
+                raise wrong("data.of_lm_eval", "belongs to tasks that lm_eval names; leave it out")
+            return
+        if self.splits.evaluate is not None:
+            raise wrong(
+                "splits.evaluate", "lm-eval's own task says what is evaluated; leave it out", self.splits.evaluate
+            )
+        if self.data.hub:
+            raise wrong("data.hub", "lm-eval's own task names it; pin it by lm_eval.revision", self.data.hub)
+        if self.lm_eval.by and not (self.data.folder or self.data.made):
+            raise wrong("lm_eval.by", "is about rows of 'data', and none are named; leave it out", self.lm_eval.by)
 
     def _parts(self, column: str, source: list[str]) -> None:
         """Raises the error of a validator for a list of columns where one is wanted, or of the wrong number."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headroom.config.tasks import SLICE, Task, tasks_folder
+from headroom.config.tasks import Task, part_of, tasks_folder
 from headroom.data.columns import normalised
 from headroom.errors import UserError, suggest
 
@@ -27,6 +27,7 @@ SEEN = {
     "image-classification": ("image",),
     "bits-per-byte": ("text",),
     "multiple-choice": ("context", "choices"),
+    "lm-eval": ("seen",),
 }
 
 
@@ -45,19 +46,12 @@ def load_splits(
     ``train`` that split is left out: it may be the one that only the Hub has.
     Raises ``UserError`` when data are missing, a split or column is unknown, or splits overlap.
     """
-    whole: dict[str, Dataset] = {}
-    splits = {}
-    for name, text in task.splits.named().items():
-        if name == "train" and not train:
-            continue
-        part = SLICE.match(text)
-        assert part  # the schema has checked it
-        if part["name"] not in whole:
-            whole.update(_load(task, part["name"], data_folder(data_dir), made_in))
-        rows = range(len(whole[part["name"]]))[_slice(part.groupdict())]
-        if not rows:
-            raise UserError(f"{task.file}: splits.{name} is {text!r}, and no example is there.")
-        splits[name] = normalised(whole[part["name"]].select(rows), task)
+    if task.lm_eval is None:
+        splits = _sliced(task, data_folder(data_dir), made_in, train)
+    else:
+        from headroom.data.lm_eval_rows import frozen
+
+        splits = frozen(task, lambda split: _given(task, split, data_folder(data_dir), made_in), train)
     if task.overlap == "drop":
         splits = _without_overlap(splits, task)
     check_disjoint(splits, task)
@@ -70,8 +64,26 @@ def read_split(folder: Path, task_name: str, split: str) -> Dataset:
     return _parquet(folder / "data" / task_name / f"{split}.parquet")
 
 
-def _slice(part: dict[str, Any]) -> slice:
-    return slice(*(int(part[key]) if part[key] else None for key in ("start", "stop", "step")))
+def _sliced(task: Task, folder: Path | None, made_in: Path | None, train: bool) -> dict[str, Dataset]:
+    whole: dict[str, Dataset] = {}
+    splits = {}
+    for name, text in task.splits.named().items():
+        if name == "train" and not train:
+            continue
+        there, part = part_of(text)
+        if there not in whole:
+            whole.update(_load(task, there, folder, made_in))
+        rows = range(len(whole[there]))[part]
+        if not rows:
+            raise UserError(f"{task.file}: splits.{name} is {text!r}, and no example is there.")
+        splits[name] = normalised(whole[there].select(rows), task)
+    return splits
+
+
+def _given(task: Task, split: str, folder: Path | None, made_in: Path | None) -> Dataset | None:
+    """The rows that a task file names beside lm-eval's task; None where lm-eval's own data set is meant."""
+    local = folder is not None and split in (task.data.folder or {})
+    return _load(task, split, folder, made_in)[split] if task.data.made or local else None
 
 
 def _load(task: Task, split: str, folder: Path | None, made_in: Path | None) -> dict[str, Dataset]:

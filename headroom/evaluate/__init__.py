@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "logit_difference", "score"]
 
-LANGUAGE = ("bits-per-byte", "multiple-choice")
+LANGUAGE = ("bits-per-byte", "multiple-choice", "lm-eval")
 
 
 class Evaluator(Protocol):
@@ -41,7 +41,11 @@ class Evaluation:
         ``contract`` says what the model wants of its input. Raises ``UserError`` where a task does not fit it.
         """
         filled = [(task, list(examples)) for task, examples in tasks]
-        language = {task.name: (task.evaluator, rows) for task, rows in filled if task.evaluator in LANGUAGE}
+        language = {
+            task.name: (task if task.lm_eval else task.evaluator, rows)
+            for task, rows in filled
+            if task.evaluator in LANGUAGE
+        }
         others = [(task, rows) for task, rows in filled if task.evaluator not in LANGUAGE]
         self.evaluators: list[Evaluator] = [evaluator(task, rows, contract, settings) for task, rows in others]
         if language:
@@ -50,9 +54,14 @@ class Evaluation:
             self.evaluators.append(LanguageTasks(language, contract.tokenizer, settings, contract.start))
 
     @classmethod
-    def of(cls, prepared: Prepared, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]]) -> Evaluation:
-        """The evaluation of a prepared model with the settings of its entry in ``params.yaml``."""
-        return cls(tasks, prepared.contract, Settings.of(prepared.spec, prepared.contract.length))
+    def of(
+        cls, prepared: Prepared, tasks: Sequence[tuple[Task, Iterable[dict[str, Any]]]], tokens: int | None = None
+    ) -> Evaluation:
+        """The evaluation of a prepared model with the settings of its entry in ``params.yaml``.
+
+        ``tokens``: how many of them go through the model at once where the entry does not say.
+        """
+        return cls(tasks, prepared.contract, Settings.of(prepared.spec, prepared.contract.length, tokens))
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""

@@ -7,10 +7,9 @@ Import this lazily: lm-eval takes more than a second. The parts of lm-eval used 
 from __future__ import annotations
 
 import copy
-import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from importlib.metadata import version
 from io import StringIO
 from typing import Any
@@ -21,10 +20,14 @@ from lm_eval import evaluator
 from lm_eval.api.task import ConfigurableTask
 from torch import nn
 
+from headroom.config.tasks import Task
 from headroom.data.choices import asked
+from headroom.data.lm_eval_tasks import quiet
 from headroom.data.start import Start
 from headroom.errors import UserError
+from headroom.evaluate.answering import AnsweringModel
 from headroom.evaluate.batching import TOKENS
+from headroom.evaluate.frozen import Frozen
 from headroom.evaluate.live import LiveModel
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
@@ -47,8 +50,12 @@ class KeptTask(ConfigurableTask):
 class LanguageTasks:
     """All lm-eval tasks of a model, scored together."""
 
-    def __init__(self, tasks: Mapping[str, tuple[str, Rows]], tokenizer: Any, settings: Settings, start: Start) -> None:
-        """``tasks``: name -> (evaluator, examples). ``start``: what the model wants in front of a text.
+    def __init__(
+        self, tasks: Mapping[str, tuple[str | Task, Rows]], tokenizer: Any, settings: Settings, start: Start
+    ) -> None:
+        """``tasks``: name -> (evaluator, or the task itself where it names one of lm-eval's; its examples).
+
+        ``start``: what the model wants in front of a text.
 
         Raises ``UserError`` where that is nothing: the first token of a text is predicted from a mark.
         """
@@ -62,8 +69,12 @@ class LanguageTasks:
         self.known: dict[str, list[int]] = {}
         self.order: dict[str, list[int]] = {}
         self.kept: dict[str, KeptTask] = {}
+        self.frozen: dict[str, Frozen] = {}
         with quiet():
             for name, (kind, examples) in tasks.items():
+                if isinstance(kind, Task):
+                    self.frozen[name] = Frozen(kind, examples, settings.max_length)
+                    continue
                 rows = rolling_rows(examples) if kind == "bits-per-byte" else choice_rows(examples)
                 self.order[name] = list(np.argsort([-row["size"] for row in rows], kind="stable"))
                 self.kept[name] = KeptTask(config=task_config(name, kind, [rows[place] for place in self.order[name]]))
@@ -71,7 +82,7 @@ class LanguageTasks:
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores of every task. Raises ``NotFinite`` naming the task when a log likelihood is NaN or infinite."""
         with quiet(), as_found(model):
-            live = LiveModel(
+            live = AnsweringModel(
                 pretrained=model,
                 tokenizer=self.tokenizer,
                 batch_size=self.settings.batch_size or 1,  # one at least, where `tokens` decides
@@ -80,8 +91,16 @@ class LanguageTasks:
             )
             live.known, live.start = self.known, self.start
             live.tokens = None if self.settings.batch_size else self.settings.tokens or TOKENS
-            answers = evaluator.evaluate(live, {"tasks": self.kept, "groups": {}, "group_map": {}}, bootstrap_iters=0)
-            return {name: self.collect(name, answers["samples"][name], live) for name in self.kept}
+            tasks = self.kept | {name: one for frozen in self.frozen.values() for name, one in frozen.tasks.items()}
+            answers = evaluator.evaluate(live, {"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=0)
+        samples = answers["samples"]
+        ours = {name: self.collect(name, samples[name], live) for name in self.kept}
+        return ours | {name: self.of_lm_eval(frozen, samples, live) for name, frozen in self.frozen.items()}
+
+    def of_lm_eval(self, frozen: Frozen, samples: Mapping[str, list[dict[str, Any]]], live: LiveModel) -> Scores:
+        """Scores of one of lm-eval's own tasks, or of a group of them."""
+        said = f"lm-eval {version('lm-eval')} {frozen.signature(fed(live))}"
+        return Scores(frozen.collect(samples), frozen.how.measure["name"], said)
 
     def collect(self, name: str, samples: list[dict[str, Any]], live: LiveModel) -> Scores:
         """Bring lm-eval's per-example results into the order of the examples."""
@@ -145,25 +164,17 @@ def statistics(value: Any) -> tuple[float, float]:
     return float(value), 1.0
 
 
+def fed(live: LiveModel) -> str:
+    """How many tokens of a question the model is given, and what is in front of them."""
+    where = "before every context" if live.start.before_context else "in place of no context"
+    return f"context {live.max_length} tokens, start {live.start.text!r} {where}"
+
+
 def signature(metric: str, live: LiveModel) -> str:
     """What a reader needs to get the same number from lm-eval."""
-    start = repr(live.start.text)
     if metric == "acc":
-        where = "before every context" if live.start.before_context else "in place of no context"
-        how = f"log likelihood of each choice, context {live.max_length} tokens, start {start} {where}"
+        how = f"log likelihood of each choice, {fed(live)}"
     else:
         every = " in every window" if live.start.every_window else ""
-        how = f"rolling windows of {live.max_length} tokens, start {start}{every}"
+        how = f"rolling windows of {live.max_length} tokens, start {live.start.text!r}{every}"
     return f"lm-eval {version('lm-eval')} {metric}, {how}, 0-shot, seed {SEED}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """lm-eval warns about every model object and every in-memory data set; keep its errors only."""
-    logger = logging.getLogger("lm_eval")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

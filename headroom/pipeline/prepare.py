@@ -22,6 +22,7 @@ from headroom.data.choices import texts_of
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
 from headroom.data.contract import has_segments
+from headroom.data.guessing import guessed, per_unit
 from headroom.data.loading import data_hash, load_splits, origin
 from headroom.data.tokenize import train_tokenizer
 from headroom.data.words import quiet
@@ -31,6 +32,7 @@ from headroom.measure import devices
 from headroom.measure.clock import Stopwatch
 from headroom.models.configs import config_of
 from headroom.models.fitting import troubles
+from headroom.models.heads import begun, keep_beginning, to_train
 from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
 from headroom.models.placement import HERE, Placement
 from headroom.models.readers import readers
@@ -82,6 +84,8 @@ def prepare(
         if not source.there:
             fits(source).settle()  # by its small files, before gigabytes are fetched
         source = source.fetched()
+        if spec.train is not None:
+            source = to_train(source, tasks[first], named[first])
     files = digests(source.folder, seen_before(folder)) if source else {}
     if spec.train is not None:
         devices.check(device)
@@ -93,7 +97,7 @@ def prepare(
     for task in tasks if "classification" in purpose else ():
         check_labels(splits[task], tasks[task], *classes_of(spec, source))
     stays = source if spec.train is None else None
-    origins = {name: _origins(spec, source, task, data_dir) for name, task in tasks.items()}
+    origins = {name: _origins(spec, source, task, splits[name], data_dir) for name, task in tasks.items()}
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
             model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named, device)
@@ -101,6 +105,8 @@ def prepare(
             _write(draft / SEEN, sightings(stays.folder, files))
         else:
             save(draft / "model", model, contract, list(tasks.values()))
+        if source and spec.train:
+            keep_beginning(begun(source, purpose, spec.train), draft)
         for task in tasks:
             _write_splits(draft / "data" / task, splits[task])
         facts = {
@@ -175,14 +181,14 @@ def _make(
         feeding = readers(spec, task.purpose, model.config, where, source)
         return model, contract_of(spec, model, *feeding, named, str(source)), []
     data = splits.get("train", splits["calibrate"])
-    tokenizer = None
-    if spec.tokenizer.kind != "none":
-        parts = task.pair and has_segments(config_of(spec.source.config or {}, f"{where}.source.config"))
-        words, ends = texts(data, task.calibration), task.purpose != "language"
-        tokenizer = train_tokenizer(spec.tokenizer, words, ends=ends, segments=parts)
-    torch.manual_seed(spec.train.seed)
-    model = build(spec, task.purpose, tokenizer, classes=named[task.name])
-    _, processor = readers(spec, task.purpose, model.config, where)
+    if source is not None:
+        model = begun(source, task.purpose, spec.train)
+        tokenizer, processor = readers(spec, task.purpose, model.config, where, source)
+    else:
+        tokenizer = _tokenizer(spec, task, data, where)
+        torch.manual_seed(spec.train.seed)
+        model = build(spec, task.purpose, tokenizer, classes=named[task.name])
+        _, processor = readers(spec, task.purpose, model.config, where)
     settings = spec.train.model_dump(exclude={"threads"})
     length, batch = settings.pop("length"), settings.pop("batch")
     contract = contract_of(spec, model, tokenizer, processor, named, where)
@@ -190,6 +196,15 @@ def _make(
     placement = Placement(device)
     losses = fit(placement.put(model), stream, label=name, **settings)
     return HERE.put(model), contract, losses
+
+
+def _tokenizer(spec: ModelSpec, task: Task, data: Dataset, where: str) -> Any:
+    """The tokenizer of a model that is made here, trained on its texts; None for one of images."""
+    if spec.tokenizer.kind == "none":
+        return None
+    parts = task.pair and has_segments(config_of(spec.source.config or {}, f"{where}.source.config"))
+    words, ends = texts(data, task.calibration), task.purpose != "language"
+    return train_tokenizer(spec.tokenizer, words, ends=ends, segments=parts)
 
 
 def texts(data: Dataset, calibration: str | None = None) -> Iterable[str]:
@@ -204,11 +219,13 @@ def _write_splits(folder: Path, splits: Splits) -> None:
         examples.to_parquet(folder / f"{split}.parquet")
 
 
-def _origins(spec: ModelSpec, source: Source | None, task: Task, data_dir: Path | None) -> dict[str, str]:
+def _origins(
+    spec: ModelSpec, source: Source | None, task: Task, splits: Splits, data_dir: Path | None
+) -> dict[str, str]:
     """Where the model came from, if it came trained, and the examples, in words; of the Hub's with their commits."""
     folder = spec.source.folder  # as it is called in the params: where it is on this machine is nobody's business
     from_where = {} if source is None else {"model": f"folder {folder}" if folder else str(source)}
-    return from_where if getattr(task, "lm_eval", None) else from_where | {"data": origin(task, data_dir)}
+    return from_where | {"data": splits["evaluate"].info.description if task.lm_eval else origin(task, data_dir)}
 
 
 def _task_facts(
@@ -239,12 +256,15 @@ def chance(task: Task, splits: Splits, first: Task, seen: Splits, tokenizer: Any
     if said == "majority":
         labels = Counter(splits["evaluate"]["label"])
         return 100 * max(labels.values()) / labels.total()
+    if said == "uniform" and task.lm_eval:
+        return guessed(splits["evaluate"])
     if said == "uniform":
         shares = [1 / len(choices) for choices in splits["evaluate"]["choices"]]
         return 100 * sum(shares) / len(shares)
     if said == "unigram":
         trained_on = texts_of(seen.get("train", seen["calibrate"]), first.calibration)
-        return unigram_bits(trained_on, texts_of(splits["evaluate"]), tokenizer)
+        bits = unigram_bits(trained_on, texts_of(splits["evaluate"]), tokenizer)
+        return per_unit(task.metric.name, bits, splits["evaluate"]) if task.lm_eval else bits
     return float(said)
 
 

@@ -71,9 +71,18 @@ def chrf(sums: Array) -> Array:
     return 100 * np.divide(5 * precision * recall, below, out=np.zeros(shape), where=below > 0)
 
 
+def perplexity(sums: Array) -> Array:
+    """Perplexity of a word, byte or answer from (..., 2): nats, and how many of them there are."""
+    return np.exp(sums[..., 0] / sums[..., 1])
+
+
 AGGREGATES: dict[str, Callable[[Array], Array]] = {
     "accuracy": per_cent,
+    "exact-match": per_cent,
     "bits-per-byte": ratio,
+    "byte-perplexity": perplexity,
+    "word-perplexity": perplexity,
+    "perplexity": perplexity,
     "bleu": bleu,
     "chrf": chrf,
     "chrf++": chrf,
