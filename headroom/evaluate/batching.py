@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,7 +20,10 @@ PATCH = 16 * 16  # pixels of an image that count as a token
 READ_AT_ONCE = 256  # examples, to look how long they are
 EXHAUSTED = ("can't allocate memory", "out of memory")  # torch's ways to say MemoryError
 
+LETTERS = 4  # of a token, at least; an image counts as if it had a thousand
+
 Row = TypeVar("Row")
+_divided = ContextVar("_divided", default=True)  # whether a batch that does not fit is asked in halves
 
 
 def places(examples: Sequence[dict[str, Any]], collator: Collator, settings: Settings) -> list[list[int]]:
@@ -65,18 +70,41 @@ def lengths(examples: Sequence[dict[str, Any]], collator: Collator) -> list[int]
 def as_memory_allows(run: Callable[[slice], Sequence[Row]], count: int, start: int = 0) -> list[Row]:
     """What ``run`` gives for ``count`` rows, in halves where the memory does not hold all of them at once.
 
-    Raises ``MemoryError`` where it does not hold a single one.
+    Raises ``MemoryError`` where it does not hold a single one, or where nothing is to be divided.
     """
     try:
         return list(run(slice(start, start + count)))
     except RuntimeError as error:
         if not exhausted(error):
             raise
-        if count == 1:
+        if count == 1 or not _divided.get():
             raise MemoryError(str(error).partition("\n")[0]) from None
     release()  # outside of the handler, whose traceback holds what was computed so far
     half = count // 2
     return as_memory_allows(run, half, start) + as_memory_allows(run, count - half, start + half)
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """To find out what memory holds: a batch that does not fit raises ``MemoryError``, and the memory is free again."""
+    before = _divided.set(False)
+    try:
+        yield
+    finally:
+        _divided.reset(before)
+        release()
+
+
+def longest(examples: Iterable[dict[str, Any]], tokens: int) -> list[dict[str, Any]]:
+    """Examples that make a batch of so many tokens, and a little more, the longest of all."""
+    order = sorted(examples, key=letters, reverse=True)
+    reached = np.cumsum([letters(example) for example in order]) >= LETTERS * tokens
+    return order[: int(reached.argmax()) + 1] if reached.any() else order
+
+
+def letters(example: dict[str, Any]) -> int:
+    """The size of an example before it is encoded."""
+    return sum(len(str(value)) if name != "image" else 1000 for name, value in example.items())
 
 
 def rows(batch: dict[str, Tensor], part: slice) -> dict[str, Tensor]:

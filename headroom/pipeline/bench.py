@@ -23,7 +23,9 @@ from headroom.data.batches import Collator, batches
 from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
+from headroom.evaluate.batching import longest, undivided
 from headroom.measure import devices
+from headroom.models.heads import at_beginning
 from headroom.models.loading import Prepared, build, load_prepared
 from headroom.models.placement import HERE, Placement
 from headroom.training.determinism import deterministic
@@ -33,19 +35,25 @@ Teach = Callable[[Any], None]
 
 
 @cache
-def bench_of(folder: Path, data_dir: Path | None = None, placement: Placement = HERE) -> Bench:
+def bench_of(
+    folder: Path, data_dir: Path | None = None, placement: Placement = HERE, tokens: int | None = None
+) -> Bench:
     """The bench of a prepared model, one a process: it is loaded and its tasks are encoded once.
 
     Raises ``UserError`` where torch cannot compute on the device of ``placement``.
     """
     devices.check(placement.device)
-    return Bench(folder, data_dir, placement)
+    return Bench(folder, data_dir, placement, tokens)
 
 
 class Bench:
     """A prepared model with its tasks; loads what is asked for, when it is asked for."""
 
-    def __init__(self, folder: Path, data_dir: Path | None = None, placement: Placement = HERE) -> None:
+    def __init__(
+        self, folder: Path, data_dir: Path | None = None, placement: Placement = HERE, tokens: int | None = None
+    ) -> None:
+        """``tokens``: how many of them are scored at once where the model's entry does not say."""
+        self.tokens = tokens
         self.prepared: Prepared = load_prepared(folder, data_dir, placement)
         self.folder = folder
         self.tasks: list[Task] = [load_task(name) for name in self.prepared.spec.tasks]
@@ -53,9 +61,18 @@ class Bench:
     @cached_property
     def evaluation(self) -> Evaluation:
         """The evaluation splits, encoded once for all points. Methods never see this object."""
-        return Evaluation.of(
-            self.prepared, [(task, read_split(self.folder, task.name, "evaluate")) for task in self.tasks]
-        )
+        splits = [(task, read_split(self.folder, task.name, "evaluate")) for task in self.tasks]
+        return Evaluation.of(self.prepared, splits, self.tokens)
+
+    def holds(self, tokens: int) -> bool:
+        """Whether so many tokens of the longest evaluation examples of each task go through the model at once."""
+        splits = [(task, longest(read_split(self.folder, task.name, "evaluate"), tokens)) for task in self.tasks]
+        try:
+            with undivided():
+                Evaluation.of(self.prepared, splits, tokens).score(self.prepared.model)
+        except MemoryError:
+            return False
+        return True
 
     @cached_property
     def collator(self) -> Collator:
@@ -82,9 +99,12 @@ class Bench:
         examples = read_split(self.folder, task.name, "train")
         recipe = self.prepared.spec.train
         spec, purpose, tokenizer = self.prepared.spec, self.prepared.purpose, self.prepared.tokenizer
+        trained, folder = self.prepared.model, self.folder
 
         def fresh() -> Any:
             """The model before its training, the same weights as then. Knows nothing of this bench."""
+            if spec.source.config is None:
+                return at_beginning(trained, folder)
             torch.manual_seed(spec.train.seed if spec.train else 0)
             return build(spec, purpose, tokenizer)
 

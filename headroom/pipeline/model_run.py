@@ -40,9 +40,10 @@ class ModelRun:
         self.params, self.where, self.name = params, where, name
         self.folder: Path = params.model_folder(name)
         self.facts = noted(self.folder)
+        self.tokens: int | None = None  # that go through the model at once, where its entry does not say, see `sizing`
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ModelRun, (self.params, self.where, self.name)
+        return ModelRun, (self.params, self.where, self.name), {"tokens": self.tokens}
 
     @cached_property
     def spec(self) -> ModelSpec:
@@ -116,7 +117,7 @@ class ModelRun:
         """The model itself with its tasks, loaded once a process."""
         from headroom.pipeline.bench import bench_of
 
-        return bench_of(self.folder, self.params.data, self.placement)
+        return bench_of(self.folder, self.params.data, self.placement, self.tokens)
 
 
 def noted(folder: Path) -> dict[str, Any]:
