@@ -162,8 +162,9 @@ class Context(ABC):
 
         ``objective`` gives the loss of a batch; ``extra`` parameters, such as gates, train beside the weights.
         ``share`` is a part of the update steps that the harness gives every method; what is left of them is spent on
-        fine-tuning the removed model. ``from_scratch`` starts from fresh weights, with the steps that made the dense
-        model on top. Yields the file for ``Plan.weights``. Raises ``UserError`` when the shares exceed 1.
+        fine-tuning the removed model. ``from_scratch`` starts from where the dense model's own training began,
+        fresh weights or pretrained ones with a new head, with the steps that made the dense model on top. Yields the
+        file for ``Plan.weights``. Raises ``UserError`` when the shares exceed 1.
         """
 
     @abstractmethod
@@ -194,7 +195,7 @@ class Method(ABC):
     Params: type = NoParams  # frozen dataclass of defaults; params.yaml overrides them
     stochastic: bool = False  # True: the seed is a random draw, not a calibration sample
     calibrated: bool = True  # False: the plan depends on neither seed nor data, so one run is enough
-    from_scratch: bool = False  # True: begins with fresh weights, so only models that were trained here are in reach
+    from_scratch: bool = False  # True: begins where the model's training began, so it takes one that was trained here
     natural: bool = False  # True: its points are its own (Plan.natural); it has none at the targets
     scores: bool = True  # False: goes by position or by chance, so it cannot tell a dead unit from a vital one
     sees_duplicates: bool = False  # True: claims to see that one of two equal units can go

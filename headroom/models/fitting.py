@@ -16,6 +16,7 @@ from headroom.data.contract import Contract, longest
 from headroom.data.words import silent
 from headroom.errors import UserError
 from headroom.models.checking import check_call, check_config, check_layers
+from headroom.models.heads import to_train
 from headroom.models.loading import Names, contract_of
 from headroom.models.readers import readers
 from headroom.models.sources import Source
@@ -63,6 +64,8 @@ def troubles(
         return of_made(spec, tasks, purpose, where)
     found = Findings()
     source = source or found.ask(Source.of, spec, data_dir)
+    if source and spec.train and tasks:
+        source = found.ask(to_train, source, tasks[0], (named or {}).get(tasks[0].name) or tasks[0].classes)
     config = found.ask(lambda: source.config) if source else None
     if source is None or config is None:
         return found
@@ -123,8 +126,9 @@ def of_length(spec: ModelSpec, config: Any, tokenizer: Any, purpose: str, source
             f"it reads {limit} tokens; {least} or more are wanted for {purpose}. Mend the one that is wrong."
         ]
     if spec.length is not None and spec.length > limit:
+        stated = "evaluate" if spec.evaluate.length else "train"
         return [
-            f"{where}.evaluate.length is {spec.length}; {source} reads {limit} tokens at most. Say so many, or leave "
+            f"{where}.{stated}.length is {spec.length}; {source} reads {limit} tokens at most. Say so many, or leave "
             "the key out."
         ]
     return []

@@ -68,7 +68,7 @@ def contract_of(
         processor=processor,
         generation=getattr(model, "generation_config", None),
         length=spec.length or min(LENGTH, longest(model.config, tokenizer) or LENGTH),
-        trained_here=spec.train is not None,
+        trained_here=spec.source.config is not None,  # what came trained goes on as it began
         classes=spec.classes,
         languages=spec.languages,
         named=named or {},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from headroom.data.hub import sentence
 from headroom.data.loading import data_folder
 from headroom.data.words import said, silent
 from headroom.errors import UserError
-from headroom.models import stated
+from headroom.models import heads, stated
 from headroom.models.checking import skeleton
 from headroom.models.configs import auto
 from headroom.models.packages import package_folder
@@ -36,6 +36,7 @@ class Source:
     revision: str | None = None
     trust_remote_code: bool = False
     called: str = ""  # in messages, where that says more than the place
+    head: tuple[str, ...] = ()  # classes of a new head, for a training; without it the head is that of the files
 
     @classmethod
     def of(cls, spec: ModelSpec, data_dir: Path | None = None) -> Source:
@@ -52,6 +53,10 @@ class Source:
     @property
     def local(self) -> bool:
         return isinstance(self.place, Path)
+
+    def with_head(self, classes: Sequence[str]) -> Source:
+        """The same source, but for a head that is new and knows these classes."""
+        return replace(self, head=tuple(classes))
 
     def fetched(self) -> Source:
         """The same source as a folder: of a model of the Hub the one in its cache, after everything was fetched."""
@@ -116,9 +121,10 @@ class Source:
         stated.check(content, f"{self}: config.json", self.trust_remote_code)
         try:
             with silent():
-                return AutoConfig.from_pretrained(self.place, **self._how)
+                config = AutoConfig.from_pretrained(self.place, **self._how)
         except Exception as error:
             raise self.trouble("config.json", error) from None
+        return heads.headed(config, self.head) if self.head else config
 
     @property
     def named(self) -> str | None:
@@ -214,6 +220,9 @@ class Source:
                 )
         except Exception as error:
             raise self.trouble("the weights", error) from None
+        if self.head:
+            found = heads.but_head(found, model)
+            heads.draw(model, found["poolers"])
         check_whole(found, purpose, str(self))
         return model.eval()
 

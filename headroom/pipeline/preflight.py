@@ -74,7 +74,7 @@ def check_purpose(params: Params, name: str, where: str) -> None:
     for task, other in purposes.items():
         if other != purpose:
             raise UserError(f"{place}.tasks: {spec.tasks[0]} needs a model for {purpose}, {task} one for {other}.")
-    if spec.train and (spec.tokenizer.kind == "none") != (purpose == "image-classification"):
+    if spec.source.config is not None and (spec.tokenizer.kind == "none") != (purpose == "image-classification"):
         wanted = "images are not split into words; leave it out" if spec.tokenizer.size else "texts need one; add it"
         raise UserError(f"{place}.tokenizer: {wanted}. Models for {purpose} are made here.")
 

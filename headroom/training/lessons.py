@@ -53,13 +53,14 @@ class Lessons:
     examples: Dataset
     collator: Collator
     recover: Recipe
-    scratch: Recipe | None  # the training that made the dense model; None for a pretrained one
+    scratch: Recipe | None  # the training that made the dense model; None for one that was not trained here
     fresh: Callable[[], nn.Module] | None  # the model before that training
 
     def teach(self, model: nn.Module, steps: int, seed: int, from_scratch: bool = False, **aim: Unpack[Aim]) -> None:
         """Train in place for some steps of the recovery's recipe, or of the one that made the dense model.
 
-        ``from_scratch`` forgets the weights first. It raises ``UserError`` for a model that was not made here.
+        ``from_scratch`` forgets first what that training learned, and what it began with, if it was a pretrained model,
+        stays. It raises ``UserError`` for a model that was not trained here.
         """
         recipe = self._begin(model) if from_scratch else self.recover
         curve = fit(
