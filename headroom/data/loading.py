@@ -101,12 +101,23 @@ def origin(task: Task, data_dir: Path | None = None) -> str:
 
     if task.data.made:
         return f"made by {task.data.made}"
-    splits = {text.partition("[")[0] for text in task.splits.named().values()}
-    here = splits & set(task.data.folder or {}) if data_folder(data_dir) else set()
-    if task.data.hub is None or here == splits:
+    splits, there = named_splits(task), splits_of_hub(task, data_folder(data_dir))
+    if not there:
         return "files in HEADROOM_DATA"
-    there = f"{task.data.hub} of the Hub at {commit_of(task.data.hub, str(task.data.revision), 'dataset')}"
-    return f"{there}, and files in HEADROOM_DATA for {' and '.join(sorted(here))}" if here else there
+    hub = f"{task.data.hub} of the Hub at {commit_of(str(task.data.hub), str(task.data.revision), 'dataset')}"
+    here = [split for split in splits if split not in there]
+    return f"{hub}, and files in HEADROOM_DATA for {' and '.join(here)}" if here else hub
+
+
+def named_splits(task: Task) -> list[str]:
+    """The splits of the data that a task takes rows from."""
+    return list(dict.fromkeys(text.partition("[")[0] for text in task.splits.named().values()))
+
+
+def splits_of_hub(task: Task, folder: Path | None) -> list[str]:
+    """Those that are read from the Hub, where ``folder`` is the one of local data."""
+    here = task.data.folder or {} if folder else {}
+    return [split for split in named_splits(task) if split not in here] if task.data.hub else []
 
 
 def _made(task: Task, split: str, project: Path) -> dict[str, Dataset]:

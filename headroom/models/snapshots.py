@@ -19,6 +19,7 @@ WANTED = (
 )
 CODE = "*.py"
 BELOW = "*/*"  # folders hold other formats of the same model
+MOST_ASKED = 20  # pull requests that are looked at
 
 Seen = Mapping[str, list[Any]]  # size, time of change and SHA-256 of each file when its content was read
 
@@ -42,11 +43,31 @@ def fetched(name: str, revision: str, code: bool = False) -> Path:
     wanted = [*WANTED, *([CODE] if code else [])]
     try:
         commit = commit_of(name, revision)
-        return Path(snapshot_download(name, revision=commit, allow_patterns=wanted, ignore_patterns=[BELOW]))
+        folder = Path(snapshot_download(name, revision=commit, allow_patterns=wanted, ignore_patterns=[BELOW]))
     except UserError:
         raise
     except Exception as error:  # refusals of the Hub, of the network, of the disk
         raise UserError(sentence(name, revision, error)) from None
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            f"{name} at {commit} has no *.safetensors file. Headroom loads no other kind of weights. {converted(name)}"
+        )
+    return folder
+
+
+def converted(name: str) -> str:
+    """Where the weights of a model may be had as safetensors: mostly somebody has asked its owner to take them."""
+    from huggingface_hub import HfApi
+
+    page = f"https://huggingface.co/{name}/discussions"
+    try:
+        asked = HfApi().list_repo_refs(name, include_pull_requests=True).pull_requests or []
+        for one in asked[:MOST_ASKED]:
+            if any(file.endswith(".safetensors") for file in HfApi().list_repo_files(name, revision=one.ref)):
+                return f"{one.ref} of {page} has them: look at it, then say `revision: {one.ref}`."
+    except Exception:  # who cannot be asked has no better idea
+        pass
+    return f"Ask for them at {page}, or convert them and name your own copy."
 
 
 def cached(name: str, commit: str) -> Path:

@@ -11,7 +11,7 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params
 from headroom.config.tasks import Task, load_task
 from headroom.data import hub
-from headroom.data.loading import data_folder, load_splits
+from headroom.data.loading import data_folder, load_splits, splits_of_hub
 from headroom.errors import UserError
 from headroom.models.snapshots import pinned
 from headroom.models.sources import Source
@@ -40,15 +40,8 @@ def _of_task(task: Task, data: Path | None) -> Iterator[Wanted]:
     if task.lm_eval is not None:
         name = task.lm_eval.task
         yield Wanted(task.file, lambda: f"{len(load_splits(task, data))} splits of lm-eval's {name}")
-    elif task.data.hub is not None and (splits := _splits(task, data)):
+    elif splits := splits_of_hub(task, data_folder(data)):
         yield Wanted(task.file, lambda: _rows(task, splits))
-
-
-def _splits(task: Task, data: Path | None) -> list[str]:
-    """The splits that are not read from local files."""
-    here = task.data.folder or {} if data_folder(data) else {}
-    named = dict.fromkeys(text.partition("[")[0] for text in task.splits.named().values())
-    return [split for split in named if split not in here]
 
 
 def _model(spec: ModelSpec, data: Path | None) -> str:

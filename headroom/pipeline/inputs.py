@@ -11,7 +11,7 @@ from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params
 from headroom.config.tasks import Task, load_task
 from headroom.data.hub import commit_of
-from headroom.data.loading import data_folder
+from headroom.data.loading import data_folder, splits_of_hub
 from headroom.errors import UserError
 from headroom.models.sources import local_folder
 from headroom.pipeline.provenance import contents, file_hash
@@ -43,7 +43,7 @@ def of_task(task: Task, folder: Path | None) -> dict[str, str]:
     """The parquet files of a task that are read from a folder, and the commit of its data set on the Hub."""
     files = task.data.folder if folder is not None else None
     local = {split: file_hash(folder / file) for split, file in (files or {}).items() if folder}
-    return local | commit(task.data.hub, task.data.revision, "dataset")
+    return local | commit(task.data.hub if splits_of_hub(task, folder) else None, task.data.revision, "dataset")
 
 
 def commit(name: str | None, revision: str | None, kind: str) -> dict[str, str]:

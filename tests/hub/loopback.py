@@ -132,10 +132,9 @@ class Handler(BaseHTTPRequestHandler):
         if repository is None:
             return
         if what == "refs":
-            told = [
-                {"name": ref, "ref": f"refs/heads/{ref}", "targetCommit": at} for ref, at in repository.refs.items()
-            ]
-            self.say({"branches": told, "tags": [], "converts": []})
+            told = [{"name": ref, "ref": ref, "targetCommit": commit} for ref, commit in repository.refs.items()]
+            asked = [one for one in told if one["name"].startswith("refs/pr/")]
+            self.say({"branches": told, "tags": [], "converts": [], "pullRequests": asked})
             return
         found = repository.files(revision or "main")
         if found is None:

@@ -161,6 +161,17 @@ def test_what_cannot_be_had_is_a_sentence_and_leaves_nothing(name, hub, tmp_path
     assert not (tmp_path / "m").exists()
 
 
+def test_weights_that_somebody_has_converted_are_named_and_can_be_taken(hub, tmp_path, folder):
+    shutil.copytree(folder, tmp_path / "old")
+    (tmp_path / "old" / "model.safetensors").rename(tmp_path / "old" / "pytorch_model.bin")
+    hub.put("owner/old", tmp_path / "old")
+    hub.put("owner/old", folder, ref="refs/pr/4")
+    with pytest.raises(UserError, match=r"refs/pr/4 of .*/owner/old/discussions has them.*`revision: refs/pr/4`"):
+        prepare("m", entry("main", "owner/old"), tmp_path / "m", threads=1)
+    facts = prepare("m", entry("refs/pr/4", "owner/old"), tmp_path / "m", threads=1)
+    assert facts["source"]["commit"] == hub.repositories["models", "owner/old"].refs["refs/pr/4"]
+
+
 def test_a_revision_that_is_not_there_is_a_sentence(commit, tmp_path):
     for revision in ("f" * 40, "nosuch"):
         with pytest.raises(UserError, match=f"{NAME} at {revision}: the model has no such revision. Take a branch"):
