@@ -79,8 +79,20 @@ def write(file: Path, commits: Sequence[tuple[Pin, str]]) -> None:
 def marks(node: Any, keys: Sequence[str]) -> tuple[int, int]:
     """Where the value of a key stands in the text, by the first and behind the last letter."""
     for key in keys:
-        node = next(value for name, value in node.value if name.value == key)
+        node = _below(node, key)
     return node.start_mark.index, node.end_mark.index
+
+
+def _below(node: Any, key: str) -> Any:
+    """The value of a key of a mapping, or of one that is merged into it (`<<: *name`)."""
+    named = {name.value: value for name, value in node.value}
+    if key in named or "<<" not in named:
+        return named[key]
+    merged = named["<<"]
+    for one in merged.value if isinstance(merged.value, list) and merged.tag.endswith("seq") else [merged]:
+        if key in {name.value for name, _ in one.value}:
+            return _below(one, key)
+    raise KeyError(key)
 
 
 def _quoted(commit: str) -> str:

@@ -81,7 +81,7 @@ def prepare(
     fits = partial(troubles, spec, list(tasks.values()), f"params.yaml: models.{name}", data_dir, named)
     source = Source.of(spec, data_dir) if spec.source.config is None else None
     if source is not None:
-        if not source.there:
+        if spec.train is None and not source.there:
             fits(source).settle()  # by its small files, before gigabytes are fetched
         source = source.fetched()
         if spec.train is not None:
