@@ -21,7 +21,7 @@ from lm_eval.config.task import TaskConfig
 
 from headroom.config.tasks import Source, Task, part_of
 from headroom.data import hub
-from headroom.data.lm_eval_tasks import Members, ServedTask, members, quiet, settings, told
+from headroom.data.lm_eval_tasks import Members, ServedTask, compiled_once, members, quiet, settings, told
 from headroom.data.words import quiet as no_bars
 from headroom.errors import UserError, suggest
 
@@ -46,14 +46,14 @@ def frozen(task: Task, given: Given, train: bool = True) -> dict[str, Dataset]:
 
     Raises ``UserError`` where the task or its data cannot be had, and where nothing is left to calibrate on.
     """
-    known, origins = cache(given), dict[str, None]()
+    own, origins = Own(task, given), dict[str, None]()
 
     def serve(config: TaskConfig) -> Served:
-        return Served(task, config, known, origins)
+        return Served(task, config, own, origins)
 
     kind = type("AskedOnce", (ServedTask,), {"serve": staticmethod(serve), "shots": settings(task).shots})
     splits = {}
-    with quiet(), no_bars(), redirect_stderr(StringIO()):  # lm-eval's progress bar has no switch
+    with quiet(), no_bars(), compiled_once(), redirect_stderr(StringIO()):  # lm-eval's progress bar has no switch
         found = members(task, kind)
         if train and task.splits.train:
             splits["train"] = _table(_read(task, found, task.splits.train), READ)
@@ -64,33 +64,49 @@ def frozen(task: Task, given: Given, train: bool = True) -> dict[str, Dataset]:
     return splits
 
 
+class Own:
+    """Rows that the task file names itself, each split loaded and looked through once for all tasks of a group."""
+
+    def __init__(self, task: Task, given: Given) -> None:
+        self.file, self.column, self.rows = task.file, settings(task).by, cache(given)
+        self.members = cache(self._members)
+
+    def of(self, split: str, member: str | None) -> Dataset | None:
+        """The rows of one task of a group, or all; None: the Hub has them.
+
+        Raises ``UserError`` where there is no such column, or no row.
+        """
+        rows = self.rows(split)
+        if rows is None or self.column is None:
+            return rows
+        places = self.members(split).get(member)
+        if places is None:
+            raise UserError(f"{self.file}: lm_eval.by is {self.column!r}, and no row has {member!r} there.")
+        return rows.select(places)
+
+    def _members(self, split: str) -> dict[Any, list[int]]:
+        rows, column, places = self.rows(split), str(self.column), dict[Any, list[int]]()
+        assert rows is not None
+        if column not in rows.column_names:
+            raise UserError(f"{self.file}: lm_eval.by is {column!r}. {suggest(column, rows.column_names)}")
+        for place, value in enumerate(rows.data.column(column).to_pylist()):
+            places.setdefault(value, []).append(place)
+        return places
+
+
 class Served(dict[str, Dataset]):
     """The splits of one task's data set: the task file's own rows, or else the Hub's, loaded when asked for."""
 
-    def __init__(self, task: Task, config: TaskConfig, given: Given, origins: dict[str, None]) -> None:
+    def __init__(self, task: Task, config: TaskConfig, own: Own, origins: dict[str, None]) -> None:
         super().__init__()
-        self.task, self.config, self.given, self.origins = task, config, given, origins
+        self.task, self.config, self.own, self.origins = task, config, own, origins
 
     def __missing__(self, split: str) -> Dataset:
-        rows = self.given(split)
+        rows, origin = self.own.of(split, self.config.dataset_name), self.task.data.made or "files in HEADROOM_DATA"
         if rows is None:
-            self[split], origin = self._hub(split)
-        else:
-            self[split], origin = self._of_member(rows), self.task.data.made or "files in HEADROOM_DATA"
-        self.origins[origin] = None
-        return self[split]
-
-    def _of_member(self, rows: Dataset) -> Dataset:
-        """The rows of one task of a group. Raises ``UserError`` where there is no such column, or no row."""
-        column, member = settings(self.task).by, self.config.dataset_name
-        if column is None:
-            return rows
-        if column not in rows.column_names:
-            raise UserError(f"{self.task.file}: lm_eval.by is {column!r}. {suggest(column, rows.column_names)}")
-        places = [place for place, value in enumerate(rows[column]) if value == member]
-        if not places:
-            raise UserError(f"{self.task.file}: lm_eval.by is {column!r}, and no row has {member!r} there.")
-        return rows.select(places)
+            rows, origin = self._hub(split)
+        self.origins[origin], self[split] = None, rows
+        return rows
 
     def _hub(self, split: str) -> tuple[Dataset, str]:
         """A split of the data set that lm-eval names, and where it came from."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import lm_eval.tasks
+import lm_eval.utils
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.config.task import TaskConfig
 from lm_eval.tasks import TaskManager
@@ -194,6 +195,17 @@ def built_as(kind: type[ServedTask]) -> Iterator[None]:
         yield
     finally:
         factory.ConfigurableTask = usual
+
+
+@contextmanager
+def compiled_once() -> Iterator[None]:
+    """lm-eval compiles the template of a task anew for each document and each solved example: most of its time."""
+    environment = lm_eval.utils.env
+    environment.from_string = lru_cache(maxsize=256)(environment.from_string)
+    try:
+        yield
+    finally:
+        del environment.from_string
 
 
 @contextmanager

@@ -22,13 +22,13 @@ from torch import nn
 
 from headroom.config.tasks import Task
 from headroom.data.choices import asked
-from headroom.data.lm_eval_tasks import quiet
+from headroom.data.lm_eval_tasks import compiled_once, quiet
 from headroom.data.start import Start
 from headroom.errors import UserError
 from headroom.evaluate.answering import AnsweringModel
 from headroom.evaluate.batching import TOKENS
 from headroom.evaluate.frozen import Frozen
-from headroom.evaluate.live import LiveModel
+from headroom.evaluate.live import Known, LiveModel
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 Rows = Sequence[dict[str, Any]]
@@ -66,7 +66,7 @@ class LanguageTasks:
             )
         self.settings, self.start = settings, start
         self.tokenizer = copy.deepcopy(tokenizer)  # lm-eval may give it a padding token
-        self.known: dict[str, list[int]] = {}
+        self.known: Known = {}
         self.order: dict[str, list[int]] = {}
         self.kept: dict[str, KeptTask] = {}
         self.frozen: dict[str, Frozen] = {}
@@ -81,7 +81,7 @@ class LanguageTasks:
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores of every task. Raises ``NotFinite`` naming the task when a log likelihood is NaN or infinite."""
-        with quiet(), as_found(model):
+        with quiet(), compiled_once(), as_found(model):
             live = AnsweringModel(
                 pretrained=model,
                 tokenizer=self.tokenizer,
