@@ -16,6 +16,7 @@ import typer.core
 from headroom.config.plain import PlainLines
 from headroom.errors import UserError
 from headroom.terminal import streams, surroundings
+from headroom.terminal.ahead import ahead
 from headroom.terminal.commands import add_commands
 from headroom.terminal.hub import fetch, pin
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
@@ -35,6 +36,7 @@ add_commands(app)
 app.command()(verify)
 app.command()(fetch)
 app.command()(pin)
+app.command()(ahead)
 stage.add_typer(shapes, name="shapes")
 
 KEEPING = (["stage", "measure"], ["stage", "time"])  # what writes each point to the journal as it is finished
@@ -228,7 +230,7 @@ def stopped(*_: object) -> NoReturn:
 
 def keeps() -> bool:
     """Whether the command that runs keeps what it has finished; the others begin anew."""
-    return sys.argv[1:3] in KEEPING
+    return sys.argv[1:3] in KEEPING or sys.argv[1:2] == ["ahead"]
 
 
 def kept() -> str:

@@ -54,6 +54,14 @@ class Cell:
             return wanted.seeds[:1]
         return tuple(range(wanted.draws)) if self.declared.stochastic else wanted.seeds
 
+    def declare(self, answer: Declared | Trouble) -> None:
+        """Note what the method says of itself, or why it says nothing."""
+        if isinstance(answer, Declared):
+            self.declared = answer
+        else:
+            self.trouble = f"{self.run.where}: methods.{self.name}: {answer.reason}"
+            logger.warning("%s", answer.trace or self.trouble)
+
     def recall(self) -> list[PlanQuestion]:
         """Take the plans that the journal has; gives questions for the others.
 
@@ -81,6 +89,11 @@ class Cell:
             self.plans[seed] = plans
             if not plans["missing"]:
                 self.run.journal.write(self.kept_at(seed), plans)
+
+    def complete(self) -> None:
+        """All plans are there: a method that they contradict has none."""
+        if denied := self.denied:
+            self.plans, self.trouble = {}, denied
 
     @property
     def denied(self) -> str:

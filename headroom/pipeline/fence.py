@@ -7,6 +7,7 @@ environment names the data, it does so no longer inside, and the working directo
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import tempfile
@@ -53,7 +54,7 @@ def fenced(params: Params) -> Iterator[None]:
         _installed.append(True)
     project = root()  # it is found from the working directory, once
     ours = [project / folder.parts[0] for folder in (params.work, params.results) if folder.parts]  # of all profiles
-    folders = [*ours, data_folder(params.data), tasks_folder(), *caches()]
+    folders = [*ours, data_folder(params.data), tasks_folder(), *caches(), node_cache()]
     closed = [str(folder.resolve()) for folder in folders if folder is not None]
     without = {name: value for name, value in os.environ.items() if name not in NAMES}
     with (
@@ -83,6 +84,11 @@ def caches() -> Iterable[Path]:
     """Where data sets and models of the Hub lie."""
     home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
     return map(Path, [home, *(os.environ[name] for name in CACHES if name in os.environ)])
+
+
+def node_cache() -> Path:
+    """Where a node without the driver's disk keeps models and data, see ``desk``."""
+    return Path(tempfile.gettempdir()) / f"headroom-{getpass.getuser()}"
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from headroom.config.params import Params
 from headroom.pipeline.asking import Pool, one
 from headroom.pipeline.cell import Cell, dense_question
-from headroom.pipeline.crew import crew
+from headroom.pipeline.crew import crew, engine
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.points import Scoring
 from headroom.pipeline.progress import Progress, headline, progress
-from headroom.pipeline.questions import Declared, DeclaredQuestion, Offered, OfferedQuestion, PointQuestion
+from headroom.pipeline.questions import DeclaredQuestion, Offered, OfferedQuestion, PointQuestion
 from headroom.pipeline.recording import forget, recorded
+from headroom.pipeline.sizing import sized
 from headroom.pipeline.working import Trouble
 from headroom.results.records import CellRecord
 
@@ -31,25 +32,22 @@ def run(params: Params, where: str, model: str, workers: int | None = None) -> l
     Raises ``UserError`` for a model that is not prepared, and ``OSError`` where the disk is full.
     """
     forget(params, model)  # what failed on another model was said a moment ago
-    this = ModelRun(params, where, model)
-    this.refuse_changes()
-    with crew(params, [this], workers) as pool, progress(model) as shown:
-        offered: Offered = one(pool, OfferedQuestion(this))
-        cells = declared(this, pool, offered)
-        planned(cells, pool, shown)
-        return measured(this, cells, pool, shown, offered.info.family)
+    with engine(params) as settled:
+        this = ModelRun(settled, where, model)
+        this.refuse_changes()
+        with crew([this], workers) as pool, progress(model) as shown:
+            this.tokens = sized(this, pool)
+            offered: Offered = one(pool, OfferedQuestion(this))
+            cells = declared(this, pool, offered)
+            planned(cells, pool, shown)
+            return measured(this, cells, pool, shown, offered.info.family)
 
 
 def declared(run: ModelRun, pool: Pool, offered: Offered) -> list[Cell]:
     """A cell for every method, with what the method says of itself."""
     cells = {name: Cell(run, name) for name in run.params.methods}
     for question, answer in pool.ask([DeclaredQuestion(run, name, offered) for name in cells]):
-        cell = cells[question.method]
-        if isinstance(answer, Declared):
-            cell.declared = answer
-        else:
-            cell.trouble = f"{run.where}: methods.{cell.name}: {answer.reason}"
-            logger.warning("%s", answer.trace or cell.trouble)
+        cells[question.method].declare(answer)
     return list(cells.values())
 
 
@@ -62,8 +60,7 @@ def planned(cells: list[Cell], pool: Pool, shown: Progress) -> None:
         by_name[question.method].take(question, answer)
         shown.step(f"plans, {question.method}")
     for cell in cells:
-        if denied := cell.denied:
-            cell.plans, cell.trouble = {}, denied
+        cell.complete()
 
 
 def measured(run: ModelRun, cells: list[Cell], pool: Pool, shown: Progress, family: str) -> list[CellRecord]:

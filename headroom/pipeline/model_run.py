@@ -46,6 +46,12 @@ class ModelRun:
         return ModelRun, (self.params, self.where, self.name), {"tokens": self.tokens}
 
     @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """Where its files lie: what ``prepare`` wrote, and where a model that came whole was left."""
+        left = self.facts.get("source")
+        return (self.folder, source_of(self.folder, self.facts, self.params.data).folder) if left else (self.folder,)
+
+    @cached_property
     def spec(self) -> ModelSpec:
         return ModelSpec.model_validate(self.facts["spec"])
 

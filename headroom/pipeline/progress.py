@@ -19,6 +19,9 @@ class Progress:
     def begin(self, what: str, total: int) -> None:
         """A part of the stage begins, of so many steps."""
 
+    def more(self, steps: int) -> None:
+        """There is more to it than was known when it began."""
+
     def step(self, what: str) -> None:
         """A step of it is done, for this method."""
 
@@ -64,6 +67,9 @@ def live(title: str) -> Iterator[Progress]:
             for task in bar.task_ids:
                 bar.remove_task(task)
             self.task = bar.add_task(f"{title}: {what}", total=total, pace="")
+
+        def more(self, steps: int) -> None:
+            bar.update(self.task, total=(bar.tasks[0].total or 0) + steps)
 
         def step(self, what: str) -> None:
             speed = bar.tasks[0].speed or 0.0

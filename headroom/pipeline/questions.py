@@ -44,7 +44,7 @@ class AboutModel(Question):
 
     @property
     def reads(self) -> tuple[Path, ...]:
-        return (self.run.folder,)
+        return self.run.folders
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class PointQuestion(AboutModel):
 
     @property
     def reads(self) -> tuple[Path, ...]:
-        return (self.run.folder, Path(self.weights)) if self.weights else (self.run.folder,)
+        return (*self.run.folders, Path(self.weights)) if self.weights else self.run.folders
 
     def answer(self) -> dict[str, Any]:
         """Statistics of every task, counts, signatures and the difference between masked and removed."""
