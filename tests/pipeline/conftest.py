@@ -8,17 +8,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager, nullcontext
 from pathlib import Path
 from textwrap import dedent
+from unittest.mock import patch
 
 import pytest
+from one_process import in_one_process
 
 from headroom.cli import main
 from headroom.config import project
 from headroom.config.params import Params, load
 from headroom.measure.machine import machine
 from headroom.pipeline import measure, timing
+from headroom.pipeline.questions import DeclaredQuestion, PlanQuestion
 from headroom.results.files import write
 from headroom.results.records import CellRecord
 from headroom.results.speed_records import SpeedRecord
@@ -49,6 +52,14 @@ models:
     evaluate: {batch: 16}
 recover: {}
 """
+
+PRELOADED = [
+    "headroom.pipeline.libraries",
+    "headroom.pipeline.plans",
+    "headroom.pipeline.bench",
+    "transformers.models.bert.modeling_bert",
+    "pytest",
+]
 
 RECOVER = """
 recover:
@@ -93,9 +104,15 @@ class Project:
     def record(self, method: str) -> Path:
         return self.loaded.quality_record("bert-toy", method)
 
-    def measure(self, workers: int = 1) -> dict[str, CellRecord]:
-        """The stage ``measure``, its books kept by this process; the records by method."""
-        return {record.method: record for record in measure.run(self.loaded, "params.yaml", "bert-toy", workers)}
+    def measure(self, workers: int | None = 0, model: str = "bert-toy") -> dict[str, CellRecord]:
+        """The stage ``measure``, its books kept by this process; the records by method.
+
+        With 0 ``workers`` of the engine ``processes`` all questions are answered by this process too.
+        """
+        params = self.loaded
+        alone = workers == 0 and params.run.engine == "processes"
+        with in_one_process() if alone else nullcontext():
+            return {record.method: record for record in measure.run(params, "params.yaml", model, workers or None)}
 
     def time(self, ready: Callable[[], None] = lambda: None) -> dict[str, SpeedRecord]:
         """The stage ``time`` in this process; the records by method."""
@@ -143,14 +160,21 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def server() -> None:
-    """What workers are forked from: it has what each of them would import, half a second a worker."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
+def server() -> Iterator[None]:
+    """What workers are forked from, once a test has any: it has what each of them would import, half a second each."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        yield
+        return
+    from multiprocessing import forkserver
 
-        known = ["headroom.pipeline.libraries", "headroom.pipeline.plans", "headroom.pipeline.bench"]
-        forkserver.set_forkserver_preload([*known, "transformers.models.bert.modeling_bert", "pytest"])
-        forkserver.ensure_running()
+    start = forkserver._forkserver.ensure_running
+
+    def started() -> None:
+        forkserver.set_forkserver_preload(PRELOADED)  # whichever pool is the first
+        start()
+
+    with patch.object(forkserver._forkserver, "ensure_running", started):
+        yield
 
 
 @contextmanager
@@ -159,12 +183,31 @@ def inside(folder: Path, prepared: Path) -> Iterator[Project]:
     (folder / "params.yaml").write_text(PARAMS)
     shutil.copytree(REPOSITORY / "methods", folder / "methods", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(prepared, folder / "work" / "test" / "models" / "bert-toy")
+    with entered(folder) as made:
+        yield made
+
+
+@contextmanager
+def entered(folder: Path) -> Iterator[Project]:
+    """A project that is there; the working directory is in it meanwhile."""
     with chdir(folder):
         project.root.cache_clear()
         try:
             yield Project(folder)
         finally:
             project.root.cache_clear()
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Iterator[Callable[[Path], Project]]:
+    """``copied(folder)``: a copy of a project for one test, with the working directory in it."""
+    with ExitStack() as stack:
+
+        def copy(folder: Path) -> Project:
+            shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+            return stack.enter_context(entered(tmp_path))
+
+        yield copy
 
 
 @pytest.fixture
@@ -178,6 +221,22 @@ def world(tmp_path: Path, prepared: Path) -> Iterator[Project]:
 def shared(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Callable[[], object]:
     """``with shared() as world``: a project for several tests, made once for their module."""
     return lambda: inside(tmp_path_factory.mktemp("shared"), prepared)
+
+
+@pytest.fixture(scope="module")
+def patience() -> Callable[..., AbstractContextManager[None]]:
+    """``with patience(name=8)``: workers may be silent for two minutes, and for the method ``name`` 8 seconds.
+
+    On a busy machine a worker needs seconds before it begins, which are no fault of the method.
+    """
+
+    @contextmanager
+    def given(**seconds: float) -> Iterator[None]:
+        limit = property(lambda question: seconds.get(question.method.replace("-", "_"), 120.0))
+        with patch.object(DeclaredQuestion, "seconds", limit), patch.object(PlanQuestion, "seconds", limit):
+            yield
+
+    return given
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from headroom.config.tasks import tasks_folder
-from headroom.pipeline import questions
 
 ALL = "[Plan(t, ctx.units.first(ctx.units.all, t)) for t in targets]"
 HONEST = f"yield from {ALL}"
@@ -146,6 +145,7 @@ REACHES = {
     "reads-at-import": ("yield", "open('{work}/models/bert-toy/prepare.json')", "reached for prepare.json"),
 }
 BAD = ANSWERS | TIME | DEEDS | REACHES
+IN_A_PROCESS = {name: BAD[name] for name in ("unasked", "trains-a-copy", "opens-the-data", "looks-for-the-data")}
 
 POISON = f"""
 import torch
@@ -157,36 +157,53 @@ print('I was here')
 """
 
 
+def write(world, methods):
+    """Methods of these tests, the places of this project in their words."""
+    places = {"{here}": world.folder, "{work}": world.folder / "work/test", "{tasks}": tasks_folder()}
+    for name, (plans, needs, _) in methods.items():
+        for word, place in places.items():
+            plans, needs = plans.replace(word, str(place)), needs.replace(word, str(place))
+        world.method(name, plans, needs)
+
+
 @pytest.fixture(scope="module")
-def campaign(shared):
-    """The records of an honest method alone, and of all when the bad ones are there, the poisoner first."""
+def records(shared):
+    """What becomes of the bad ones, one after the other in one process."""
     with shared() as world, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(questions, "GRACE", 2.0)
-        patch.setenv("HEADROOM_DATA", str(world.folder))
+        patch.setenv("HEADROOM_DATA", str(world.folder / "data"))
         world.change("draws: 2", "draws: 5")  # two draws of eight units may well agree
+        write(world, ANSWERS | DEEDS | REACHES)
+        yield world.measure()
+
+
+@pytest.fixture(scope="module")
+def campaign(shared, patience):
+    """The records of an honest method alone, and of all in processes when the worst are there, the poisoner first."""
+    with shared() as world, pytest.MonkeyPatch.context() as patch, patience(sleeps_through=4, deaf=4):
+        patch.setenv("HEADROOM_DATA", str(world.folder / "data"))
         world.change("plan_seconds: 60", "plan_seconds: 2")
         world.method("honest", HONEST)
         alone = world.measure()
         shutil.rmtree(world.journal)
-        places = {
-            "{here}": str(world.folder),
-            "{work}": str(world.folder / "work/test"),
-            "{tasks}": str(tasks_folder()),
-        }
-        for name, (plans, needs, _) in BAD.items():
-            for word, place in places.items():
-                plans, needs = plans.replace(word, place), needs.replace(word, place)
-            world.method(name, plans, needs)
+        write(world, TIME | IN_A_PROCESS)
         world.method("poisons", POISON)
         yield alone, world.measure(workers=2)
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_method_that_is_not_what_it_says_is_a_failed_cell_that_says_how(campaign, name):
-    record = campaign[1][name]
-    assert record.status == "failed" and BAD[name][2] in record.reason, record.reason
+def failed(record, words):
+    assert record.status == "failed" and words in record.reason, record.reason
     assert not [point for point in record.points if point.status == "ok"]
     assert {point.target for point in record.points} <= {0.25, 0.5, 1.0}, "no target appears that nobody asked for"
+
+
+@pytest.mark.parametrize("name", ANSWERS | DEEDS | REACHES)
+def test_a_method_that_is_not_what_it_says_is_a_failed_cell_that_says_how(records, name):
+    failed(records[name], BAD[name][2])
+
+
+@pytest.mark.parametrize("name", TIME | IN_A_PROCESS)
+def test_so_it_is_in_a_process_of_its_own_and_one_that_does_not_come_back_is_ended(campaign, name):
+    failed(campaign[1][name], BAD[name][2])
 
 
 def test_what_a_method_does_to_its_process_stays_there(campaign):

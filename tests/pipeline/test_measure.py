@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from headroom.pipeline import collect, questions, workers
+from headroom.pipeline import collect, workers
 from headroom.pipeline.measure import run
 from headroom.pipeline.questions import PointQuestion
 from headroom.pipeline.recording import forget
@@ -40,8 +40,8 @@ DEADLY = {  # the body of `plans`, what stands in the class, what is said
     "crashes": ("import ctypes; ctypes.string_at(0)\nyield", "", "killed by signal 11 (SIGSEGV), a crash"),
     "exits": ("raise SystemExit('enough')\nyield", "", "SystemExit: enough"),
     "fills-the-memory": (FULL, "", "MemoryError"),
-    "blocks-in-c": (DEADLOCK, "", "gave no sign of life within 8 s, and was killed"),
-    "sleeps-in-c": ("import ctypes; ctypes.PyDLL(None).sleep(1000)\nyield", "", "yielded no plan within 5 s"),
+    "blocks-in-c": (DEADLOCK, "", "gave no sign of life within 4 s, and was killed"),
+    "sleeps-in-c": ("import ctypes; ctypes.PyDLL(None).sleep(1000)\nyield", "", "yielded no plan within 3 s"),
     "leaves-at-import": ("yield", "import os; os._exit(7)", "left its process with exit code 7"),
     "cannot-say": ("yield", "supports = lambda self, model: open('nowhere')", "FileNotFoundError"),
     "answers-true": ("yield", "supports = lambda self, model: True", "supports() gives True; wanted a sentence"),
@@ -55,11 +55,10 @@ def points(records, names):
 
 
 @pytest.fixture(scope="module")
-def deaths(shared):
+def deaths(shared, patience):
     """The records of honest methods alone, and of all when the deadly ones are there too."""
-    with shared() as world, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(questions, "GRACE", 3.0)
-        world.change("plan_seconds: 60", "plan_seconds: 5")
+    with shared() as world, patience(blocks_in_c=4):
+        world.change("plan_seconds: 60", "plan_seconds: 3")
         world.use("random-heads")
         world.use("magnitude-heads")
         alone = world.measure()
@@ -97,7 +96,7 @@ def test_what_failed_is_taken_away_and_asked_again(world, headroom, monkeypatch)
         {FIRST}
         """,
     )
-    assert world.measure()["tested"].status == "failed"
+    assert world.measure(workers=1)["tested"].status == "failed"
     code, said = headroom("stage", "machine")
     assert code == 0 and "results/test/quality/bert-toy/tested.json: failed, or of no method" in said
     assert not world.record("tested").exists() and world.record("dense").exists()
@@ -131,7 +130,7 @@ def killed(monkeypatch, times):
 
 def test_a_worker_killed_while_it_measures_is_replaced_and_the_record_is_the_same(world, monkeypatch):
     world.recover()
-    world.use("random-heads")
+    world.method("tested", FIRST)
     undisturbed = world.measure()
     shutil.rmtree(world.journal)
     given = killed(monkeypatch, times=1)
@@ -144,7 +143,7 @@ def test_a_point_that_kills_every_worker_fails_and_the_next_run_measures_it(worl
     world.recover()
     with monkeypatch.context() as patch:
         killed(patch, times=2)  # the dense model's own, with which every recovered point is compared
-        record = world.measure()["dense"]
+        record = world.measure(workers=1)["dense"]
     assert record.status == "failed" and "killed by signal 9 (SIGKILL), probably out of memory" in record.reason
     assert world.measure()["dense"].status == "ok"
 
@@ -152,15 +151,14 @@ def test_a_point_that_kills_every_worker_fails_and_the_next_run_measures_it(worl
 def test_the_table_does_not_depend_on_the_number_of_workers(world):
     world.recover()
     world.use("random-heads")
-    world.use("michel-greedy", "{examples: 16}")
     tables = []
-    for count in (1, 3):
+    for count in (0, 2):
         shutil.rmtree(world.journal, ignore_errors=True)
         shutil.rmtree(world.folder / "results", ignore_errors=True)
         world.measure(workers=count)
         collect.run(world.loaded)
         tables.append((world.folder / "results/test/quality.csv").read_bytes())
-    assert tables[0] == tables[1] and tables[0].count(b"\n") > 20
+    assert tables[0] == tables[1] and tables[0].count(b"\n") > 10
 
 
 def test_only_what_is_new_is_computed_and_what_is_gone_leaves_nothing(world, caplog):
