@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import sys
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_it_is_pruned_saved_and_read_again(students, converted, tmp_path):
     asked = {"input_ids": inputs.input_ids, "max_new_tokens": 6, "do_sample": False}
     assert torch.equal(again.generate(**asked), model.generate(**asked))
     assert Source(tmp_path / "smaller").model("translation").config.headroom_weights == "dequantised int8"
+
+
+def test_headroom_prune_makes_it_smaller(students, converted, prune):
+    code, said, out = prune(converted(students[2], "toy/en").place, "toy-translation")
+    assert code == 0, said
+    smaller = Source(out).model("translation")
+    assert sum(place for place in anatomy(smaller).info.sites.values()) == 6 * 8 // 2
+    stated = json.loads((out / "headroom_contract.json").read_text())
+    assert stated["toy-translation"]["weights"] == "dequantised int8"
 
 
 @pytest.mark.parametrize(
