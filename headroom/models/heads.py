@@ -104,7 +104,7 @@ def draw(model: Any, poolers: Sequence[str]) -> None:
     import torch
 
     config, weights = model.config, dict(model.named_parameters())
-    spread = float(getattr(config, "initializer_range", None) or getattr(config, "init_std", 0.02))
+    spread: float = getattr(config, "initializer_range", getattr(config, "init_std", 0.02))
     generator = torch.Generator().manual_seed(torch.initial_seed())
     heads = [name for name in weights if _of_head(name, model) and POOLER not in name]
     with torch.no_grad():
