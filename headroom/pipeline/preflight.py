@@ -139,7 +139,7 @@ def entries(params: Params, where: str, journal: Journal) -> Iterator[tuple[Path
 def refuse_missing_data(task: Task, params: Params) -> None:
     """Local data that is named and not there is found now and not after an hour of training."""
     folder = data_folder(params.data)
-    if not task.data.folder or task.data.hub:
+    if not task.data.folder or task.data.hub or task.lm_eval:  # the last are looked for on the Hub otherwise
         return
     for split, text in task.splits.named().items():
         name = text.partition("[")[0]
