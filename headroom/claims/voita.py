@@ -78,6 +78,8 @@ def removed(point: Point) -> set[Unit]:
 )
 def encoder_goes_first_and_cross_last(evidence: Evidence) -> Finding:
     record = sweep_of_pair(evidence)
+    if not of_kind(everyone(record), DECODER):
+        raise NotTestable("The decoder has no heads that look at its own words.")
 
     def more(kind: Kind, than: Kind) -> Estimate:
         return over_seeds(record, lambda kept, whole: share_kept(kept, whole, kind) - share_kept(kept, whole, than))

@@ -61,6 +61,12 @@ def test_kinds_need_an_encoder_decoder():
     assert reason("V2", alone) == reason("V3", alone) == "The model has no cross-attention."
 
 
+def test_a_decoder_that_looks_back_by_a_recurrence_is_not_ranked_among_the_kinds():
+    recurrent = sweep([*ENCODER[:6], *CROSS[:3]], everyone=[*ENCODER, *CROSS])
+    assert reason("V2", recurrent) == "The decoder has no heads that look at its own words."
+    assert reason("V3", recurrent) == "No point of the sweep keeps heads of both kinds."
+
+
 def test_a_sweep_that_removes_all_or_nothing_says_nothing():
     assert "removes some heads and keeps some" in reason("V2", sweep([]))
 
