@@ -70,18 +70,17 @@ def _none(value: object) -> bool:
 
 READABLE = (".parquet", ".jsonl", ".json", ".csv")  # files of rows
 Slice = Annotated[str, AfterValidator(_slice)]
-
-
 COMMIT = re.compile(r"[0-9a-f]{40}")
+REVISION = r"^(?!.*\.\.)[A-Za-z0-9_.][A-Za-z0-9_./-]*$"
 
 
 def _revision(text: str) -> str:
-    if not re.fullmatch(r"[\w.][\w./-]*", text, re.ASCII) or ".." in text or text.endswith(("/", ".lock")):
+    if not re.fullmatch(REVISION, text):
         raise ValueError("a revision is a commit of the Hub (40 hex digits), a branch such as main, or a tag")
     return text
 
 
-Revision = Annotated[str, AfterValidator(_revision)]
+Revision = Annotated[str, AfterValidator(_revision), Field(json_schema_extra={"pattern": REVISION})]
 
 
 class Source(Section):
