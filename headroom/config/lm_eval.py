@@ -7,7 +7,7 @@ sections of a task file say of these is filled in here, so that all that reads a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -53,7 +53,10 @@ class LmEval(Section):
         description="solved examples in front of each question; without it what lm-eval's task says, or none",
     )
     limit: int | None = Field(None, ge=1, description="the first so many documents of each task; without it all")
-    chance: float | None = Field(None, description="the level without skill; without it what the metric has")
+    chance: float | Literal["uniform", "majority"] | None = Field(
+        None,
+        description="the level without skill; majority where all questions have the same answers, as yes and no have",
+    )
     revision: str | None = Field(
         None, pattern=r"^[0-9a-f]{40}$", description="commit of the task's data set on the Hub: 40 hex digits"
     )
@@ -63,10 +66,17 @@ class LmEval(Section):
 
     @model_validator(mode="after")
     def _level(self) -> LmEval:
-        if self.chance is None and MEASURES[self.metric][3] is None:
-            raise wrong(
-                "chance", f"this key is missing; {self.metric} has no level without skill of its own. State one"
-            )
+        _, better, _, usual = MEASURES[self.metric]
+        if self.chance is None:
+            if usual is None:
+                raise wrong("chance", f"this key is missing; {self.metric} has no level without skill of its own")
+        elif isinstance(self.chance, str):
+            if usual != "uniform":
+                raise wrong("chance", f"that is not counted for {self.metric}; give a number", self.chance)
+        elif better == "lower" and self.chance <= 0:
+            raise wrong("chance", f"{self.metric} without skill is above 0", self.chance)
+        elif better == "higher" and not 0 <= self.chance < 100:
+            raise wrong("chance", f"{self.metric} goes from 0 to 100, and without skill none reaches 100", self.chance)
         return self
 
     @property

@@ -129,6 +129,8 @@ class Contract:
         yield "tokenizer", lambda: f"{type(self.tokenizer).__name__}, at most {self.length} tokens"
         if task.purpose == "language":
             yield "start", lambda: self.start.said
+            if task.lm_eval:
+                yield "calibration", lambda: "documents of lm-eval's with their right answers"
             if task.evaluator == "multiple-choice":
                 said = "context" if task.calibration == "context" else "context and right choice"
                 yield "calibration", lambda: said

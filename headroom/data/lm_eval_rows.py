@@ -36,6 +36,7 @@ ASKED = READ | {
     "answers": datasets.List(Value("string")),
     "generation": Value("string"),  # as JSON: how an answer is generated
     "guess": Value("float64"),  # share of guesses that are right
+    "right": Value("int64"),  # place of the right answer; -1 where there is none to choose
     "weight": Value("float64"),
     "units": Value("float64"),  # words or bytes of a text, as lm-eval counts them
 }
@@ -154,6 +155,7 @@ def _row(one: Any, name: str, requests: Sequence[Any], metric: str) -> dict[str,
         "answers": answers,
         "generation": generation,
         "guess": _guess(one, doc) if metric.startswith("acc") else 0.0,
+        "right": next(iter(_right(one, doc)), -1) if one.OUTPUT_TYPE == "multiple_choice" else -1,
         "weight": 1.0,
         "units": float(one.process_results(doc, [0.0])[metric][1]) if rolling else 1.0,
     }

@@ -22,7 +22,7 @@ from headroom.data.choices import texts_of
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
 from headroom.data.contract import has_segments
-from headroom.data.guessing import guessed, per_unit
+from headroom.data.guessing import commonest, guessed, per_unit
 from headroom.data.loading import data_hash, load_splits, origin
 from headroom.data.tokenize import train_tokenizer
 from headroom.data.words import quiet
@@ -253,11 +253,11 @@ def chance(task: Task, splits: Splits, first: Task, seen: Splits, tokenizer: Any
     splits ``seen`` of its ``first`` task.
     """
     said = task.metric.chance
+    if task.lm_eval and said in ("uniform", "majority"):
+        return (guessed if said == "uniform" else commonest)(splits["evaluate"])
     if said == "majority":
         labels = Counter(splits["evaluate"]["label"])
         return 100 * max(labels.values()) / labels.total()
-    if said == "uniform" and task.lm_eval:
-        return guessed(splits["evaluate"])
     if said == "uniform":
         shares = [1 / len(choices) for choices in splits["evaluate"]["choices"]]
         return 100 * sum(shares) / len(shares)
