@@ -1,5 +1,7 @@
 """lm-eval's own tasks by name: the numbers are those of lm-eval, of dense and of pruned models, an example each."""
 
+from collections import Counter
+
 import datasets
 import lm_eval
 import numpy as np
@@ -15,7 +17,7 @@ from tokenizers.processors import TemplateProcessing
 from headroom import attention
 from headroom.api import Grain
 from headroom.data.contract import Contract
-from headroom.data.guessing import guessed
+from headroom.data.guessing import commonest, guessed
 from headroom.data.lm_eval_tasks import manager
 from headroom.data.loading import data_hash
 from headroom.data.start import Start
@@ -143,6 +145,8 @@ def test_methods_read_training_documents_with_their_answers(splits):
 
 
 def test_chance_is_counted_in_the_choices(splits):
+    most = max(Counter(int(row["label"]) for row in ROWS["hellaswag"]["validation"][:9]).values())
+    assert commonest(splits["hellaswag"]["evaluate"]) == pytest.approx(100 * most / 9)
     levels = {
         name: guessed(splits[name]["evaluate"]) for name in ("hellaswag", "winogrande", "lambada_openai", "gsm8k")
     }
