@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from one_process import Here
 
 from headroom.pipeline import ahead, collect
 from headroom.pipeline.workers import Workers
@@ -26,9 +27,9 @@ def two_models(world):
     notes.write_text(json.dumps(facts))
 
 
-def table(world, workers, *models):
+def table(world, *models):
     for model in models:
-        world.measure(workers, model)
+        world.measure(model=model)
     collect.run(world.loaded)
     return (world.folder / "results/test/quality.csv").read_bytes()
 
@@ -38,23 +39,27 @@ def story(shared):
     """A profile measured stage by stage; and once more ahead, with what was asked then and by the stage afterwards."""
     with shared() as world, pytest.MonkeyPatch.context() as patch:
         world.method("tested", FIRST)
-        world.method("slow", f"import time; time.sleep(3)\n{FIRST}")
         world.method("broken", "raise ValueError('ran aground')\nyield")
         two_models(world)
-        plain = table(world, 0, "bert-toy", "bert-two")
+        plain = table(world, "bert-toy", "bert-two")
         shutil.rmtree(world.journal)
         shutil.rmtree(world.folder / "results")
-        asked, ask = [], Workers.ask
+        asked = []
 
-        def noted(self, questions):
-            for question, answer in ask(self, questions):
-                asked.append((type(question).__name__, getattr(question, "method", ""), getattr(question, "path", "")))
-                yield question, answer
+        def note(ask):
+            def noted(self, questions):
+                for question, answer in ask(self, questions):
+                    kind = type(question).__name__
+                    asked.append((kind, getattr(question, "method", ""), getattr(question, "path", "")))
+                    yield question, answer
 
-        patch.setattr(Workers, "ask", noted)
+            return noted
+
+        for pool in (Workers, Here):
+            patch.setattr(pool, "ask", note(pool.ask))
         failed = ahead.run(world.loaded, "params.yaml", workers=2)
         first, asked[:] = [*asked], []
-        assembled = table(world, 2, "bert-toy", "bert-two")
+        assembled = table(world, "bert-toy", "bert-two")
         return {"plain": plain, "failed": failed, "ahead": first, "assembled": assembled, "after": [*asked]}
 
 
@@ -66,13 +71,6 @@ def test_afterwards_no_point_is_measured_and_only_a_failed_plan_is_asked_again(s
     kinds = {kind for kind, method, _ in story["after"] if method != "broken"}
     assert kinds == {"OfferedQuestion", "DeclaredQuestion"}
     assert {method for kind, method, _ in story["after"] if kind == "PlanQuestion"} == {"broken"}
-
-
-def test_points_of_a_model_are_measured_while_plans_of_another_are_made(story):
-    order = story["ahead"]
-    points = [place for place, (kind, _, _) in enumerate(order) if kind == "PointQuestion"]
-    plans = [place for place, (kind, _, _) in enumerate(order) if kind == "PlanQuestion"]
-    assert points[0] < plans[-1]
 
 
 def test_what_failed_is_counted(story):
