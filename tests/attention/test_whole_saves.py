@@ -2,8 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
+import resource
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -80,25 +80,34 @@ def test_a_save_that_fails_leaves_the_old_folder_and_no_new_one(error, after, tm
     assert {path.name for path in tmp_path.iterdir()} == {"old"}
 
 
-KILLED = """
-import os, sys, safetensors.torch
-from pathlib import Path
-from headroom.attention import *
-moment, folder = sys.argv[1:]
-model = toy("llama")
-remove(model, [unit for unit in anatomy(model).units(("head",)) if unit.index == 2])
-def die(*args, **more):
-    os._exit(9)
-if moment == "weights":
-    safetensors.torch.save_file = die
-else:
-    moves, replace, left = [], Path.replace, int(moment)
-    def counted(path, target):
-        moves.append(path)
-        return die() if len(moves) > left else replace(path, target)
-    Path.replace = counted
-save_removed(model, folder)
-"""
+def in_a_child(body):
+    """The exit code of a process that is what this one is, and does this."""
+    child = os.fork()
+    if not child:
+        try:
+            body()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed(moment, folder):
+    """Save a model without heads 2 in a process that dies before its weights, or before a move of files."""
+
+    def save():
+        moves, replace = [], Path.replace
+
+        def counted(path, target):
+            moves.append(path)
+            return os._exit(9) if len(moves) > int(moment) else replace(path, target)
+
+        if moment == "weights":
+            safetensors.torch.save_file = lambda *_, **__: os._exit(9)
+        else:
+            Path.replace = counted
+        save_removed(smaller("llama", 2), folder)
+
+    return in_a_child(save)
 
 
 @pytest.mark.parametrize("moment", ["weights", "0", "1", "2", "3", "4"])
@@ -108,8 +117,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_model(moment, tmp_path):
     (tmp_path / "old" / "README.md").write_text("mine")
     before = tree(tmp_path / "old")
     old, new = logits(smaller("llama"), batch), logits(smaller("llama", 2), batch)
-    done = subprocess.run([sys.executable, "-c", KILLED, moment, str(tmp_path / "old")], check=False)
-    assert done.returncode == 9
+    assert killed(moment, tmp_path / "old") == 9
     if moment in ("weights", "0"):
         assert tree(tmp_path / "old") == before
     found = logits(load_removed(tmp_path / "old"), batch)
@@ -120,24 +128,24 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_model(moment, tmp_path):
 
 
 def test_a_kill_before_the_end_shows_no_new_folder(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED, "weights", str(tmp_path / "new")], check=False)
-    assert done.returncode == 9 and not (tmp_path / "new").exists()
+    assert killed("weights", tmp_path / "new") == 9 and not (tmp_path / "new").exists()
 
 
 def test_a_disk_that_is_full_is_a_sentence(tmp_path):
     """A limit on the size of files says no in the middle of the weights, as a full disk does."""
     save_removed(smaller("bert"), tmp_path / "old")
     before = tree(tmp_path)
-    code = (
-        "import resource, sys; from headroom.attention import *; from headroom.errors import UserError\n"
-        "model = toy('bert'); resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-        "try: save_removed(model, sys.argv[1])\n"
-        "except UserError as error: print(error); sys.exit(5)"
-    )
+    said = tmp_path.parent / f"{tmp_path.name}.said"
     for folder in ("old", "new"):
-        target = str(tmp_path / folder)
-        done = subprocess.run([sys.executable, "-c", code, target], capture_output=True, text=True, check=False)
-        assert done.returncode == 5 and "cannot be written" in done.stdout, done.stderr
+
+        def save(target=tmp_path / folder):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+            with pytest.raises(UserError) as refused:
+                save_removed(toy("bert"), target)
+            said.write_text(str(refused.value))
+            os._exit(5)
+
+        assert in_a_child(save) == 5 and "cannot be written" in said.read_text()
     assert tree(tmp_path) == before
 
 

@@ -108,9 +108,13 @@ def test_check_exits_with_one_when_a_check_fails_and_names_the_reason(folder, he
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("import sys; sys.exit(0)", "The method SystemExit: 0"),
+        pytest.param("import sys; sys.exit(0)", "The method SystemExit: 0", marks=pytest.mark.slow),
         ("import os; os._exit(0)", "The method left its process with exit code 0, in the middle of its work."),
-        ("import os; os.kill(os.getpid(), 11)", "The method was killed by signal 11 (SIGSEGV)"),
+        pytest.param(
+            "import os; os.kill(os.getpid(), 11)",
+            "The method was killed by signal 11 (SIGSEGV)",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_method_that_ends_its_process_has_failed_its_checks(folder, headroom, line, words):

@@ -22,7 +22,7 @@ def failures(results):
     return [f"{one.check}[{one.model}]: {one.reason}" for one in results if one.verdict == "fails"]
 
 
-@pytest.mark.parametrize("family", ["bert", "llama"])
+@pytest.mark.parametrize("family", ["bert", pytest.param("llama", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", FILES)
 def test_a_method_passes_its_checks(name, family):
     method = load_method(name, None, "methods")

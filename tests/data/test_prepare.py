@@ -123,6 +123,7 @@ def test_what_a_recipe_is_made_of(tmp_path, monkeypatch):
     assert len({first, *others}) == 4
 
 
+@pytest.mark.slow
 def test_a_killed_prepare_leaves_nothing_that_looks_finished(tmp_path):
     code = (
         "import json, sys; from pathlib import Path; from headroom.pipeline.prepare import prepare\n"

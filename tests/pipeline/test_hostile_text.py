@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from one_process import in_one_process
 
 from headroom.results.files import read, write
 from headroom.results.records import CellRecord, Point
@@ -15,9 +16,10 @@ LEFT = "[/INST] [31m \N{REPLACEMENT CHARACTER} 321"
 
 @pytest.fixture
 def failed(world, headroom):
-    """A project with a method that fails in such words, measured."""
+    """A project with a method that fails in such words, measured by this process."""
     world.method("tested", f"raise KeyError({NASTY!r})\nyield")
-    code, said = headroom("stage", "measure", "bert-toy", "--strict")
+    with in_one_process():
+        code, said = headroom("stage", "measure", "bert-toy", "--strict")
     assert code == 1 and "[/INST]" in said and "\x1b" not in said
     return world
 

@@ -95,7 +95,7 @@ def test_a_method_that_starts_from_scratch_is_out_of_reach_of_a_pretrained_model
     world.recover()
     facts = world.folder / "work/test/models/bert-toy/prepare.json"
     known = json.loads(facts.read_text())
-    known["spec"] |= {"train": None, "tokenizer": None, "source": {"folder": "elsewhere"}}
+    known["spec"] |= {"train": None, "tokenizer": {}, "source": {"folder": "elsewhere"}}
     facts.write_text(json.dumps(known))
     record = world.measure()["ght-scratch"]
     assert (record.status, record.points) == ("unsupported", [])

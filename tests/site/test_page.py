@@ -242,6 +242,7 @@ def weight(folder: Path, methods: int, models: int) -> tuple[int, int]:
     return (folder / "site" / "index.html").stat().st_size, assets
 
 
+@pytest.mark.slow
 def test_the_front_page_stays_light_with_forty_methods(tmp_path):
     page, assets = weight(tmp_path, 40, 1)
     assert page + assets < 220_000

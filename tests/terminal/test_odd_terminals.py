@@ -20,10 +20,16 @@ TERMINALS = (
     {"TERM": "nobody-knows-it"},
     {"NO_COLOR": "1", "FORCE_COLOR": "1"},
 )
+CASES = [  # every command on one terminal, every terminal with one command, and the rest where there is time
+    pytest.param(
+        words, terminal, marks=[pytest.mark.slow] if words != ["show"] and terminal != {"COLUMNS": "1"} else []
+    )
+    for words in READING
+    for terminal in TERMINALS
+]
 
 
-@pytest.mark.parametrize("terminal", TERMINALS, ids=str)
-@pytest.mark.parametrize("words", READING, ids=" ".join)
+@pytest.mark.parametrize(("words", "terminal"), CASES, ids=str)
 def test_tables_are_printed_whatever_the_terminal(whole, headroom, monkeypatch, words, terminal):
     for name, value in terminal.items():
         monkeypatch.setenv(name, value)
