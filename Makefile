@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 BASE ?= HEAD~1
 
-.PHONY: repro test lint smoke conformance verify site bench clean help
+.PHONY: repro test slow lint smoke conformance verify site bench clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,7 +23,10 @@ repro: $(READY) ## run the default pipeline; ends with results/site/index.html
 	@echo "open results/site/index.html"
 
 test: $(READY) ## the fast test suite
-	OMP_NUM_THREADS=1 pytest -n 2
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+
+slow: $(READY) ## the tests that take minutes; those that need data or wheels skip where there are none
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m slow
 
 lint: $(READY) ## style, types, direction of dependency
 	ruff check .
