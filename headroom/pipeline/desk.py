@@ -21,7 +21,7 @@ from headroom.pipeline.parcels import ELSEWHERE, Parcel, desk_place, hub, unpack
 
 
 class Desk:
-    """A project of one worker. ``clear`` takes it away and leaves the cache."""
+    """A project of one worker; the next one that comes takes it away when that has ended, and leaves the cache."""
 
     def __init__(self, code: Path) -> None:
         self.cache, self.hub = owned(node_cache()), hub()
@@ -60,9 +60,6 @@ class Desk:
                 draft.replace(kept)
                 return True
         return False
-
-    def clear(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def owned(folder: Path) -> Path:
