@@ -83,13 +83,17 @@ def some(model, grain=Grain.HEAD):
     return anatomy(model).units((grain,))[1:3]
 
 
-# every way on one family, and every family in one way: compiling takes seconds
-CASES = [(way, "llama") for way in WAYS] + [
-    pytest.param(whole, family, marks=[pytest.mark.slow] if family in ("t5", "gpt2") else []) for family in FAMILIES[1:]
-]
+def slow(values, but):
+    """Compiling takes seconds, so what is not among these few is only run by `make slow`."""
+    marked = [pytest.param(*value, marks=pytest.mark.slow) for value in values if value not in but]
+    return [*but, *marked]
 
 
-@pytest.mark.parametrize(("way", "family"), CASES)
+# every way on one family, and every family in one way
+CASES = [(way, "llama") for way in WAYS] + [(whole, family) for family in FAMILIES[1:]]
+
+
+@pytest.mark.parametrize(("way", "family"), slow(CASES, [(whole, "bert"), (wrapped_parts, "llama")]))
 def test_a_mask_acts_on_a_compiled_model_and_is_gone_afterwards(way, family):
     plain, model, batch = toy(family), toy(family), toy_batch(family)
     dense = logits(plain, batch)
@@ -103,7 +107,7 @@ def test_a_mask_acts_on_a_compiled_model_and_is_gone_afterwards(way, family):
         assert torch.equal(logits(call, batch), dense)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way",), slow([(way,) for way in WAYS], [(wrapped_parts,)]))
 def test_what_is_first_called_inside_the_block_is_dense_after_it(way):
     model, batch = toy("llama"), toy_batch("llama")
     dense = logits(model, batch)
@@ -113,7 +117,7 @@ def test_what_is_first_called_inside_the_block_is_dense_after_it(way):
     assert torch.equal(logits(call, batch), dense)
 
 
-@pytest.mark.parametrize("family", ["llama", "bert", "marian"])
+@pytest.mark.parametrize(("family",), slow([("llama",), ("marian",)], [("bert",)]))
 def test_gates_watches_and_heads_see_a_compiled_model_as_it_is(family):
     batch, plain, model = toy_batch(family), toy(family), whole(toy(family))
     logits(model, batch)
@@ -131,7 +135,7 @@ def test_gates_watches_and_heads_see_a_compiled_model_as_it_is(family):
     assert all(torch.equal(*pair) for pair in (slopes, streams, contexts))
 
 
-@pytest.mark.parametrize("way", [whole, blocks, wrapped_blocks, forward])
+@pytest.mark.parametrize(("way",), slow([(whole,), (blocks,), (forward,)], [(wrapped_blocks,)]))
 def test_replays_and_climbs_are_those_of_the_model_as_written(way):
     model, batch = toy("llama"), toy_batch("llama")
     site, units = Site("decoder", "self", 2), [u for u in anatomy(model).units((Grain.HEAD,)) if u.site.layer == 2][:2]
@@ -150,7 +154,7 @@ def test_replays_and_climbs_are_those_of_the_model_as_written(way):
     assert climb.runs == pytest.approx(len(batch["labels"]) * 3 / 4)
 
 
-@pytest.mark.parametrize("family", ["llama", "bert", "t5"])
+@pytest.mark.parametrize(("family",), slow([("llama",), ("t5",)], [("bert",)]))
 def test_a_compiled_model_counts_as_it_is(family):
     batch, model = toy_batch(family), whole(toy(family))
     logits(model, batch)
@@ -169,6 +173,7 @@ def test_an_exception_leaves_the_model_compiled():
     assert runs, "compiled at the call after the block, not before"
 
 
+@pytest.mark.slow
 def test_blocks_that_end_in_another_order_than_they_began_leave_compiling_on():
     one, other, batch = whole(toy("llama")), whole(toy("bert")), toy_batch("llama")
     dense = logits(one, batch)
@@ -208,7 +213,8 @@ def test_a_block_inside_a_compiled_function_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("way", "family"), [case for case in CASES if case not in ((around, "llama"), (function, "llama"))]
+    ("way", "family"),
+    slow([case for case in CASES if case[0] not in (around, function)], [(whole, "bert"), (wrapped_parts, "llama")]),
 )
 def test_removal_from_a_compiled_model_is_removal(way, family, tmp_path):
     batch, model, plain = toy_batch(family), toy(family), toy(family)
@@ -223,6 +229,7 @@ def test_removal_from_a_compiled_model_is_removal(way, family, tmp_path):
     assert torch.equal(logits(load_removed(tmp_path), batch), wanted)
 
 
+@pytest.mark.slow
 def test_removal_leaves_nothing_compiled_even_where_guards_were_left_out():
     model, batch = toy("llama"), toy_batch("llama")
     wanted = logits(removed(model, some(model)), batch)

@@ -7,6 +7,10 @@ from attention_helpers import GRAINS, apart, per_example_loss, toy64
 from headroom.api import Grain
 from headroom.attention import FAMILY_NAMES, anatomy, gate, toy, toy_batch
 
+# one of each kind of family; the others take minutes
+SEEN = ("bert", "vit", "llama", "gpt2", "gemma3", "marian", "t5")
+EVERY = [name if name in SEEN else pytest.param(name, marks=pytest.mark.slow) for name in FAMILY_NAMES]
+
 
 @pytest.fixture(autouse=True)
 def norms_in_float64(monkeypatch):
@@ -42,7 +46,7 @@ def slopes_and_differences(model, batch, units, step=2e-4):
     return slopes, differences
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("family", EVERY)
 def test_gate_gradient_equals_fourth_order_differences(family):
     changes = {"activation_function": "gelu"} if family in ("opt", "m2m_100") else {}  # the ReLU has kinks
     model, batch = toy64(family, **changes), toy_batch(family)
@@ -57,7 +61,7 @@ def test_gate_gradient_equals_fourth_order_differences(family):
             assert apart(slopes, differences) < 1e-8, (site, grain)
 
 
-@pytest.mark.parametrize("family", FAMILY_NAMES)
+@pytest.mark.parametrize("family", EVERY)
 def test_gradients_per_example_and_per_token_sum_to_the_gradient_of_the_batch(family):
     model, batch = toy(family), toy_batch(family)
     plan = anatomy(model)
