@@ -74,6 +74,13 @@ def repro() -> set[str]:
         return {stage.addressing for stage in repo.reproduce()}
 
 
+def test_a_second_run_does_nothing_and_another_workload_is_only_timed(pipeline):
+    assert repro() == {"machine"}, "it looks at the machine"
+    pipeline.change("batch: 2, length: 8", "batch: 1, length: 8")
+    assert repro() == {"machine", "time@bert-toy", *AFTER}, "another workload measures no quality again"
+
+
+@pytest.mark.slow
 def test_only_what_changed_runs_again(pipeline):
     """One test for the whole story, because it is about what one run leaves to the next."""
     assert repro() == {"machine"}, "a second run does nothing but look at the machine"

@@ -34,7 +34,7 @@ def wait_for(condition, seconds=120.0):
         assert seconds > 0, "nothing happened"
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("blow", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
 def test_after_a_blow_the_finished_points_are_found_again_and_no_worker_is_left(world, caplog, blow):
     endless(world)
     driver = world.start("stage", "measure", "bert-toy", "--workers", "2")

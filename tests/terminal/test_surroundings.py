@@ -14,6 +14,7 @@ import pytest
 from headroom import cli
 from headroom.terminal import surroundings
 
+SLOW = pytest.mark.slow  # processes of the command line, seconds each; a few are always run
 HEADROOM = [sys.executable, "-c", "from headroom.cli import main; main()"]
 READING = (  # every command that only reads, and does so at once
     *(["list"], ["show"], ["claims"], ["compare", "michel-greedy", "layer-similarity"], ["--help"]),
@@ -37,7 +38,9 @@ def raising(headroom, monkeypatch):
     return call
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", "cp1252", *(pytest.param(name, marks=SLOW) for name in ("latin-1", "utf-8"))]
+)
 @pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_every_command_can_be_read_in_every_locale(whole, headroom, words, encoding):
     shutil.copy(Path(__file__).parents[2] / "results/quick/claims.csv", "results/quick")
@@ -142,7 +145,12 @@ def test_standard_output_without_room_is_a_sentence(whole, headroom):
 
 
 @pytest.mark.parametrize(
-    ("shell", "code"), [("| head -n 1", 1), (">&-", 0), ("2>&-", 0), ("> /dev/full", 1), ("2> /dev/full", 0)]
+    ("shell", "code"),
+    [
+        ("| head -n 1", 1),
+        (">&-", 0),
+        *(pytest.param(*case, marks=SLOW) for case in [("2>&-", 0), ("> /dev/full", 1), ("2> /dev/full", 0)]),
+    ],
 )
 def test_whoever_stops_reading_or_never_did_gets_no_traceback(whole, shell, code):
     said = in_shell(f'"$@" {shell}; exit ${{PIPESTATUS[0]}}', "export", "--csv")
@@ -169,12 +177,12 @@ CANNOT = "--bounding-set=-dac_override,-dac_read_search,-fowner"  # what lets ro
     ("words", "code"),
     [
         (["list"], 0),
-        (["show"], 0),
-        (["status"], 0),
+        pytest.param(["show"], 0, marks=SLOW),
+        pytest.param(["status"], 0, marks=SLOW),
         (["new-method", "idea"], 2),
-        (["site"], 2),
-        (["stage", "collect"], 2),
-        (["schema", "tasks", "--out", "tasks.json"], 2),
+        pytest.param(["site"], 2, marks=SLOW),
+        pytest.param(["stage", "collect"], 2, marks=SLOW),
+        pytest.param(["schema", "tasks", "--out", "tasks.json"], 2, marks=SLOW),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
