@@ -18,6 +18,7 @@ from headroom.errors import UserError
 from headroom.terminal import streams, surroundings
 from headroom.terminal.ahead import ahead
 from headroom.terminal.commands import add_commands
+from headroom.terminal.estimating import estimate
 from headroom.terminal.hub import fetch, pin
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
 from headroom.terminal.printing import PlainConsole
@@ -37,6 +38,7 @@ app.command()(verify)
 app.command()(fetch)
 app.command()(pin)
 app.command()(ahead)
+app.command()(estimate)
 stage.add_typer(shapes, name="shapes")
 
 KEEPING = (["stage", "measure"], ["stage", "time"])  # what writes each point to the journal as it is finished

@@ -61,6 +61,11 @@ def package_folder(package: PackageSource) -> Path:
     return folder
 
 
+def kept(package: PackageSource) -> bool:
+    """Whether the model of a package is on this machine; nothing is fetched to find out."""
+    return (cache_folder() / "models" / _key(package)).is_dir()
+
+
 def _key(package: PackageSource) -> str:
     """What a converted model depends on, as a name: another version of a converter makes it again."""
     code = sorted(Path(__file__).with_name("formats").glob("*.py"))
