@@ -155,4 +155,5 @@ def test_the_whole_profile_runs_without_a_network_once_fetched(profile, opened, 
     assert not failed
     first = next(iter(params.models))
     record = read_cell(params.quality_record(first, "dense"), params.profile, first, "dense")
-    assert " at " in record.tasks[0].contract["model"] and "of the Hub at" in record.tasks[0].contract["data"]
+    told = next(iter(record.tasks.values())).contract
+    assert told["model"].startswith(f"{params.models[first].source.hub} at ") and "of the Hub at" in told["data"]
