@@ -22,6 +22,7 @@ from headroom.errors import UserError
 
 Words = tuple[str, str]  # what a module is, and what to do about it
 PLAIN = "torch.nn.Linear or transformers' Conv1D"
+NUMBERS: tuple[type, ...] = (nn.Parameter,)  # classes of a weight that is nothing but its numbers
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _quantised(module: Any) -> Words | None:
 
 def _no_tensor(module: Any) -> Words | None:
     for name, own in module._parameters.items():
-        if own is not None and type(own) is not nn.Parameter:
+        if own is not None and type(own) not in NUMBERS:
             return (
                 f"is {_a(module)}, whose {name} is {_a(own)} and no plain tensor",
                 "Remove units first, and quantise or shard the model after",

@@ -113,7 +113,6 @@ class Climb:
             self._run(self._level[site.stack, site.layer], batch, made)
             yield batch
 
-    @torch.inference_mode()
     def _run(self, level: int, batch: dict[str, Any], made: dict[str, Any]) -> Any:
         _, blocks, place = self._blocks[level]
         # of a finished stack and of the blocks below, all answer alike: only the topmost one is heard
@@ -127,7 +126,7 @@ class Climb:
         self.runs += len(next(iter(batch.values()))) / len(self._blocks)
         handle = blocks[place].register_forward_hook(arrive)  # the last of its hooks, so that all others are heard
         try:
-            with _remembering(below), suppress(Arrived):
+            with torch.inference_mode(), _remembering(below), suppress(Arrived):
                 self._model(**batch)
         finally:
             handle.remove()

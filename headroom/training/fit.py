@@ -73,7 +73,7 @@ def fit(
         progress(label, steps) if shown else nullcontext(lambda step, loss: None) as advance,
     ):
         for step, batch in _numbered(batches, steps):
-            with torch.autocast(device.type, products, enabled=bool(short)):
+            with torch.autocast(device.type, products) if short else nullcontext():
                 loss = loss_of({key: value.to(device) for key, value in batch.items()})
             losses.append(_finite(loss, step))
             loss.backward()
