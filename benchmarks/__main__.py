@@ -24,16 +24,26 @@ out = Console()
 def parts() -> dict[str, Callable[[], Iterator[Figure]]]:
     """What can be measured; each takes one to three minutes on two cores."""
     from benchmarks.pages import pages
+    from benchmarks.points import points
     from benchmarks.processes import processes
     from benchmarks.speedups import speedups
     from benchmarks.spread import spread
     from benchmarks.surgery import surgery
 
-    return {"surgery": surgery, "speedups": speedups, "spread": spread, "processes": processes, "pages": pages}
+    return {
+        "surgery": surgery,
+        "speedups": speedups,
+        "spread": spread,
+        "points": points,
+        "processes": processes,
+        "pages": pages,
+    }
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help="surgery, speedups, spread, processes or pages")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="surgery, speedups, spread, points, processes or pages")
+    ] = None,
     rebase: Annotated[bool, typer.Option("--rebase", help="make the result the new baseline")] = False,
 ) -> None:
     """Every figure is of this machine at this moment; compare them as the table does, in units of the calibration."""
