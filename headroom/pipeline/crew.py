@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from headroom.config.params import Params
+from headroom.measure.devices import kind
 from headroom.measure.machine import cores
 from headroom.pipeline.asking import Pool
 from headroom.pipeline.model_run import ModelRun
@@ -43,7 +44,8 @@ def crew(runs: Sequence[ModelRun], workers: int | None) -> Pool:
     imports = [*EVERY_WORKER, *(f"transformers.models.{family}.modeling_{family}" for family in families)]
     count = workers or wanted.workers
     if wanted.engine == "processes":
-        return Workers(count or max(1, cores() // wanted.threads), wanted.threads, imports)
+        alone = kind(runs[0].device) != "cpu"  # a card has one model's weights on it, unless more are asked for
+        return Workers(count or (1 if alone else max(1, cores() // wanted.threads)), wanted.threads, imports)
     from headroom.pipeline.cluster import Seats
     from headroom.pipeline.joining import library
     from headroom.pipeline.room import room
