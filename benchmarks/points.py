@@ -28,7 +28,7 @@ SHAPE = {
 TASK = "pydocs-language"
 PIECES = 2048
 LENGTH = 512  # tokens of a window
-EXAMPLES = 12  # texts that are scored: minutes of one core
+EXAMPLES = 40  # texts that are scored: minutes of one core
 
 
 def points() -> Iterator[Figure]:
@@ -43,7 +43,7 @@ def points() -> Iterator[Figure]:
         bench.evaluation = Evaluation.of(bench.prepared, [(bench.tasks[0], rows)])
         _, whole = peak(lambda: bench.evaluation.score(bench.prepared.model))
         for grain, aim in ((Grain.KV_GROUP, 1.25), (Grain.ATTENTION, 1.05)):
-            units = plan(model, grain, 0.5)
+            units = plan(bench.prepared.model, grain, 0.5)
             with forwards(bench) as spent, Stopwatch() as watch:
                 _, most = peak(lambda units=units: bench.answer(units))
             yield Figure(f"point_{grain}_s", watch.seconds, "s", "lower")

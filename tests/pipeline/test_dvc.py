@@ -16,7 +16,8 @@ from headroom.pipeline import engine
 
 REPOSITORY = Path(__file__).parents[2]
 DVC_FILE = REPOSITORY / "dvc.yaml"
-PROFILES = ("encoder", "paper", "paper-mini", "real", "smoke")  # `shapes` times layers without a model, in a pipeline of its own
+# `shapes` times layers without a model, in a pipeline of its own
+PROFILES = ("encoder", "paper", "paper-mini", "real", "smoke")
 STAGES = ["machine", "prepare", "measure", "time", "collect", "claims", "site"]
 AFTER = {"collect", "claims", "site"}
 
