@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 BASE ?= HEAD~1
 
-.PHONY: repro test slow lint smoke conformance verify site bench clean help
+.PHONY: repro test gpu slow lint smoke conformance verify site bench clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -27,6 +27,10 @@ test: $(READY) ## the fast test suite
 
 slow: $(READY) ## the tests that take minutes; those that need data or wheels skip where there are none
 	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m slow
+
+gpu: $(READY) ## on a machine with a GPU: what only it can show, and real shapes timed on it
+	pytest -m gpu
+	dvc repro profiles/shapes/dvc.yaml
 
 lint: $(READY) ## style, types, direction of dependency
 	ruff check .

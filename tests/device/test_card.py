@@ -74,23 +74,25 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("kind", ROWS)
-def test_every_evaluator_gives_the_scores_there_that_it_gives_on_the_cpu(kind, made_task):
+def scores(kind, made_task):
+    """A toy for an evaluator, and what gives the statistics of a model on its rows."""
     family, rows = ROWS[kind]
     reader = train_tokenizer(TokenizerSpec(kind="word", size=64), WORDS, ends=True)
     marks = {name: getattr(reader, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
     if family == "m2m_100":
         marks["decoder_start_token_id"] = reader.bos_token_id
-    model = toy(family, vocab_size=len(reader), **marks)
+    settings = Settings(None, 16, max_new_tokens=6, tokens=64)
 
-    def stats(where):
-        evaluation = Evaluation(
-            [(made_task(kind), rows)],
-            Contract.of(where, reader, length=16),
-            Settings(None, 16, max_new_tokens=6, tokens=64),
-        )
-        return evaluation.score(where)["made"].stats
+    def stats(model):
+        evaluation = Evaluation([(made_task(kind), rows)], Contract.of(model, reader, length=16), settings)
+        return evaluation.score(model)["made"].stats
 
+    return toy(family, vocab_size=len(reader), **marks), stats
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_every_evaluator_gives_the_scores_there_that_it_gives_on_the_cpu(kind, made_task):
+    model, stats = scores(kind, made_task)
     here = stats(model)
     with card() as device:
         there = stats(model.to(device))
