@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
@@ -53,11 +52,12 @@ def rows(task: Task, data: Path | None) -> Size:
 def of_hub(name: str, revision: str, kind: str, patterns: Iterable[str]) -> int:
     """Bytes of the files of a repository that match. Raises ``UserError`` where the Hub does not say."""
     from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
 
+    wanted, deep = tuple(patterns), kind == "dataset"  # folders of a model hold other formats of it
     try:
-        info: Any = HfApi().repo_info(name, revision=revision, repo_type=kind, files_metadata=True)
+        found = list(HfApi().list_repo_tree(name, recursive=deep, revision=revision, repo_type=kind))
     except Exception as error:  # refusals of the Hub, of the network
         raise UserError(sentence(name, revision, error, kind)) from None
-    wanted = tuple(patterns)
-    names = [file for file in info.siblings or () if kind == "dataset" or "/" not in file.rfilename]
-    return sum(file.size or 0 for file in names if any(fnmatch(file.rfilename, one) for one in wanted))
+    files = [one for one in found if isinstance(one, RepoFile)]
+    return sum(file.size for file in files if any(fnmatch(file.path, one) for one in wanted))

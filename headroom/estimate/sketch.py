@@ -88,17 +88,25 @@ class Sketch:
 
     @cached_property
     def ratio(self) -> float:
-        """The multiply-accumulates of the whole model in those of its part."""
+        """How much longer the whole model takes than its part: by their multiply-accumulates, or else their weights."""
+        if self.part.config is self.shape.config:
+            return 1.0
         with torch.device("meta"):
             part = auto(self.purpose).from_config(self.part.config).eval()
-        return self.macs(self.shape, 1) / self.macs(part, 1)
+        whole, some = self.macs(self.shape), self.macs(part)
+        return whole / some if whole and some else self.shape.num_parameters() / part.num_parameters()
 
-    def macs(self, model: Any, size: int) -> int:
-        """Multiply-accumulates of a pass over examples of full length."""
+    def macs(self, model: Any) -> int | None:
+        """Multiply-accumulates of a pass over an example of full length; None where a family looks at values."""
         from torch.utils.flop_counter import FlopCounterMode
 
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            one_pass(model, self.purpose, self.length, size)()
+        try:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                one_pass(model, self.purpose, self.length)()
+        except (RuntimeError, NotImplementedError) as error:
+            if "meta" not in str(error):
+                raise
+            return None
         return counter.get_total_flops() // 2
 
     @cached_property
@@ -108,7 +116,8 @@ class Sketch:
         length = 1 if per_image else self.length
         if self.part is None:
             kind_of, name = kind(self.run.device), str(self.dtype).removeprefix("torch.")
-            return self.macs(self.shape, 1) / (EFFICIENCY * measured(kind_of, name).macs_per_second) / length
+            macs = self.macs(self.shape) or self.shape.num_parameters() * length
+            return macs / (EFFICIENCY * measured(kind_of, name).macs_per_second) / length
         size = max(1, min(batch_size(self.run.spec, self.purpose, self.length), TRIED // self.length))
         with as_found(self.part):
             call = one_pass(self.part, self.purpose, self.length, size)

@@ -77,8 +77,7 @@ def row(params: Params, where: str, name: str, sizes: dict[str, needs.Size], sta
     try:
         return known(params, where, name, needed, start)
     except UserError as error:
-        said = () if str(error) in reasons else (str(error),)
-        return ModelEstimate(name, needed, workers=workers(params), reasons=said or ("nothing more is known of it.",))
+        return ModelEstimate(name, needed, reasons=() if str(error) in reasons else (str(error),))
 
 
 def known(params: Params, where: str, name: str, needed: Needs, start: float) -> ModelEstimate:
@@ -178,4 +177,7 @@ def rests_on(params: Params) -> Iterable[str]:
     if params.run.engine == "ray":
         yield "run.engine is ray: more nodes make the stage measure shorter, which is not counted here."
     if (load := psutil.getloadavg()[0]) > cores() / 2:
-        yield f"The load was {load:.1f} on {cores()} cores meanwhile: process time was taken for that of the clock."
+        yield (
+            f"The load was {load:.1f} on {cores()} cores meanwhile: process time stands for the clock's, and says too "
+            "much of a training on several threads."
+        )

@@ -41,15 +41,15 @@ def estimate(
         return
     out = PlainConsole()
     out.print(listing(found))
-    for sentence in sentences(found):
+    for sentence in [*missing(found), *sentences(found)]:
         out.print(sentence, soft_wrap=True)
 
 
 def listing(found: Estimate) -> Listing:
-    """A row a model and one for all; under each what its figures rest on, and why some are missing."""
+    """A row a model and one for all; under each what its figures rest on."""
     table = Listing(f"Profile {found.profile}, before it runs", HEADINGS, frozenset(HEADINGS[1:]))
     for row in found.rows:
-        table.add(*facts(row), text=" ".join([*row.notes, *row.needs.reasons, *row.reasons]))
+        table.add(*facts(row), text=" ".join(row.notes))
     whole = found.content()["all"]
     fetched, known = found.fetched
     table.add(
@@ -62,6 +62,15 @@ def listing(found: Estimate) -> Listing:
         style="bold",
     )
     return table
+
+
+def missing(found: Estimate) -> list[str]:
+    """Why figures are unknown, each reason once with the models that it is one for."""
+    whose: dict[str, list[str]] = {}
+    for row in found.rows:
+        for reason in (*row.needs.reasons, *row.reasons):
+            whose.setdefault(reason, []).append(row.model)
+    return [f"Unknown of {', '.join(models)}: {reason}" for reason, models in whose.items()]
 
 
 def facts(row: ModelEstimate) -> tuple[str, ...]:
@@ -81,7 +90,8 @@ def sentences(found: Estimate) -> list[str]:
     """What the hours rest on, how far off they may be, and what they cost."""
     low, high = found.span
     shares = ", ".join(f"{share:.0%} {WORDS[basis]}" for basis, share in found.shares.items() if share >= 0.005)
-    lines = [f"Hours: {hours(found.seconds)}, between {hours(low)} and {hours(high)}; they rest {shares}."]
+    rest = "" if found.known else " Those of the models whose hours are unknown come on top."
+    lines = [f"Hours: {hours(found.seconds)}, between {hours(low)} and {hours(high)}; they rest {shares}.{rest}"]
     if found.dollars is not None:
         more = "" if found.known else ", and what is unknown comes on top"
         lines.append(
