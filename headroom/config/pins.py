@@ -49,12 +49,20 @@ def pins(params: Params, file: Path) -> Iterator[Pin]:
 
 
 def loose(params: Params, file: Path) -> list[str]:
-    """A sentence for every revision that may mean something else tomorrow."""
-    return [
+    """A sentence for every revision that may mean something else tomorrow, and for what names none."""
+    found = [
         f"{pin.where} is {pin.revision!r}, which may move: `headroom pin --params {file}` writes the commit of today."
         for pin in pins(params, file)
         if not pin.fixed
     ]
+    for name in dict.fromkeys(task for spec in params.models.values() for task in spec.tasks):
+        task = load_task(name)
+        if task.lm_eval and not task.lm_eval.revision and not (task.data.folder or task.data.made):
+            found.append(
+                f"{task.file}: lm_eval.revision is not there, so the rows are those of the day they are fetched. Add the "
+                "commit that the records name, 40 hex digits."
+            )
+    return found
 
 
 def write(file: Path, commits: Sequence[tuple[Pin, str]]) -> None:

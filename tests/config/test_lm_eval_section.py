@@ -3,6 +3,9 @@
 import pytest
 
 from headroom.config.located import validated
+from headroom.config.params import load
+from headroom.config.pins import loose
+from headroom.config.project import root
 from headroom.config.tasks import Task
 from headroom.errors import UserError
 
@@ -79,3 +82,9 @@ def test_splits_of_other_tasks_are_required_as_ever():
             splits={"calibrate": "a"},
             metric={"name": "bits-per-byte", "better": "lower", "unit": "bits", "chance": "unigram"},
         )
+
+
+def test_rows_of_lm_eval_that_name_no_commit_are_told_of():
+    file = root() / "profiles/paper-mini/params.yaml"
+    said = [one for one in loose(load(file), file) if "lm-eval-piqa" in one]
+    assert said and said[0].startswith("tasks/lm-eval-piqa.yaml: lm_eval.revision is not there")
