@@ -71,8 +71,9 @@ class Probe:
         return Evaluation.of(self.bench.prepared, [(task, self.rows[task.name]) for task in tasks])
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
-        """Batches of calibration examples, the same ones that a method gets with the first seed."""
-        return batches(self.bench.calibration, self.bench.collator, batch_size, seed=self.seed, examples=examples)
+        """Batches of calibration examples where the model is, the same ones that a method gets with the first seed."""
+        drawn = batches(self.bench.calibration, self.bench.collator, batch_size, seed=self.seed, examples=examples)
+        return ({name: value.to(self.model.device) for name, value in batch.items()} for batch in drawn)
 
     def remember(self, kind: str, make: Callable[[], dict[str, Any]], *code: Path, **rest: Any) -> dict[str, Any]:
         """An answer from the journal, or made now; ``code`` are the files that it hangs on beside the engine."""

@@ -79,15 +79,16 @@ def _looked(probe: Probe, sites: list[Site], gone: Sequence[Unit], weights: str)
     if "input_ids" not in examples[0]:
         return {"reason": "Patches of images have no words before or behind them."}
     model = probe.bench.dense(weights) if weights else probe.model
-    counts = torch.cat([batch["input_ids"].flatten() for batch in examples]).bincount()
-    known = [related(probe.bench, batch["input_ids"][0]) for batch in examples]
+    words = [batch["input_ids"][0].cpu() for batch in examples]
+    counts = torch.cat(words).bincount()
+    known = [related(probe.bench, ids) for ids in words]
     rows: list[dict[str, Any]] = []
     try:
         with attention.mask(model, gone), attention.heads(model, "map") as heads, torch.inference_mode():
-            for batch, pairs in zip(examples, known, strict=True):
+            for batch, ids, pairs in zip(examples, words, known, strict=True):
                 model(**batch)
-                target = torch.cat([heads.at(site)[0].argmax(-1) for site in sites])  # (heads, queries)
-                rows.append(pointed(target, counts[batch["input_ids"][0]]) | hit(target, pairs))
+                target = torch.cat([heads.at(site)[0].argmax(-1).cpu() for site in sites])  # (heads, queries)
+                rows.append(pointed(target, counts[ids]) | hit(target, pairs))
     except UserError as error:
         return {"reason": str(error)}
     return {"reason": "", "offset": commonest(known)} | {key: np.array([row[key] for row in rows]) for key in rows[0]}

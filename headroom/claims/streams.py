@@ -56,7 +56,7 @@ def _watched(probe: Probe, sites: list[Site]) -> dict[str, Any]:
 
 def between(states: Tensor) -> Array:
     """Mean over tokens of the cosine of every two layers, (layers, layers), from (layers, tokens, width)."""
-    unit = normalize(states, dim=-1)
+    unit = normalize(states.float().cpu(), dim=-1)
     return (torch.einsum("itw,jtw->ij", unit, unit) / states.shape[1]).numpy()
 
 
