@@ -59,7 +59,7 @@ def loose(params: Params, file: Path) -> list[str]:
         task = load_task(name)
         if task.lm_eval and not task.lm_eval.revision and not (task.data.folder or task.data.made):
             found.append(
-                f"{task.file}: lm_eval.revision is not there, so the rows are those of the day they are fetched. Add the "
+                f"{task.file}: lm_eval.revision is not there, so the rows are of the day they are fetched. Add the "
                 "commit that the records name, 40 hex digits."
             )
     return found
