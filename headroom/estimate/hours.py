@@ -10,6 +10,7 @@ from headroom.estimate.figures import Basis, Part
 from headroom.estimate.pace import Offer, Pace
 from headroom.estimate.spent import Spent
 from headroom.estimate.unprepared import Key, key, offered_to, timed_plans
+from headroom.measure.devices import resolved
 from headroom.measure.machine import cores
 from headroom.measure.paired import WARM_UP
 from headroom.pipeline.cell import Asked, Cell, dense_question
@@ -47,8 +48,9 @@ class Course:
     timings: int = 0
 
     @property
-    def workers(self) -> int:
-        return workers(self.params)
+    def lanes(self) -> int:
+        """Processes that do not wait for each other: those that share a card do."""
+        return workers(self.params) if resolved(self.params.run.device) == "cpu" else 1
 
 
 def workers(params: Params) -> int:
@@ -99,7 +101,7 @@ def parts(course: Course, pace: Pace, steps: int, start: float, language: bool) 
 
 
 def _measure(course: Course, pace: Pace, start: float) -> Iterator[Part]:
-    yield Part("measure", "processes", start + pace.load + len(course.cells) * FORK / course.workers, pace.basis)
+    yield Part("measure", "processes", start + pace.load + len(course.cells) * FORK / course.lanes, pace.basis)
     yield Part("measure", "DVC", STAGE, "assumed")
     groups: dict[Basis, list[float]] = {}
     for cell in course.cells:
@@ -107,12 +109,12 @@ def _measure(course: Course, pace: Pace, start: float) -> Iterator[Part]:
             groups.setdefault(course.spent[cell.name].basis, []).extend(planning(course, cell, pace))
     longest = max((one for found in groups.values() for one in found), default=0.0)
     whole = sum(sum(found) for found in groups.values())
-    late = max(1.0, longest * course.workers / whole) if whole else 1.0  # the last one is waited for
+    late = max(1.0, longest * course.lanes / whole) if whole else 1.0  # the last one is waited for
     for basis, found in groups.items():
         worse = basis if pace.basis == "measured" else pace.basis
-        yield Part("measure", f"plans, {basis}", late * sum(found) / course.workers, worse)
+        yield Part("measure", f"plans, {basis}", late * sum(found) / course.lanes, worse)
     seconds = sum(point(pace, one) for one in course.points.values()) + course.asked * pace.book
-    yield Part("measure", "points", seconds / course.workers, pace.basis)
+    yield Part("measure", "points", seconds / course.lanes, pace.basis)
 
 
 def planning(course: Course, cell: Cell, pace: Pace) -> Iterator[float]:

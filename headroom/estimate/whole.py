@@ -31,8 +31,11 @@ from headroom.models.loading import purpose_of
 from headroom.models.packages import kept
 from headroom.models.snapshots import pinned
 from headroom.models.sources import Source
+from headroom.training.fit import TrainingError
 
 LIBRARIES = "import headroom.pipeline.prepare"  # what a process of the pipeline begins with
+LIBRARIES_TAKE = 400 * 2**20  # bytes of a process with them and nothing else; on a card they take next to nothing
+BROKEN = (ArithmeticError, TrainingError, MemoryError)  # of a trial: a finding on this model
 LEARNING = 6  # a model that is tried out is there several times: to be scored, to learn, to be timed
 
 
@@ -78,6 +81,8 @@ def row(params: Params, where: str, name: str, sizes: dict[str, needs.Size], sta
         return known(params, where, name, needed, start)
     except UserError as error:
         return ModelEstimate(name, needed, reasons=() if str(error) in reasons else (str(error),))
+    except BROKEN as error:
+        return ModelEstimate(name, needed, reasons=(f"{name} could not be tried out: {error}.",))
 
 
 def known(params: Params, where: str, name: str, needed: Needs, start: float) -> ModelEstimate:
@@ -91,8 +96,8 @@ def known(params: Params, where: str, name: str, needed: Needs, start: float) ->
     return ModelEstimate(
         name,
         needed,
-        pace.memory or None,
-        found.workers,
+        pace.memory + LIBRARIES_TAKE * (run.device == "cpu"),
+        workers(params),
         len(found.points),
         not found.exact,
         {} if why else tokens(found, pace, steps),

@@ -18,7 +18,8 @@ from headroom.estimate.figures import Estimate, ModelEstimate, Needs, Part
 from headroom.estimate.hours import workers
 from headroom.estimate.pace import Pace, Step
 from headroom.estimate.whole import estimate
-from headroom.terminal.estimating import facts, sentences
+from headroom.terminal.estimating import facts, missing, sentences
+from headroom.training.fit import TrainingError
 
 
 @contextmanager
@@ -217,6 +218,30 @@ def test_costs_of_plans_come_from_published_records_of_the_same_method(world, pa
     (after,) = foreseen(world).rows
     assert any("for want of published results: michel-greedy." in note for note in after.notes)
     assert after.tokens_of["plans"] == 9 * 3
+
+
+def test_a_model_that_breaks_when_it_is_tried_out_has_a_row_that_says_so(world, monkeypatch):
+    def broken(*_):
+        raise TrainingError("the loss is nan at step 1")
+
+    monkeypatch.setattr(whole, "paced", broken)
+    (row,) = foreseen(world).rows
+    assert row.seconds is None
+    assert row.reasons == ("bert-toy could not be tried out: the loss is nan at step 1.",)
+
+
+def test_processes_that_share_a_card_wait_for_each_other(world, paced, monkeypatch):
+    monkeypatch.setattr("headroom.estimate.hours.cores", lambda: 4)
+    apart = foreseen(world).rows[0]
+    monkeypatch.setattr("headroom.estimate.hours.resolved", lambda _: "cuda")
+    together = foreseen(world).rows[0]
+    points = [sum(part.seconds for part in row.parts if part.what == "points") for row in (apart, together)]
+    assert points[1] == pytest.approx(4 * points[0])
+
+
+def test_why_figures_are_unknown_is_said_once_with_the_models():
+    rows = tuple(ModelEstimate(name, UNKNOWN) for name in ("one", "two"))
+    assert missing(Estimate("test", rows)) == ["Unknown of one, two: the Hub said no."]
 
 
 def test_data_that_are_not_here_leave_the_hours_unknown_and_points_known(world, monkeypatch):
