@@ -15,6 +15,7 @@ from headroom.attention import load_removed, removed_units, toy
 from headroom.config.model_spec import load_spec
 from headroom.config.tasks import Task, load_task
 from headroom.models.fitting import troubles
+from headroom.models.loading import load_prepared
 from headroom.models.saving import begin
 from headroom.models.sources import Source
 from headroom.pipeline.prepare import prepare
@@ -143,17 +144,14 @@ def test_a_smaller_translator_begins_in_the_language_of_its_task(translator, pru
 
 
 def test_a_prepared_translator_begins_in_the_language_of_its_task(translator, tmp_path, monkeypatch):
-    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-
     _, task, code = translator
     for module in ("headroom.pipeline.prepare", "headroom.models.loading"):
         monkeypatch.setattr(f"{module}.load_task", lambda _: task)
-    prepare("mine", {"source": {"folder": "model"}, "tasks": [task.name]}, tmp_path / "ready", tmp_path, threads=1)
-    made = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "ready" / "model")
-    assert made.generate(torch.tensor([[5, 6, 2]]), max_new_tokens=3)[0, 1] == code
-    assert AutoTokenizer.from_pretrained(tmp_path / "ready" / "model").convert_tokens_to_ids("deu_Latn") == code
-    stated = json.loads((tmp_path / "ready/model/headroom_contract.json").read_text())
-    assert "deu_Latn" in stated[task.name]["languages"]
+    facts = prepare("mine", {"source": {"folder": "model"}, "tasks": [task.name]}, tmp_path / "r", tmp_path, threads=1)
+    made = load_prepared(tmp_path / "r", tmp_path)
+    assert made.model.generate(torch.tensor([[5, 6, 2]]), max_new_tokens=3)[0, 1] == code
+    assert made.tokenizer.convert_tokens_to_ids("deu_Latn") == code
+    assert "deu_Latn" in facts["tasks"][task.name]["contract"]["languages"]
 
 
 def test_of_two_languages_neither_is_the_models():
