@@ -1,7 +1,8 @@
 """How fast a model is that is not here, or too large to try out: a part of its shape is timed, with random weights.
 
-The part has the model's width and as many of its layers as a quarter of the memory holds; the whole takes longer by the
-ratio of their multiply-accumulates. Where not even one layer fits, the ceilings of the machine say how fast it may be.
+The part has the model's width and as many of its layers as make up two gigabytes, or one; the whole takes longer by the
+ratio of their multiply-accumulates. Where one layer takes more than a quarter of the memory, the ceilings of the
+machine say how fast it may be.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from headroom.models.checking import LAYERS
 from headroom.models.configs import auto
 from headroom.models.shapes import fill
 
+ENOUGH = 2e9  # bytes of weights that are timed: of a larger model, more layers say nothing new
 PART = 4  # of the memory: one part in so many is taken for a trial
 EFFICIENCY = 0.5  # of the ceiling, where nothing could be timed
 BACKWARD = 2.0  # a backward pass in forward ones
@@ -64,15 +66,17 @@ class Sketch:
     def part(self) -> Any:
         """As many layers of the model as there is room for, with random weights; None where there is not for one."""
         room, config = memory(self.run.device) / PART, self.shape.config
-        while self.weight(config) > room:
+        while self.weight(config) > min(ENOUGH, room):
             config = copy.deepcopy(config)
             deep = {key: count for key in LAYERS if isinstance(count := getattr(config, key, None), int) and count > 1}
             if not deep:
-                return None
+                break
             for key, count in deep.items():
                 setattr(config, key, count // 2)
             if getattr(config, "layer_types", None):
                 config.layer_types = config.layer_types[: max(deep.values()) // 2]
+        if self.weight(config) > room:
+            return None
         from transformers.initialization import no_init_weights
 
         with torch.device(self.run.device), no_init_weights():
