@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from headroom.data.loading import data_folder
@@ -96,7 +96,7 @@ def put(piece: bytes) -> Any:
             return ray.put(piece)
         except (ObjectStoreFullError, OutOfDiskError):
             logger.warning("The object store of Ray is full; trying again in %d s.", wait)
-            time.sleep(wait)
+            Event().wait(wait)
     raise UserError(
         "The object store of Ray is full, and so is the disk that it spills to. Free some, or start the cluster with a "
         "larger one: `ray start --object-store-memory=BYTES`."

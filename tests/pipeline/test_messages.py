@@ -81,7 +81,7 @@ def test_an_unknown_model_on_the_command_line_is_answered_with_the_near_match(wo
 
 
 def test_a_missing_data_folder_is_named_before_anything_runs(world, headroom, refused):
-    world.change("tasks: [toy-classification]", "tasks: [sst2]")
+    world.change("tasks: [toy-classification]", "tasks: [schneider50k]")
     assert "HEADROOM_DATA" in refused("check", "params", HEADROOM_DATA="")
     assert "is not there" in refused("check", "params", HEADROOM_DATA=str(world.folder))
 
