@@ -9,6 +9,7 @@ import datasets.config
 import pytest
 from huggingface_hub import constants
 from loopback import Hub
+from transformers.utils import hub as transformers_hub
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def hub(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     served = Hub(tmp_path_factory.mktemp("hub"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(constants, "ENDPOINT", served.address)
+        patch.setattr(transformers_hub, "_hf_api", None)  # it reads the constant when it is made, at the first question
         patch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.address + "/{repo_id}/resolve/{revision}/{filename}"
         )
