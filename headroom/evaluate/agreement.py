@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from headroom.api import Unit
+from headroom.evaluate.batching import rows
 from headroom.evaluate.scores import NotFinite, as_found
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORED = -100  # label of a padded position
+FLOAT32, LARGEST = 4, 2**27  # bytes of a number, and of the logits that are compared at once
 
 
 def logit_difference(dense: Any, removed: Any, units: Iterable[Unit], batch: dict[str, Tensor]) -> float:
     """Largest absolute difference of logits, the dense model with ``units`` masked against the removed model.
 
-    Padded positions are left out. Raises ``NotFinite`` when either model gives NaN or infinite logits.
+    Padded positions are left out. Where the logits of the whole batch are large, a few rows are compared at a time.
+    Raises ``NotFinite`` when either model gives NaN or infinite logits.
     """
     from headroom.attention import mask
 
-    with as_found(dense), mask(dense, units):
-        masked = logits(dense, batch)
-    with as_found(removed):
-        difference = (masked - logits(removed, batch)).abs()[real(dense, batch)]
-    if not difference.isfinite().all():
-        raise NotFinite("agreement of masked and removed model")
-    return float(difference.max())
+    units, largest = list(units), 0.0
+    for part in parts(dense, batch):
+        with as_found(dense), mask(dense, units):
+            masked = logits(dense, part)
+        with as_found(removed):
+            difference = (masked - logits(removed, part)).abs_()[real(dense, part)]
+        if not difference.isfinite().all():
+            raise NotFinite("agreement of masked and removed model")
+        largest = max(largest, float(difference.max()))
+    return largest
+
+
+def parts(model: Any, batch: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """A batch in runs of rows whose logits, a number for each word at each token, take so many bytes at most."""
+    longest = max(math.prod(tensor.shape[1:2]) for tensor in batch.values())
+    words = getattr(model.config, "vocab_size", None) or 1
+    size = max(1, LARGEST // (FLOAT32 * longest * words))
+    count = len(next(iter(batch.values())))
+    for start in range(0, count, size):
+        yield rows(batch, slice(start, start + size))
 
 
 def logits(model: Any, batch: dict[str, Tensor]) -> Tensor:

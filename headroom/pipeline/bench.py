@@ -23,7 +23,7 @@ from headroom.data.batches import Collator, batches
 from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
-from headroom.evaluate.batching import longest, undivided
+from headroom.evaluate.batching import longest, rows, undivided
 from headroom.measure import devices
 from headroom.models.heads import at_beginning
 from headroom.models.loading import Prepared, build, load_prepared
@@ -147,7 +147,7 @@ class Bench:
         whole = self.dense(weights)
         model = attention.without(whole, units)
         found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
-        found["counts"] = asdict(attention.count(model, self.batch))
+        found["counts"] = asdict(attention.count(model, rows(self.batch, slice(1))))  # shares are those of a row
         found["logit_difference"] = logit_difference(whole, model, units, self.batch)
         if teach:
             model = copy.deepcopy(model)  # a training writes into the tensors, and these are the dense model's too

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from headroom.api import Grain, Unit
-from headroom.attention import anatomy, remove, toy, toy_batch
-from headroom.evaluate import NotFinite, logit_difference
+from headroom.attention import anatomy, count, remove, toy, toy_batch, without
+from headroom.evaluate import NotFinite, agreement, logit_difference
 
 
 @pytest.mark.parametrize("family", ["bert", "vit", "llama", "marian"])
@@ -41,3 +41,24 @@ def test_nan_raises():
         removed.classifier.bias.fill_(float("nan"))
     with pytest.raises(NotFinite):
         logit_difference(dense, removed, [], toy_batch("bert"))
+
+
+@pytest.mark.parametrize("family", ["llama", "marian", "vit"])
+def test_rows_that_are_compared_a_few_at_a_time_have_the_difference_of_all(family, monkeypatch):
+    dense, batch = toy(family), toy_batch(family)
+    units = [Unit(next(iter(anatomy(dense).info.sites)), Grain.HEAD, 1)]
+    if family == "llama":
+        units = anatomy(dense).units((Grain.KV_GROUP,))[:1]
+    whole = logit_difference(dense, dense, units, batch)
+    monkeypatch.setattr(agreement, "LARGEST", 1)
+    assert [len(next(iter(part.values()))) for part in agreement.parts(dense, batch)] == [1] * len(batch["labels"])
+    assert logit_difference(dense, dense, units, batch) == pytest.approx(whole, rel=1e-4)
+
+
+@pytest.mark.parametrize("family", ["bert", "llama", "marian", "t5", "vit"])
+def test_a_row_has_the_share_of_multiply_accumulates_of_its_batch(family):
+    dense, batch = toy(family), toy_batch(family)
+    removed = without(dense, anatomy(dense).units((Grain.ATTENTION,))[:1])
+    row = {name: value[:1] for name, value in batch.items()}
+    one, other = ([count(model, part).macs for model in (removed, dense)] for part in (row, batch))
+    assert one[0] / one[1] == other[0] / other[1]
