@@ -32,6 +32,7 @@ from headroom.training.determinism import deterministic
 from headroom.training.lessons import Lessons, take
 
 Teach = Callable[[Any], None]
+COMPARED = 2048  # tokens, on which masked and removed are compared at every point
 
 
 @cache
@@ -88,7 +89,9 @@ class Bench:
         """The batch on which sizes are counted and masked is compared with removed, where the model is."""
         size = min(8, self.prepared.spec.calibrate.batch or 8)
         batch = next(iter(batches(self.calibration, self.collator, size)))
-        return {name: tensor.to(self.prepared.model.device) for name, tensor in batch.items()}
+        tokens = max((tensor.shape[1] for tensor in batch.values() if tensor.dim() == 2), default=1)
+        few = rows(batch, slice(max(1, COMPARED // tokens)))
+        return {name: tensor.to(self.prepared.model.device) for name, tensor in few.items()}
 
     @cache  # noqa: B019 - one bench lives as long as its process
     def lessons(self, recover: Recover) -> Lessons:
