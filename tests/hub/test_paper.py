@@ -39,7 +39,7 @@ def tiny(path: Path, folder: Path) -> Path:
     for model in content["models"].values():
         model.pop("device_map", None)
         model["calibrate"] = {"examples": 8}
-        model["evaluate"] = {"batch": 16, "length": 256, "max_new_tokens": 4}
+        model["evaluate"] = {"batch": 16, "length": 384, "max_new_tokens": 4}  # gsm8k answers in 256
         if "train" in model:
             model["train"] |= {"steps": 4, "batch": 4, "warmup": 0, "length": 32}
             model["evaluate"]["length"] = 32
