@@ -171,7 +171,9 @@ def server() -> Iterator[None]:
 
     def started() -> None:
         forkserver.set_forkserver_preload(PRELOADED)  # whichever pool is the first
-        start()
+        with patch.dict(os.environ):  # of the test that happens to be the first: the others' workers have its variables
+            os.environ.pop("HEADROOM_DATA", None)
+            start()
 
     with patch.object(forkserver._forkserver, "ensure_running", started):
         yield
