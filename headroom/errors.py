@@ -11,6 +11,14 @@ class UserError(Exception):
     """
 
 
+EXHAUSTED = ("can't allocate memory", "out of memory")  # torch's ways to say MemoryError
+
+
+def exhausted(error: BaseException) -> bool:
+    """Whether torch says that there is no memory left, the device's or the machine's; it has no class for both."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in EXHAUSTED)
+
+
 class UnsupportedModel(UserError):
     """The model cannot be gated or removed by Headroom; the message names its class and the supported ones."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +38,10 @@ def logit_difference(dense: Any, removed: Any, units: Iterable[Unit], batch: dic
 
 def parts(model: Any, batch: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """A batch in runs of rows whose logits, a number for each word at each token, take so many bytes at most."""
-    longest = max(math.prod(tensor.shape[1:2]) for tensor in batch.values())
-    words = getattr(model.config, "vocab_size", None) or 1
-    size = max(1, LARGEST // (FLOAT32 * longest * words))
-    count = len(next(iter(batch.values())))
+    count, numbers = len(next(iter(batch.values()))), 1
+    if per_token(model, batch):
+        numbers = max(tensor.shape[1] for tensor in batch.values()) * getattr(model.config, "vocab_size", 1)
+    size = max(1, LARGEST // (FLOAT32 * numbers))
     for start in range(0, count, size):
         yield rows(batch, slice(start, start + size))
 
@@ -58,7 +57,11 @@ def real(model: Any, batch: dict[str, Tensor]) -> Any:
     """Which positions of the logits belong to real tokens: all of them for one answer an example."""
     if model.config.is_encoder_decoder:
         return (batch["labels"] != IGNORED).cpu()
-    per_token = "labels" not in batch or batch["labels"].dim() == 2
-    if per_token and "attention_mask" in batch:
+    if per_token(model, batch) and "attention_mask" in batch:
         return batch["attention_mask"].bool().cpu()
     return slice(None)
+
+
+def per_token(model: Any, batch: dict[str, Tensor]) -> bool:
+    """Whether the model answers to every token, and not once for an example."""
+    return model.config.is_encoder_decoder or "labels" not in batch or batch["labels"].dim() == 2

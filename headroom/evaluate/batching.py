@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from headroom.errors import exhausted
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 TOKENS = 4096  # in one forward pass where nothing is stated; a CPU is no faster with more
 PATCH = 16 * 16  # pixels of an image that count as a token
 READ_AT_ONCE = 256  # examples, to look how long they are
-EXHAUSTED = ("can't allocate memory", "out of memory")  # torch's ways to say MemoryError
 
 LETTERS = 4  # of a token, at least; an image counts as if it had a thousand
 
@@ -107,14 +108,14 @@ def letters(example: dict[str, Any]) -> int:
     return sum(len(str(value)) if name != "image" else 1000 for name, value in example.items())
 
 
+def in_rows(run: Callable[[dict[str, Tensor]], Sequence[Row]], batch: dict[str, Tensor]) -> list[Row]:
+    """What ``run`` gives for each row of a batch, see ``as_memory_allows``."""
+    return as_memory_allows(lambda part: run(rows(batch, part)), len(next(iter(batch.values()))))
+
+
 def rows(batch: dict[str, Tensor], part: slice) -> dict[str, Tensor]:
     """Some rows of a batch."""
     return {name: tensor[part] for name, tensor in batch.items()}
-
-
-def exhausted(error: BaseException) -> bool:
-    """Whether torch says that there is no memory left, of the device's or of the machine's."""
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in EXHAUSTED)
 
 
 def release() -> None:

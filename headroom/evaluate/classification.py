@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headroom.evaluate.batching import as_memory_allows, places, rows
+from headroom.evaluate.batching import in_rows, places
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ class Classification:
         correct = np.empty(len(self.labels))
         with as_found(model):
             for together, batch in self.batches:
-
-                def answered(part: slice, batch: dict[str, Tensor] = batch) -> list[int]:
-                    return self.answers(model, rows(batch, part))
-
-                correct[together] = np.array(as_memory_allows(answered, len(together))) == self.labels[together]
+                answers = in_rows(partial(self.answers, model), batch)
+                correct[together] = np.array(answers) == self.labels[together]
         stats = np.column_stack([correct, np.ones(len(correct))])
         return {self.task: Scores(stats, "accuracy", self.signature())}
 

@@ -22,18 +22,16 @@ from torch import nn
 
 from headroom.config.tasks import Task
 from headroom.data.choices import asked
-from headroom.data.lm_eval_tasks import compiled_once, quiet
+from headroom.data.lm_eval_tasks import SEED, compiled_once, quiet
 from headroom.data.start import Start
 from headroom.errors import UserError
 from headroom.evaluate.answering import AnsweringModel
 from headroom.evaluate.batching import TOKENS
-from headroom.evaluate.frozen import Frozen
+from headroom.evaluate.frozen import Frozen, check_finite
 from headroom.evaluate.live import Known, LiveModel
-from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
+from headroom.evaluate.scores import Scores, Settings, as_found
 
 Rows = Sequence[dict[str, Any]]
-
-SEED = 1234  # lm-eval's own default; nothing is sampled, the seed is stated for completeness
 
 
 class KeptTask(ConfigurableTask):
@@ -107,9 +105,7 @@ class LanguageTasks:
         metric = "acc" if "acc" in samples[0] else "bits_per_byte"
         stats = np.empty((len(samples), 2))
         for sample in samples:
-            answers = [answer[0] if isinstance(answer, tuple | list) else answer for answer in sample["filtered_resps"]]
-            if not np.isfinite(answers).all():
-                raise NotFinite(name, "log likelihoods")
+            check_finite(name, sample["filtered_resps"])
             stats[self.order[name][sample["doc_id"]]] = statistics(sample[metric])
         return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", signature(metric, live))
 
@@ -177,4 +173,4 @@ def signature(metric: str, live: LiveModel) -> str:
     else:
         every = " in every window" if live.start.every_window else ""
         how = f"rolling windows of {live.max_length} tokens, start {live.start.text!r}{every}"
-    return f"lm-eval {version('lm-eval')} {metric}, {how}, 0-shot, seed {SEED}"
+    return f"lm-eval {version('lm-eval')} {metric}, {how}, 0-shot, seed {SEED}"  # nothing is drawn with it

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from headroom.evaluate import sacre, spacing
-from headroom.evaluate.batching import as_memory_allows, places, rows
+from headroom.evaluate.batching import in_rows, places
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 if TYPE_CHECKING:
@@ -60,14 +61,9 @@ class Translation:
         """Translations in the order of the examples."""
         texts = [""] * len(self.references)
         for together, inputs in self.batches:
-
-            def decoded(part: slice, inputs: dict[str, Tensor] = inputs) -> list[Tensor]:
-                return self.decoded(model, rows(inputs, part))
-
-            tokens = as_memory_allows(decoded, len(together))
-            for place, text in zip(
-                together, self.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True
-            ):
+            tokens = in_rows(partial(self.decoded, model), inputs)
+            found = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+            for place, text in zip(together, found, strict=True):
                 texts[place] = text
         return texts
 

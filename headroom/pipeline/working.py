@@ -16,11 +16,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from headroom.errors import UserError
+from headroom.errors import UserError, exhausted
 from headroom.pipeline.starting import set_threads
 
 RUN_ENDS = (OSError, MemoryError, UserError)  # not a finding on a method or a model: these end the run
-NO_MEMORY = ("can't allocate memory", "out of memory")  # torch's way to say MemoryError
 LIKELY_VICTIM = "500"  # where memory runs out, the kernel takes a worker before the process that keeps the books
 
 
@@ -81,7 +80,7 @@ def answered(answer: Callable[[], Any]) -> tuple[str, Any]:
     except RUN_ENDS as error:
         return "raise", error
     except BaseException as error:  # SystemExit and KeyboardInterrupt of a method are its own trouble
-        if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
+        if exhausted(error):
             return "raise", MemoryError(str(error).partition("\n")[0])
         return "answer", Trouble(f"{type(error).__name__}: {error}", traceback.format_exc())
 
