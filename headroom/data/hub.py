@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -26,6 +27,11 @@ ELSEWHERE = {
 PLACES = {"model": "", "dataset": "datasets/"}  # of the Hub's pages
 AWAY = "Without a network, set HF_HOME to a folder where the Hub's files are cached"
 READERS = {".parquet": "from_parquet", ".json": "from_json", ".jsonl": "from_json", ".csv": "from_csv"}
+
+
+def home() -> Path:
+    """The folder in which the Hub's libraries keep what they fetch, as the environment says."""
+    return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
 
 
 def commit_of(name: str, revision: str, kind: str = "model") -> str:

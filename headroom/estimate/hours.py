@@ -11,12 +11,12 @@ from headroom.estimate.pace import Offer, Pace
 from headroom.estimate.spent import Spent
 from headroom.estimate.unprepared import Key, key, offered_to, timed_plans
 from headroom.measure.devices import resolved
-from headroom.measure.machine import cores
 from headroom.measure.paired import WARM_UP
-from headroom.pipeline.cell import Asked, Cell, dense_question
+from headroom.pipeline.cell import Asked, Cell, dense_questions
+from headroom.pipeline.crew import processes
 from headroom.pipeline.timing import TOGETHER
 
-# Measured once, on a quiet machine with two cores; small beside what they stand next to.
+# Assumed, from what one quiet machine with two cores showed; small beside what they stand next to.
 FORK = 0.5  # seconds until a process that is forked for a question begins
 STAGE = 2.0  # that DVC takes for a stage
 TIMING = 0.3  # that a timing takes beside its calls: the removed model, and a call that is counted
@@ -50,12 +50,8 @@ class Course:
     @property
     def lanes(self) -> int:
         """Processes that do not wait for each other: those that share a card do."""
-        return workers(self.params) if resolved(self.params.run.device) == "cpu" else 1
-
-
-def workers(params: Params) -> int:
-    """Processes of this machine that measure at once."""
-    return params.run.workers or max(1, cores() // params.run.threads)
+        device = resolved(self.params.run.device)
+        return processes(self.params.run, device) if device == "cpu" else 1
 
 
 def course(params: Params, cells: Sequence[Cell], spent: Mapping[str, Spent], exact: bool, shape: object) -> Course:
@@ -65,9 +61,7 @@ def course(params: Params, cells: Sequence[Cell], spent: Mapping[str, Spent], ex
     found = Course(params, cells, spent, offers, exact)
     timed: set[Key] = set()
     if inside:
-        run = inside[0].run
-        dense = [dense_question(run, "as is"), *([dense_question(run, "recovered")] if run.recover else [])]
-        found.points = {key(one): Wanted((), 0.0, one.steps) for one in dense}
+        found.points = {key(one): Wanted((), 0.0, one.steps) for one in dense_questions(inside[0].run)}
     for cell in inside:
         points = list(cell.asked())
         for one in points:

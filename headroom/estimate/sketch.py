@@ -19,8 +19,7 @@ from headroom.config.params import Work
 from headroom.config.tasks import Task
 from headroom.data.contract import LENGTH, longest
 from headroom.estimate.examples import Expected
-from headroom.estimate.figures import Basis
-from headroom.estimate.footprint import batch_size, footprint, one_pass
+from headroom.estimate.footprint import REMOVED, batch_size, footprint, one_pass
 from headroom.estimate.pace import NO_STEP, Pace, Step, quiet
 from headroom.estimate.unprepared import Unprepared
 from headroom.evaluate.scores import as_found
@@ -135,7 +134,7 @@ class Sketch:
         tokens = sum(passed.values())
         train = spec.train
         return Pace(
-            basis=self.basis,
+            basis="assumed",
             note=self.note(),
             prepare=self.bytes / READ,
             train=Step(0.0, self.token * (1 + BACKWARD) * train.batch * train.length) if train else NO_STEP,
@@ -169,15 +168,10 @@ class Sketch:
     @property
     def memory(self) -> int:
         """Bytes of a process that measures."""
-        model = self.part if self.part is not None else None
-        share = self.shape.num_parameters() / model.num_parameters() if model is not None else 1.0
-        if model is None:
-            return round(self.bytes * 1.25)
-        return footprint(model, self.run.spec, self.purpose, self.length, bool(self.run.recover), share)
-
-    @property
-    def basis(self) -> Basis:
-        return "assumed"
+        if self.part is None:
+            return round(self.bytes * REMOVED)
+        share = self.shape.num_parameters() / self.part.num_parameters()
+        return footprint(self.part, self.run.spec, self.purpose, self.length, bool(self.run.recover), share)
 
     def note(self) -> str:
         if self.part is None:

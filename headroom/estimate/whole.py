@@ -18,12 +18,13 @@ from headroom.errors import UserError
 from headroom.estimate import needs
 from headroom.estimate.examples import Expected, at_hand, expected
 from headroom.estimate.figures import Estimate, ModelEstimate, Needs
-from headroom.estimate.hours import Course, course, joining, parts, tokens, workers
+from headroom.estimate.hours import Course, course, joining, parts, tokens
 from headroom.estimate.pace import Offer, Pace
 from headroom.estimate.rehearsal import Rehearsal
 from headroom.estimate.sketch import PART, Sketch, memory
 from headroom.estimate.spent import NOTHING, Spent, spent
 from headroom.estimate.unprepared import Unprepared, cells, foresee
+from headroom.measure.devices import resolved
 from headroom.measure.machine import cores
 from headroom.models.checking import skeleton
 from headroom.models.configs import config_of
@@ -31,6 +32,7 @@ from headroom.models.loading import purpose_of
 from headroom.models.packages import kept
 from headroom.models.snapshots import pinned
 from headroom.models.sources import Source
+from headroom.pipeline.crew import processes
 from headroom.training.fit import TrainingError
 
 LIBRARIES = "import headroom.pipeline.prepare"  # what a process of the pipeline begins with
@@ -97,7 +99,7 @@ def known(params: Params, where: str, name: str, needed: Needs, start: float) ->
         name,
         needed,
         pace.memory + LIBRARIES_TAKE * (run.device == "cpu"),
-        workers(params),
+        processes(params.run, run.device),
         len(found.points),
         not found.exact,
         {} if why else tokens(found, pace, steps),
@@ -173,7 +175,7 @@ def starting() -> float:
 
 def rests_on(params: Params) -> Iterable[str]:
     """What holds for every row."""
-    count = workers(params)
+    count = processes(params.run, resolved(params.run.device))
     yield (
         f"Hours are those of this machine with {count} process{'es' if count > 1 else ''} that measure"
         f"{'' if count > 1 else 's'} and nothing else running, from nothing: what is prepared or in the journal "

@@ -15,7 +15,7 @@ from typing import Any
 
 from headroom.config.params import Params
 from headroom.pipeline.asking import Question
-from headroom.pipeline.cell import Cell, dense_question
+from headroom.pipeline.cell import Cell, dense_questions
 from headroom.pipeline.crew import crew, engine
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.progress import Progress, progress
@@ -82,8 +82,7 @@ class Course:
             raise RuntimeError(f"{answer.reason}\n{answer.trace}")
         self.cells = {name: Cell(self.run, name) for name in self.run.params.methods}
         todo.extendleft(DeclaredQuestion(self.run, name, answer) for name in self.cells)
-        settings = ["as is", *(["recovered"] if self.run.recover else [])]
-        self._look_for([dense_question(self.run, setting) for setting in settings], todo)  # type: ignore[arg-type]
+        self._look_for(dense_questions(self.run), todo)
 
     def _declared(self, cell: Cell, answer: Any, todo: deque[Question]) -> None:
         self.failed += isinstance(answer, Trouble)

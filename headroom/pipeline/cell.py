@@ -148,6 +148,11 @@ def at_hand(plans: dict[str, Any]) -> bool:
     return all(Path(plan["weights"]).is_file() for plan in plans["plans"] if plan["weights"])
 
 
+def dense_questions(run: ModelRun) -> list[PointQuestion]:
+    """Point zero of each setting that a model is measured in."""
+    return [dense_question(run, "as is"), *([dense_question(run, "recovered")] if run.recover else [])]
+
+
 def dense_question(run: ModelRun, setting: Setting) -> PointQuestion:
     """Point zero: nothing removed; in the recovered setting the dense model gets all update steps."""
     steps = run.recover.steps if run.recover and setting == "recovered" else 0

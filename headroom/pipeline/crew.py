@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from headroom.config.params import Params
+from headroom.config.params import Params, Run
 from headroom.measure.devices import kind
 from headroom.measure.machine import cores
 from headroom.pipeline.asking import Pool
@@ -42,16 +42,23 @@ def crew(runs: Sequence[ModelRun], workers: int | None) -> Pool:
     params, wanted = runs[0].params, runs[0].params.run
     families = sorted({run.facts["family"] for run in runs})
     imports = [*EVERY_WORKER, *(f"transformers.models.{family}.modeling_{family}" for family in families)]
-    count = workers or wanted.workers
     if wanted.engine == "processes":
-        alone = kind(runs[0].device) != "cpu"  # a card has one model's weights on it, unless more are asked for
-        return Workers(count or (1 if alone else max(1, cores() // wanted.threads)), wanted.threads, imports)
+        return Workers(processes(wanted, runs[0].device, workers), wanted.threads, imports)
     from headroom.pipeline.cluster import Seats
     from headroom.pipeline.joining import library
     from headroom.pipeline.room import room
 
-    largest = max(weight(run) for run in runs)
+    count, largest = workers or wanted.workers, max(weight(run) for run in runs)
     return Seats(room(library(), count, wanted.threads, wanted.device, largest), imports, params.work)
+
+
+def processes(wanted: Run, device: str, asked: int | None = None) -> int:
+    """How many measure at once on this machine: as the cores allow; a card has one model's weights on it.
+
+    ``asked`` comes before what the params say, and both before that.
+    """
+    fitting = max(1, cores() // wanted.threads) if kind(device) == "cpu" else 1
+    return asked or wanted.workers or fitting
 
 
 def weight(run: ModelRun) -> int:

@@ -20,6 +20,7 @@ from unittest.mock import patch
 from headroom.config.params import Params
 from headroom.config.project import root
 from headroom.config.tasks import tasks_folder
+from headroom.data.hub import home
 from headroom.data.loading import data_folder
 
 OUTSIDE = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "socket.connect")
@@ -82,8 +83,7 @@ def lifted() -> Iterator[None]:
 
 def caches() -> Iterable[Path]:
     """Where data sets and models of the Hub lie."""
-    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
-    return map(Path, [home, *(os.environ[name] for name in CACHES if name in os.environ)])
+    return [home(), *(Path(os.environ[name]) for name in CACHES if name in os.environ)]
 
 
 def node_cache() -> Path:

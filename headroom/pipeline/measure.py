@@ -12,7 +12,7 @@ from pathlib import Path
 
 from headroom.config.params import Params
 from headroom.pipeline.asking import Pool, one
-from headroom.pipeline.cell import Cell, dense_question
+from headroom.pipeline.cell import Cell, dense_questions
 from headroom.pipeline.crew import crew, engine
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.points import Scoring
@@ -109,12 +109,11 @@ class Wanted:
 def wanted_by(run: ModelRun, cells: list[Cell]) -> Wanted:
     """The dense model of each setting comes first: every point is compared with it."""
     wanted = Wanted()
-    dense = [dense_question(run, "as is"), *([dense_question(run, "recovered")] if run.recover else [])]
     for cell in cells:
         if not cell.within_reach:
             continue
         points = [asked.question for asked in cell.asked()]
-        for question in [*dense, *points]:
+        for question in [*dense_questions(run), *points]:
             wanted.questions.setdefault(question.path, question)
             wanted.paths[cell.name].add(question.path)
         for question in points:

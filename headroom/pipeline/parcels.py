@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from headroom.data.hub import home
 from headroom.data.loading import data_folder
 from headroom.errors import UserError
 from headroom.models.packages import cache_folder
@@ -72,8 +73,7 @@ def elsewhere() -> dict[str, Path]:
 
 def hub() -> Path:
     """The cache of the Hub on this machine."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    return Path(os.environ.get("HF_HUB_CACHE") or home() / "hub")
 
 
 def packed(file: Path, place: Path) -> Parcel:

@@ -15,9 +15,9 @@ from headroom.errors import UserError
 from headroom.estimate import whole
 from headroom.estimate.examples import sliced
 from headroom.estimate.figures import Estimate, ModelEstimate, Needs, Part
-from headroom.estimate.hours import workers
 from headroom.estimate.pace import Pace, Step
 from headroom.estimate.whole import estimate
+from headroom.pipeline.crew import processes
 from headroom.terminal.estimating import facts, missing, sentences
 from headroom.training.fit import TrainingError
 
@@ -231,7 +231,7 @@ def test_a_model_that_breaks_when_it_is_tried_out_has_a_row_that_says_so(world, 
 
 
 def test_processes_that_share_a_card_wait_for_each_other(world, paced, monkeypatch):
-    monkeypatch.setattr("headroom.estimate.hours.cores", lambda: 4)
+    monkeypatch.setattr("headroom.pipeline.crew.cores", lambda: 4)
     apart = foreseen(world).rows[0]
     monkeypatch.setattr("headroom.estimate.hours.resolved", lambda _: "cuda")
     together = foreseen(world).rows[0]
@@ -283,7 +283,8 @@ def test_a_slice_says_how_many_rows_it_takes_where_it_has_an_end(text, rows):
 def test_as_many_work_as_the_cores_allow(world):
     params = world.loaded
     several = params.model_copy(update={"run": params.run.model_copy(update={"workers": 7})})
-    assert (workers(several), workers(params) >= 1) == (7, True)
+    assert (processes(several.run, "cpu"), processes(params.run, "cpu") >= 1) == (7, True)
+    assert processes(params.run, "cuda") == 1, "one to a card"
 
 
 def test_help_imports_no_torch():
