@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from headroom.data.choices import texts_of
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
 from headroom.data.contract import has_segments
-from headroom.data.guessing import commonest, guessed, per_unit
+from headroom.data.guessing import chance
 from headroom.data.loading import data_hash, load_splits, origin
 from headroom.data.tokenize import train_tokenizer
 from headroom.data.words import quiet
@@ -243,41 +241,6 @@ def _task_facts(
         "data_hash": data_hash({name: splits[name] for name in ("calibrate", "evaluate")}),
         "train_hash": data_hash({name: splits[name] for name in ("train",) if name in splits}),
     }
-
-
-def chance(task: Task, splits: Splits, first: Task, seen: Splits, tokenizer: Any) -> float:
-    """What a model without skill reaches, in the unit of the metric.
-
-    ``majority``: per cent of the evaluation examples in the commonest class. ``uniform``: per cent right when every
-    choice is as likely. ``unigram``: bits per byte of single-token counts in what the model was trained on, the
-    splits ``seen`` of its ``first`` task.
-    """
-    said = task.metric.chance
-    if task.lm_eval and said in ("uniform", "majority"):
-        return (guessed if said == "uniform" else commonest)(splits["evaluate"])
-    if said == "majority":
-        labels = Counter(splits["evaluate"]["label"])
-        return 100 * max(labels.values()) / labels.total()
-    if said == "uniform":
-        shares = [1 / len(choices) for choices in splits["evaluate"]["choices"]]
-        return 100 * sum(shares) / len(shares)
-    if said == "unigram":
-        trained_on = texts_of(seen.get("train", seen["calibrate"]), first.calibration)
-        bits = unigram_bits(trained_on, texts_of(splits["evaluate"]), tokenizer)
-        return per_unit(task.metric.name, bits, splits["evaluate"]) if task.lm_eval else bits
-    return float(said)
-
-
-def unigram_bits(train: Sequence[str], evaluate: Sequence[str], tokenizer: Any) -> float:
-    """Bits per byte of the texts ``evaluate`` under add-one counts of the tokens of ``train``."""
-    counts: Counter[int] = Counter()
-    for ids in tokenizer(train, add_special_tokens=False)["input_ids"]:
-        counts.update(ids)
-    total = math.log2(counts.total() + len(tokenizer))
-    bits = 0.0
-    for ids in tokenizer(evaluate, add_special_tokens=False)["input_ids"]:
-        bits += sum(total - math.log2(counts[token] + 1) for token in ids)
-    return bits / sum(len(text.encode()) for text in evaluate)
 
 
 def weight_hash(files: dict[str, str]) -> str:
