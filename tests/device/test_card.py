@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from evaluation_helpers import fitting, task
 from pretended import card
 
 from headroom import attention
@@ -74,25 +75,22 @@ ROWS = {
 }
 
 
-def scores(kind, made_task):
+def scores(kind):
     """A toy for an evaluator, and what gives the statistics of a model on its rows."""
     family, rows = ROWS[kind]
     reader = train_tokenizer(TokenizerSpec(kind="word", size=64), WORDS, ends=True)
-    marks = {name: getattr(reader, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-    if family == "m2m_100":
-        marks["decoder_start_token_id"] = reader.bos_token_id
     settings = Settings(None, 16, max_new_tokens=6, tokens=64)
 
     def stats(model):
-        evaluation = Evaluation([(made_task(kind), rows)], Contract.of(model, reader, length=16), settings)
+        evaluation = Evaluation([(task(kind), rows)], Contract.of(model, reader, length=16), settings)
         return evaluation.score(model)["made"].stats
 
-    return toy(family, vocab_size=len(reader), **marks), stats
+    return fitting(family, reader), stats
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_every_evaluator_gives_the_scores_there_that_it_gives_on_the_cpu(kind, made_task):
-    model, stats = scores(kind, made_task)
+def test_every_evaluator_gives_the_scores_there_that_it_gives_on_the_cpu(kind):
+    model, stats = scores(kind)
     here = stats(model)
     with card() as device:
         there = stats(model.to(device))

@@ -116,7 +116,7 @@ def test_a_pretrained_model_is_put_there_in_sixteen_bits_and_spread_over_the_car
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_every_evaluator_gives_the_scores_there_that_it_gives_on_the_cpu(kind, made_task):
-    model, stats = scores(kind, made_task)
+def test_every_evaluator_gives_the_scores_there_that_it_gives_on_the_cpu(kind):
+    model, stats = scores(kind)
     here = stats(model)
     assert stats(model.cuda()) == pytest.approx(here, rel=1e-3)
