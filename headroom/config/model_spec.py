@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from headroom.config.data_source import Revision
 from headroom.config.located import InsidePath, Section, validated, wrong
-from headroom.config.tasks import Revision
 
 WEIGHTS = "headroom_weights"  # key of a model's config.json: what its weights were before they became these numbers
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from headroom.config.data_source import COMMIT
 from headroom.config.params import Params, load
-from headroom.config.tasks import COMMIT, load_task, tasks_folder
+from headroom.config.tasks import load_task, tasks_folder
 from headroom.errors import UserError
 
 

@@ -8,14 +8,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headroom.config.tasks import COMMIT
+from headroom.config.data_source import COMMIT
 from headroom.data.words import said
 from headroom.errors import UserError, suggest
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from headroom.config.tasks import Source
+    from headroom.config.data_source import Source
 
 
 LOG_IN = "log in with `hf auth login`"

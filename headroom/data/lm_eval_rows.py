@@ -19,7 +19,8 @@ import datasets
 from datasets import Dataset, Features, Value
 from lm_eval.config.task import TaskConfig
 
-from headroom.config.tasks import Source, Task, part_of
+from headroom.config.data_source import Source
+from headroom.config.tasks import Task, part_of
 from headroom.data import hub
 from headroom.data.lm_eval_tasks import Members, ServedTask, compiled_once, members, quiet, settings, told
 from headroom.data.words import quiet as no_bars

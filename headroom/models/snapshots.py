@@ -8,8 +8,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from headroom.config.data_source import COMMIT
 from headroom.config.model_spec import ModelSpec
-from headroom.data.hub import COMMIT, commit_of, sentence
+from headroom.data.hub import commit_of, sentence
 from headroom.errors import UserError
 
 # What a model is loaded from; its weights of other kinds, and copies of them under other names, stay on the Hub.
