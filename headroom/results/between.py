@@ -21,12 +21,13 @@ def odd_ones(cells: Cells) -> Iterator[Fault]:
     Methods that were named may be named again. What the others say of a record stands only if it is true of them.
     """
     out = set[str]()
-    for method, key, message in [*_facts(cells), *_dense(cells)]:
+    agreement = {method: cell.of_quality("agreement") for method, cell in cells.items() if cell.agreement}
+    for method, key, message in [*_facts(cells), *_facts(agreement), *_dense(cells), *_dense(agreement)]:
         out.add(method)
         yield method, key, message
-    left = {method: cell for method, cell in cells.items() if method not in out}
-    yield from _scores(left)
-    yield from _plans(left)
+    yield from _scores({method: cell for method, cell in cells.items() if method not in out})
+    yield from _scores({method: cell for method, cell in agreement.items() if method not in out})
+    yield from _plans({method: cell for method, cell in cells.items() if method not in out})
 
 
 def _facts(cells: Cells) -> Iterator[Fault]:

@@ -21,7 +21,8 @@ Fault = tuple[str, str]  # key, and what is wrong there
 
 def contradiction(record: CellRecord) -> None:
     """Raises the error of a validator for the first thing that cannot be so."""
-    for key, message in chain(of_points(record), of_units(record), of_scores(record), of_costs(record)):
+    held = (of_points, of_units, of_scores, of_agreement, of_costs)
+    for key, message in chain.from_iterable(faults(record) for faults in held):
         raise PydanticCustomError(AT_KEY, "{says}", {"key": key, "says": f" {message}"})
 
 
@@ -40,6 +41,8 @@ def of_points(record: CellRecord) -> Iterator[Fault]:
         once[name] = key
         if set(point.tasks) != set(record.tasks):
             yield f"{key}.tasks", f"holds {_listed(point.tasks)}, and the record {_listed(record.tasks)}"
+        if set(point.agreement) != set(record.agreement):
+            yield f"{key}.agreement", f"holds {_listed(point.agreement)}, and the record {_listed(record.agreement)}"
         if point.natural and not record.natural:
             yield f"{key}.natural", f"is {point.natural!r}, and the method has no points of its own (natural is false)"
         if record.natural and point.target > 0 and not (point.natural or point.label):
@@ -85,6 +88,13 @@ def of_scores(record: CellRecord) -> Iterator[Fault]:
             yield f"{key}.{differing}", f"differs from that of {before}, which has the same plan"
 
 
+def of_agreement(record: CellRecord) -> Iterator[Fault]:
+    """The same of agreement with the dense model."""
+    if record.agreement:
+        for key, message in of_scores(record.of_quality("agreement")):
+            yield key.replace(".tasks.", ".agreement."), message
+
+
 def beside(score: TaskScore, facts: TaskFacts, dense: float, examples: int) -> Iterator[Fault]:
     """What is wrong with a score if ``dense`` is the value of the dense model on as many ``examples``."""
     if score.examples != examples:
@@ -107,7 +117,7 @@ def beside(score: TaskScore, facts: TaskFacts, dense: float, examples: int) -> I
 
 def figures(point: Point) -> Mapping[str, Any]:
     """What was measured of the plan of a point: all that is not its name."""
-    names = {"attention_parameters_removed", "parameters_removed", "macs", "kv_bytes_per_token", "tasks"}
+    names = {"attention_parameters_removed", "parameters_removed", "macs", "kv_bytes_per_token", "tasks", "agreement"}
     return point.model_dump(include=names)
 
 

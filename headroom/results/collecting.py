@@ -56,7 +56,7 @@ def summary(records: Records, quality: Sequence[Any], board: Sequence[Any]) -> d
     statuses = Counter(records.cells[pair].status if pair in records.cells else "missing" for pair in pairs)
     best: dict[str, float] = {}
     for row in board:
-        if row.ranked and row.group == "attention" and row.setting == "as is":
+        if row.ranked and row.group == "attention" and (row.setting, row.quality) == ("as is", "task"):
             best[row.model] = max(best.get(row.model, 0.0), round(row.area, 6))
     differences = [row.logit_difference for row in quality if row.logit_difference is not None]
     return {

@@ -9,7 +9,7 @@ from statistics import fmean, median
 import numpy as np
 
 from headroom.results.load import DENSE, Records
-from headroom.results.records import CellRecord, Point
+from headroom.results.records import Agreement, CellRecord, Point
 from headroom.results.rows import CurveRow, Group
 from headroom.results.stats import over_seeds, removable
 
@@ -34,6 +34,7 @@ class Step:
     examples_low: float  # the interval over examples alone
     examples_high: float
     draws: dict[int, float]  # retained quality by seed
+    flips: float | None = None  # of agreement: mean share of predictions that changed
 
     def share(self, group: Group) -> float:
         """What the group's axis counts as removed."""
@@ -130,6 +131,7 @@ def _step(name: str, points: list[Point], task: str) -> Step:
         fmean(lows),
         fmean(highs),
         {seed: score.retained for seed, score in scores.items()},
+        fmean(changed) if (changed := [one.flips for one in scores.values() if isinstance(one, Agreement)]) else None,
     )
 
 
@@ -158,6 +160,7 @@ def curve_rows(records: Records) -> Iterator[CurveRow]:
                     "method": method,
                     "task": task,
                     "setting": records.setting,
+                    "quality": records.quality,
                     "axis": AXES[found.group],
                     "target": step.target,
                     "natural": step.natural,
@@ -169,5 +172,6 @@ def curve_rows(records: Records) -> Iterator[CurveRow]:
                     "most": max(draws),
                     "middle": median(draws),
                     "seeds": len(draws),
+                    "flips": step.flips,
                 }
                 yield CurveRow.checked(values, records.path(model, method))

@@ -18,7 +18,6 @@ from headroom.results.speeds import main_machine, speed_columns, work_of
 from headroom.results.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
 
 SHARES = (0.25, 0.5, 0.75)
-LOSSES = (0.01, 0.05)
 HALF = 0.5
 FLOOR_OF_ITS_OWN = "floor"  # what methods call the natural point that removes all they can
 LEAST_OWN = 3  # points of a method's own that make a curve between dense and floor
@@ -48,7 +47,7 @@ def last(targets: set[float]) -> float:
 def _row(records: Records, model: str, method: str, task: str, targets: set[float], machine: str) -> dict[str, Any]:
     record = records.cells.get((model, method))
     values: dict[str, Any] = {"model": model, "method": method, "task": task, "machine": machine}
-    values["setting"] = records.setting
+    values["setting"], values["quality"] = records.setting, records.quality
     if record is None:
         reason = "No record was found; run `dvc repro` to make it."
         return values | _known_elsewhere(records, method) | {"status": "missing", "reason": reason}
@@ -68,9 +67,9 @@ def _row(records: Records, model: str, method: str, task: str, targets: set[floa
     values |= {"ranked": True, "seeds": seeds} | _quality(compared)
     values |= against_random(records, model, task, record, compared)
     values["work"] = work_of(records, machine, model)
-    for name, step in [(f"{loss:.0%}"[:-1], removable_step(own, loss)) for loss in LOSSES]:
-        values[f"removable_{name}"] = step.share(own.group)
-        values |= speed_columns(records, machine, model, method, name, step, own.steps[0])
+    for loss in LOSSES:
+        step = removable_step(own, loss)
+        values |= can_go(own, loss) | speed_columns(records, machine, model, method, name_of(loss), step, own.steps[0])
     for step in [step for step in own.steps if step.target == HALF]:
         values |= speed_columns(records, machine, model, method, "50", step, own.steps[0])
     return values
@@ -139,7 +138,7 @@ def _quality(own: Curve) -> dict[str, Any]:
     }
     for share in SHARES:
         kept, least, most = (at(shares, own.values(which), share) for which in ("retained", "low", "high"))
-        name = f"lost_{share:.0%}"[:-1]
+        name = f"lost_{name_of(share)}"
         values[name] = None if kept is None else 1 - kept
         values[f"{name}_error"] = None if least is None or most is None else (most - least) / 2
     return values
@@ -156,10 +155,9 @@ def _ranked(
     for members in groups.values():
         members.sort(key=lambda row: -row["area"])
         curves = [(row["method"], curve(records.cells[model, row["method"]], task).until(end)) for row in members]
-        draws = area_draws(records, model, task, curves)
+        draws = draws_of(records, model, task, curves, HEADLINES)
         _compare(members, draws)
-        if pairs is not None:
-            pairs += pair_rows(members, draws)
+        seen = visible(members, draws)
         _place(members, draws, list(range(len(members))), "rank_all")
         for track in {row["track"] for row in members}:
             _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")

@@ -9,7 +9,7 @@ from pathlib import Path
 from headroom.results import believed
 from headroom.results.asked import Asked
 from headroom.results.records import DENSE as DENSE  # who reads records asks for it here
-from headroom.results.records import CellRecord, Setting
+from headroom.results.records import CellRecord, Quality, Setting
 from headroom.results.speed_records import Machine, SpeedRecord
 
 
@@ -30,6 +30,7 @@ class Records:
     asked: Asked | None = None  # by params.yaml; where it is not at hand, what records hold says what was asked
     scores: Path | None = None  # folder of per-example statistics, model/method.npz
     setting: Setting = "as is"  # the one whose points the cells hold, once ``views`` has parted them
+    quality: Quality = "task"  # and the one whose scores are those of their tasks
     whole: dict[tuple[str, str], CellRecord] = field(default_factory=dict)  # and then the cells as they were
     elsewhere: frozenset[tuple[str, str]] = frozenset()  # cells that have points in the other view only
 
@@ -40,7 +41,7 @@ class Records:
 
     def tasks(self, model: str) -> list[str]:
         """Tasks of a model as params.yaml names them, else as its records do, in the order of first appearance."""
-        if self.asked:
+        if self.asked and self.quality == "task":
             return sorted(self.asked.tasks.get(model, ()))
         found: dict[str, None] = {}
         for method in self.methods:
@@ -52,11 +53,10 @@ class Records:
         """Whether plans of a model are fine-tuned."""
         if self.asked:
             return bool(self.asked.recovered.get(model))
-        cells = (cell for (name, _), cell in self.cells.items() if name == model)
-        return any(point.setting == "recovered" for cell in cells for point in cell.points)
+        return any(point.setting == "recovered" for cell in self._of(model) for point in cell.points)
 
     def views(self) -> list[Records]:
-        """The same cells once per setting: as is and recovered are never compared.
+        """The same cells once per setting and quality, none of which is ever compared with another.
 
         Methods that train have no points as is; their cells stand there only where the model is not recovered at all.
         """
@@ -67,7 +67,16 @@ class Records:
         found = [replace(self, cells=as_is, whole=self.cells, setting="as is", elsewhere=trained)]
         if models:
             found.append(replace(self, cells=recovered, whole=self.cells, models=models, setting="recovered"))
-        return found
+        return [*found, *(view for one in found if (view := one.on_agreement()).models)]
+
+    def on_agreement(self) -> Records:
+        """A view with agreement in place of the tasks' own metrics, of the models of which it was measured."""
+        models = tuple(model for model in self.models if any(cell.agreement for cell in self._of(model)))
+        cells = {key: cell.of_quality("agreement") for key, cell in self.cells.items() if key[0] in models}
+        return replace(self, cells=cells, models=models, quality="agreement")
+
+    def _of(self, model: str) -> list[CellRecord]:
+        return [cell for (name, _), cell in self.cells.items() if name == model]
 
     def path(self, model: str, method: str) -> Path:
         """Where the quality record of a cell lies."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from headroom.results.load import DENSE, Records
-from headroom.results.records import CellRecord, Point, TaskScore
+from headroom.results.records import Agreement, CellRecord, Point
 from headroom.results.rows import FloorRow, QualityRow
 
 FLOOR = "floor:"
 TESTED_BELOW = 0.5  # retained quality; above it a kind can go and the model hardly notices
-SCORES = [name for name in TaskScore.model_fields]
+SCORES = [name for name in Agreement.model_fields]
 SIZES = [
     "units",
     "units_removed",
@@ -32,7 +32,7 @@ def quality_rows(records: Records) -> Iterator[QualityRow]:
 
 
 def _cell(records: Records, model: str, method: str, record: CellRecord | None) -> Iterator[dict[str, Any]]:
-    base: dict[str, Any] = {"model": model, "method": method, "setting": records.setting}
+    base: dict[str, Any] = {"model": model, "method": method, "setting": records.setting, "quality": records.quality}
     tasks = records.tasks(model) or [""]
     if record is None:
         reason = "No record was found; run `dvc repro` to make it."
@@ -57,7 +57,7 @@ def _point(point: Point, task: str) -> dict[str, Any]:
     score = point.tasks.get(task)
     if score is None:
         return values | {"status": "missing", "reason": "The point holds no score for this task."}
-    return values | {name: getattr(score, name) for name in SCORES}
+    return values | {name: getattr(score, name) for name in SCORES if hasattr(score, name)}
 
 
 def floor_rows(records: Records) -> Iterator[FloorRow]:

@@ -18,6 +18,7 @@ DENSE = "dense"  # the method that removes nothing: point zero of every series
 Schema = Literal[1]
 Status = Literal["ok", "unsupported", "failed"]
 Setting = Literal["as is", "recovered"]
+Quality = Literal["task", "agreement"]  # the task's own metric, or how much of the dense model's predictions is left
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]  # what a column of a table can hold
 Amount = Annotated[float, Field(ge=0)]
@@ -57,6 +58,19 @@ class TaskScore(Strict):
         return self
 
 
+class Agreement(TaskScore):
+    """How far the predictions of one removed model are from the dense model's: divergence, and flips beside it."""
+
+    flips: Share = Field(description="share of the predictions whose likeliest answer is another one")
+    flips_low: Share = Field(description="lower end of the 95 % bootstrap interval over examples")
+    flips_high: Share = Field(description="upper end of the 95 % bootstrap interval over examples")
+
+    @model_validator(mode="after")
+    def _flips_in_order(self) -> Agreement:
+        in_order(self, "flips")
+        return self
+
+
 class Point(Strict):
     """One (cell, target, seed)."""
 
@@ -80,6 +94,11 @@ class Point(Strict):
     weights: str = Field("", description="trained weights the units were removed from; empty: the dense model's own")
     plan_hash: str = Field("", description="first 16 hex digits of the SHA-256 of the sorted plan and weights")
     tasks: dict[str, TaskScore] = Field(default_factory=dict)
+    agreement: dict[str, Agreement] = Field(
+        default_factory=dict,
+        description="by task: agreement with the dense model as it was, in either setting; older records have none",
+        exclude_if=lambda scores: not scores,
+    )
 
     @property
     def place(self) -> str:
@@ -116,7 +135,7 @@ def without_scores(point: Point) -> Point:
     """What is asked of a point that is not ok: a reason, and nothing that could be taken for a measurement."""
     if not point.reason:
         raise wrong("reason", f"a point that is {point.status} needs one")
-    if point.tasks:
+    if point.tasks or point.agreement:
         raise wrong("tasks", f"a point that is {point.status} has no scores")
     return point
 
@@ -214,6 +233,11 @@ class CellRecord(Strict):
     status: Status
     reason: str = Field("", description="one sentence when the status is not ok")
     tasks: dict[str, TaskFacts] = Field(default_factory=dict)
+    agreement: dict[str, TaskFacts] = Field(
+        default_factory=dict,
+        description="by task: divergence, whose chance is that of always predicting the dense model's mean",
+        exclude_if=lambda facts: not facts,
+    )
     points: list[Point] = Field(default_factory=list)
     costs: list[Cost] = Field(default_factory=list)
     provenance: Provenance
@@ -223,3 +247,10 @@ class CellRecord(Strict):
         of_status(self.status, self.reason, self.points)
         contradiction(self)
         return self
+
+    def of_quality(self, quality: Quality) -> CellRecord:
+        """The record with the scores of one quality as those of its tasks; unchecked, as it was checked whole."""
+        if quality == "task":
+            return self
+        points = [point.model_copy(update={"tasks": point.agreement}) for point in self.points]
+        return self.model_copy(update={"tasks": self.agreement, "points": points})

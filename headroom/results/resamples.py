@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from headroom.errors import UserError
-from headroom.results.curves import Curve, Step
+from headroom.results.curves import Curve, Step, at
 from headroom.results.load import DENSE, Records
-from headroom.results.records import Setting, TaskFacts
+from headroom.results.records import Quality, Setting, TaskFacts
 from headroom.results.rows import PairRow
 from headroom.results.stats import AGGREGATES, percentiles, resampled_sums
 
@@ -38,6 +38,7 @@ class Counts:
     task: str
     setting: Setting
     facts: TaskFacts
+    quality: Quality = "task"
 
     def kept(self, method: str, seeds: Sequence[int], steps: Sequence[Step]) -> Array | None:
         """Retained quality on each resample, (seeds, steps, resamples).
@@ -45,7 +46,7 @@ class Counts:
         None where the dense model or a step of a seed has no counts, or the metric is no sum over examples.
         """
         own, dense = arrays(self.folder, self.model, method), self.dense()
-        keys = [[f"{self.task}/{self.setting}/{seed}//{step.place}" for step in steps] for seed in seeds]
+        keys = [[f"{self.start}{seed}//{step.place}" for step in steps] for seed in seeds]
         whole = bool(keys) and all(key in own for row in keys for key in row)
         if dense is None or not whole or self.facts.metric not in AGGREGATES:
             return None
@@ -53,8 +54,18 @@ class Counts:
 
     def dense(self) -> Array | None:
         """Counts of the dense model, (examples, k); None where there are none."""
-        found, start = arrays(self.folder, self.model, DENSE), f"{self.task}/{self.setting}/"
-        return next((found[key] for key in found if key.startswith(start) and key.endswith("//0.0")), None)
+        found = arrays(self.folder, self.model, DENSE)
+        return next((found[key] for key in found if key.startswith(self.start) and key.endswith("//0.0")), None)
+
+    @property
+    def start(self) -> str:
+        """With what the names of the counts of a view begin."""
+        return f"{counted(self.task, self.quality)}/{self.setting}/"
+
+
+def counted(task: str, quality: Quality) -> str:
+    """What the counts of a task are called in the file of scores; no task's name has a space."""
+    return task if quality == "task" else f"{task} {quality}"
 
 
 def retained(stats: Array, dense: Array, facts: TaskFacts) -> tuple[float, Array]:
@@ -79,28 +90,53 @@ def with_spread(by_seed: Array, generator: np.random.Generator) -> Array:
     return mean + error * generator.standard_t(count - 1, size=mean.shape)
 
 
-def area_draws(records: Records, model: str, task: str, rows: Sequence[tuple[str, Curve]]) -> Array | None:
-    """Area of each (method, curve) on each resample, shape (rows, resamples); None without per-example statistics."""
+@dataclass(frozen=True)
+class Draws:
+    """What rows ranked together reached on each of the same resamples, (rows, resamples)."""
+
+    areas: Array
+    kept: Mapping[float, Array]  # by share removed: retained quality there; NaN beyond the last point of a row
+
+    def of(self, chosen: Sequence[int]) -> Array:
+        """The areas of some of the rows."""
+        return np.asarray(self.areas[list(chosen)])
+
+
+def draws_of(
+    records: Records, model: str, task: str, rows: Sequence[tuple[str, Curve]], shares: Sequence[float] = ()
+) -> Draws | None:
+    """What each (method, curve) reached on each resample; None without per-example statistics."""
     cells = (cell for (name, _), cell in records.cells.items() if name == model)
     facts = next((cell.tasks[task] for cell in cells if task in cell.tasks), None)
     if facts is None:
         return None
-    counts = Counts(records.scores, model, task, records.setting, facts)
-    found = []
+    counts = Counts(records.scores, model, task, records.setting, facts, records.quality)
+    areas, kept_at = [], {share: [] for share in shares}
     for place, (method, curve) in enumerate(rows):
         kept = counts.kept(method, curve.seeds(), curve.steps[1:])
         if kept is None:
             return None
-        found.append(with_spread(_areas(curve, kept), np.random.default_rng([SEED, place])))
-    return np.stack(found)
+        whole = np.concatenate([np.ones_like(kept[:, :1]), kept], axis=1)  # with the dense step
+        areas.append(with_spread(_areas(curve, whole), np.random.default_rng([SEED, place])))
+        for share in shares:
+            kept_at[share].append(with_spread(_between(curve, whole, share), np.random.default_rng([SEED, place])))
+    return Draws(np.stack(areas), {share: np.stack(found) for share, found in kept_at.items()})
 
 
 def _areas(curve: Curve, kept: Array) -> Array:
-    """Area of each seed on each resample, (seeds, resamples), from all steps but the dense one, (seeds, steps, ...)."""
+    """Area of each seed on each resample, (seeds, resamples), from all steps, (seeds, steps, resamples)."""
     shares = np.asarray(curve.shares())
     order = np.argsort(shares, kind="stable")
-    whole = np.concatenate([np.ones_like(kept[:, :1]), np.clip(kept, 0.0, None)], axis=1)
-    return np.trapezoid(whole[:, order], shares[order], axis=1)
+    return np.trapezoid(np.clip(kept, 0.0, None)[:, order], shares[order], axis=1)
+
+
+def _between(curve: Curve, kept: Array, share: float) -> Array:
+    """Retained quality at a share removed, as ``curves.at`` has it of one curve, (seeds, resamples)."""
+    steps = np.eye(len(curve.steps))
+    weights = [at(curve.shares(), step, share) for step in steps]
+    if None in weights:
+        return np.full(kept[:, 0].shape, np.nan)
+    return np.einsum("p,spr->sr", np.asarray(weights, dtype=float), kept)
 
 
 def pair_rows(members: Sequence[Mapping[str, Any]], draws: Array | None) -> Iterator[PairRow]:
@@ -114,7 +150,7 @@ def pair_rows(members: Sequence[Mapping[str, Any]], draws: Array | None) -> Iter
         one, two = members[better], members[other]
         gap = one["area"] - two["area"]
         low, high = percentiles(draws[better] - draws[other], gap)
-        names = {name: one[name] for name in ("model", "task", "setting", "group", "method")}
+        names = {name: one[name] for name in ("model", "task", "setting", "quality", "group", "method")}
         yield PairRow(**names, other=two["method"], difference=gap, difference_low=low, difference_high=high)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from headroom.errors import UserError
+from headroom.results.records import Quality
 
 RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 Group = Literal["attention", "other"]
@@ -16,6 +17,7 @@ Verdict = Literal["holds", "does not hold", "undecided"]  # on what a paper pred
 
 SHARE = "share"
 RETAINED = "share of dense quality above chance"
+QUALITY = "task: the task's own metric; agreement: with the dense model's predictions; never ranked together"
 
 
 def column(text: str, default: Any = None, unit: str = "", digits: int | str = 6) -> Any:
@@ -42,11 +44,12 @@ class Row(BaseModel):
 
 
 class QualityRow(Row):
-    """One (model, method, setting, task, target, seed, label). Only what two clean runs reproduce bit for bit."""
+    """One (model, method, setting, quality, task, target, seed, label). Two clean runs give the same bytes."""
 
     model: str = column("name of the model", ...)
     method: str = column("name of the method", ...)
     setting: Literal["as is", "recovered"] = column("whether weights were updated after removal", "as is")
+    quality: Quality = column(QUALITY, "task")
     task: str = column("task scored; empty when not known because no record of the model names one", "")
     target: float | None = column("share of the removable units asked for", None, SHARE)
     seed: int | None = column("calibration seed, or the draw of a random method")
@@ -76,6 +79,9 @@ class QualityRow(Row):
     retained_low: float | None = column("lower end of the paired 95 % interval of retained quality", None, RETAINED)
     retained_high: float | None = column("upper end of that interval", None, RETAINED)
     examples: int | None = column("evaluation examples scored", None, "examples")
+    flips: float | None = column("of agreement: share of predictions whose likeliest answer changed", None, SHARE)
+    flips_low: float | None = column("lower end of the 95 % bootstrap interval over examples", None, SHARE)
+    flips_high: float | None = column("upper end of that interval", None, SHARE)
     plan_hash: str = column("first 16 hex digits of the SHA-256 of the plan and its weights", "")
 
 
@@ -156,6 +162,7 @@ class CurveRow(Row):
     method: str = column("name of the method", ...)
     task: str = column("task scored", ...)
     setting: str = column("as is, or recovered", "as is")
+    quality: Quality = column(QUALITY, "task")
     axis: str = column("what share counts: attention parameters or all parameters removed", "")
     target: float = column("share of the removable units asked for; removed on the mean at a natural point", ..., SHARE)
     natural: str = column("names a point of the method's own, e.g. lambda=0.1; it answers to no target", "")
@@ -167,14 +174,16 @@ class CurveRow(Row):
     most: float = column("highest of the seeds", ..., RETAINED)
     middle: float = column("median of the seeds", ..., RETAINED)
     seeds: int = column("seeds or draws behind the step", ...)
+    flips: float | None = column("of agreement: mean share of predictions that changed", None, SHARE)
 
 
 class LeaderboardFields(Row):
-    """One (model, task, method, setting). Ranked when its points are all there and, where they are its own, a curve."""
+    """One (model, task, method, setting, quality). Ranked when its points are there and, its own ones, make a curve."""
 
     model: str = column("name of the model", ...)
     task: str = column("task scored", ...)
     setting: str = column("as is, or recovered; never ranked together", "as is")
+    quality: Quality = column(QUALITY, "task")
     group: Group = column("attention: heads, KV groups, attention sublayers; other: MLPs, blocks, joint", ...)
     track: str = column("forward, gradient or trained: what the method needs", "")
     method: str = column("name of the method", ...)
@@ -188,7 +197,7 @@ class LeaderboardFields(Row):
     points_ok: int = column("points scored", 0)
     points_asked: int = column("points asked for: targets times seeds", 0)
     ranked: bool = column("complete, so it has a rank", False)
-    rank: int | None = column("best place in (model, task, setting, track, group) that the intervals allow")
+    rank: int | None = column("best place in (model, task, setting, quality, track, group) that the intervals allow")
     rank_last: int | None = column("worst place that the intervals allow; equal ranks are ties")
     rank_all: int | None = column("the same over all tracks")
     rank_all_last: int | None = column("the same over all tracks")
@@ -281,11 +290,12 @@ class ClaimRow(Row):
 
 
 class PairRow(Row):
-    """Two ranked rows of a (model, task, setting, group): the difference of their areas, paired."""
+    """Two ranked rows of a (model, task, setting, quality, group): the difference of their areas, paired."""
 
     model: str = column("name of the model", ...)
     task: str = column("task scored", ...)
     setting: str = column("as is, or recovered", ...)
+    quality: Quality = column(QUALITY, "task")
     group: Group = column("group of units that both are ranked in", ...)
     method: str = column("name of the method with the larger area", ...)
     other: str = column("name of the other method", ...)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from headroom.errors import UserError
-from headroom.results.records import TaskScore
+from headroom.results.records import Agreement, TaskScore
 
 RESAMPLES = 1000
 SEED = 20190525
@@ -76,6 +76,16 @@ def perplexity(sums: Array) -> Array:
     return np.exp(sums[..., 0] / sums[..., 1])
 
 
+def divergence(sums: Array) -> Array:
+    """KL divergence of a prediction from (..., 3): bits, predictions changed, predictions; see ``flips``."""
+    return sums[..., 0] / sums[..., 2]
+
+
+def flips(sums: Array) -> Array:
+    """The share of predictions that changed, from the same counts as ``divergence``."""
+    return sums[..., 1] / sums[..., 2]
+
+
 AGGREGATES: dict[str, Callable[[Array], Array]] = {
     "accuracy": per_cent,
     "exact-match": per_cent,
@@ -83,6 +93,7 @@ AGGREGATES: dict[str, Callable[[Array], Array]] = {
     "byte-perplexity": perplexity,
     "word-perplexity": perplexity,
     "perplexity": perplexity,
+    "divergence": divergence,
     "bleu": bleu,
     "chrf": chrf,
     "chrf++": chrf,
@@ -155,6 +166,20 @@ def task_score(
         retained_high=retained_high,
         examples=len(stats),
     )
+
+
+def agreement(
+    stats: Array, dense_stats: Array, chance: float, resamples: int = RESAMPLES, seed: int = SEED
+) -> Agreement:
+    """Agreement with the dense model as it was, from (examples, 3) counts as ``divergence`` has them.
+
+    ``dense_stats`` are those of point zero: nothing but zeros where it was not trained on. ``chance`` is the divergence
+    of a model that gives the same prediction to everything. Raises ``NoSkill`` where that is none.
+    """
+    score = task_score(stats, dense_stats, "divergence", chance, "lower", resamples, seed)
+    changed = float(flips(stats.sum(axis=0)))
+    low, high = percentiles(flips(resampled_sums(stats, resamples, seed)), changed)
+    return Agreement(**score.model_dump(), flips=changed, flips_low=low, flips_high=high)
 
 
 def over_seeds(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float, float]:

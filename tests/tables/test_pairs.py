@@ -9,7 +9,15 @@ from headroom.results.resamples import pair_rows
 
 
 def member(method: str, area: float) -> dict[str, object]:
-    return {"model": "m", "task": "t", "setting": "as is", "group": "attention", "method": method, "area": area}
+    return {
+        "model": "m",
+        "task": "t",
+        "setting": "as is",
+        "quality": "task",
+        "group": "attention",
+        "method": method,
+        "area": area,
+    }
 
 
 def test_noise_that_both_share_cancels():
