@@ -70,7 +70,8 @@ def read_book(profile: str, results: Path) -> Book:
     """Read a profile. Raises ``UserError`` when its tables are not there, and names the command that makes them."""
     folder = profile_folder(profile, results)
     tables = {name: read_table(folder, name) for name in READ}
-    pairs = optional(path := folder / "pairs.csv", TABLES["pairs"].model_fields)
+    needed = [name for name, field in TABLES["pairs"].model_fields.items() if field.is_required()]
+    pairs = optional(path := folder / "pairs.csv", needed)
     for row in pairs:
         TABLES["pairs"].checked(row, path)
     methods = list(dict.fromkeys(row.method for row in tables["quality"]))

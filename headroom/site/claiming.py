@@ -11,6 +11,7 @@ from headroom.site.numbers import MINUS
 Row = dict[str, str]  # of claims.csv, as text: other parts of Headroom write it
 UNTESTED = "not testable here"
 VERDICTS = ("holds", "does not hold", "undecided", UNTESTED)  # in the order in which they are counted
+SIGNS = {"holds": "\N{CHECK MARK}", "does not hold": "\N{MULTIPLICATION X}", "undecided": "?"}
 PAPERS = {  # by the first letter of a prediction's id
     "B": "Budhraja et al. 2020",
     "M": "Michel, Levy and Neubig 2019",
@@ -41,12 +42,30 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """How one prediction came out on one task of a model."""
+
+    claim: str
+    task: str
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Paper:
     """The predictions of one paper."""
 
     name: str
     source: str
     claims: list[Claim]
+    marks: dict[str, list[Mark]]  # by model, in the order of the verdicts, so that a cell reads as a count
+
+    def untested(self, model: str) -> int:
+        """How many of its rows a model cannot test."""
+        return sum(mark.verdict == UNTESTED for mark in self.marks.get(model, ()))
+
+    def tested(self, model: str) -> list[Mark]:
+        """The others."""
+        return [mark for mark in self.marks.get(model, ()) if mark.verdict != UNTESTED]
 
     @property
     def tally(self) -> str:
@@ -70,7 +89,21 @@ def papers(rows: Sequence[Row]) -> list[Paper]:
     for name, own in claims.items():
         claim = _claim(name, own)
         found.setdefault(PAPERS.get(name[:1], claim.source), []).append(claim)
-    return [Paper(name, own[0].source.partition(",")[0], own) for name, own in found.items()]
+    return [Paper(name, own[0].source.partition(",")[0], own, _marks(own, claims)) for name, own in found.items()]
+
+
+def _marks(own: Sequence[Claim], rows: dict[str, list[Row]]) -> dict[str, list[Mark]]:
+    found: dict[str, list[Mark]] = {}
+    for row in (row for claim in own for row in rows[claim.name]):
+        mark = Mark(row.get("id", ""), row.get("task", ""), row.get("verdict", ""))
+        found.setdefault(row.get("model", ""), []).append(mark)
+    order = {verdict: place for place, verdict in enumerate(VERDICTS)}
+    return {model: sorted(marks, key=lambda mark: order.get(mark.verdict, 0)) for model, marks in found.items()}
+
+
+def models(rows: Sequence[Row]) -> list[str]:
+    """The models that predictions were tried on, in the order of the rows."""
+    return list(dict.fromkeys(row.get("model", "") for row in rows))
 
 
 def _claim(name: str, rows: list[Row]) -> Claim:

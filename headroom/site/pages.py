@@ -186,6 +186,8 @@ class Site:
             "claims",
             ("table",),
             papers=claiming.papers(self.book.claims),
+            models=claiming.models(self.book.claims),
+            signs=claiming.SIGNS,
             tally=claiming.tally(self.book.claims),
             checks=self.checks,
             toys=checking.toys(self.checks),
