@@ -146,6 +146,10 @@ class Context(ABC):
         """Views of a unit's weights: ``query``, ``key`` and ``value`` rows, ``out`` columns; all of a sublayer."""
 
     @abstractmethod
+    def heads_of(self, site: Site) -> tuple[Unit, ...]:
+        """The query heads of an attention site that are left, to look at their ``weights``; not all can be removed."""
+
+    @abstractmethod
     def out_bias(self, site: Site) -> Tensor | None:
         """A view of the bias of a site's output projection, (width,); None where there is none."""
 

@@ -121,6 +121,9 @@ class HarnessContext(api.Context):
         self.deeds.weights = True
         return {name: tensor.detach() for name, tensor in self._anatomy.weights(unit).items()}
 
+    def heads_of(self, site: Site) -> tuple[Unit, ...]:
+        return tuple(Unit(site, Grain.HEAD, head) for head in self._anatomy.places[site].heads)
+
     def out_bias(self, site: Site) -> Tensor | None:
         bias = getattr(self._anatomy.places[site].out, "bias", None)
         return None if bias is None else bias.detach()

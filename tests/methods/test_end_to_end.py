@@ -28,6 +28,7 @@ ENTRIES = {
     "taylor-weight": "{}",
     "layer-similarity": "{examples: 16}",
     "layer-similarity-iterative": "{method: layer-similarity, iterative: true, remove: joint, examples: 16}",
+    "gate-norm": "{}",
     "relative-magnitude": "{examples: 16}",
     "gromov-window": "{examples: 16}",
     "finercut": "{}",
