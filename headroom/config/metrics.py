@@ -16,6 +16,7 @@ METRICS = {
     "image-classification": ("accuracy",),
     "bits-per-byte": ("bits-per-byte",),
     "multiple-choice": ("accuracy",),
+    "continuation": ("accuracy",),
 }
 
 LOWER = ("bits-per-byte", "byte-perplexity", "word-perplexity", "perplexity")  # of these less is better

@@ -16,7 +16,13 @@ from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
 
 Evaluator = Literal[
-    "translation", "classification", "image-classification", "bits-per-byte", "multiple-choice", "lm-eval"
+    "translation",
+    "classification",
+    "image-classification",
+    "bits-per-byte",
+    "multiple-choice",
+    "continuation",
+    "lm-eval",
 ]
 
 # What the model behind a task has to be able to do, as `ModelInfo.purpose` names it.
@@ -26,6 +32,7 @@ PURPOSES = {
     "image-classification": "image-classification",
     "bits-per-byte": "language",
     "multiple-choice": "language",
+    "continuation": "language",
     "lm-eval": "language",
 }
 
@@ -35,6 +42,7 @@ COLUMNS = {
     "image-classification": ("image", "label"),
     "bits-per-byte": ("text",),
     "multiple-choice": ("context", "choices", "gold"),
+    "continuation": ("context", "continuation"),
     "lm-eval": (),
 }
 
@@ -42,7 +50,7 @@ COLUMNS = {
 BELONGS = {
     "classes": ("classification", "image-classification"),
     "languages": ("translation",),
-    "calibration": ("multiple-choice",),
+    "calibration": ("multiple-choice", "continuation"),
 }
 
 SLICE = re.compile(
@@ -118,7 +126,7 @@ class Task(Section):
     )
     languages: Languages | None = Field(None, description="of a translation")
     calibration: Literal["answer", "context"] | None = Field(
-        None, description="what a multiple-choice task calibrates on: context and right choice (default), or context"
+        None, description="what a task of questions calibrates on: context and right answer (default), or context"
     )
     lm_eval: LmEval | None = Field(
         None,

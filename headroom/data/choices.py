@@ -1,4 +1,4 @@
-"""Questions with choices as running text: how a choice follows its context, and what methods calibrate on."""
+"""Questions as running text: how an answer follows its context, and what methods calibrate on."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ def texts_of(dataset: Dataset, calibration: str | None = None) -> list[str]:
     """
     if "text" in dataset.column_names:
         return list(dataset["text"])
-    if not {"context", "choices", "gold"} <= set(dataset.column_names):
+    there = set(dataset.column_names)
+    if not any({"context", *answer} <= there for answer in (("choices", "gold"), ("continuation",))):
         raise UserError(
-            f"A language model calibrates on a column text, or on context, choices and gold; there are "
-            f"{', '.join(sorted(dataset.column_names)) or 'none'}."
+            "A language model calibrates on a column text, on context, choices and gold, or on context and "
+            f"continuation; there are {', '.join(sorted(there)) or 'none'}."
         )
     contexts = [context or "" for context in dataset["context"]]
     if calibration == "context":
         if not any(contexts):
             raise UserError(
                 "calibration is 'context', and no question of the calibration split has one. Write 'answer', which "
-                "takes the right choices."
+                "takes the right answers."
             )
         return [context for context in contexts if context]
+    if "continuation" in there:
+        pairs = zip(contexts, dataset["continuation"], strict=True)
+        return [context + asked(context, [follows])[0] for context, follows in pairs]
     rows = zip(contexts, dataset["choices"], dataset["gold"], strict=True)
     return [context + asked(context, choices)[int(gold)] for context, choices, gold in rows]

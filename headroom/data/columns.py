@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+WORDS = ("text", "pair", "source", "target", "context", "continuation")  # columns that hold words
+
+
 def normalised(dataset: Dataset, task: Task) -> Dataset:
     """The same rows with the columns of the task's evaluator and no others."""
     wanted = COLUMNS[task.evaluator]
     if task.evaluator == "multiple-choice":
         return _choices(dataset, task)
+    if task.evaluator == "continuation":
+        return _continued(dataset, task)
     source = {column: name for key in wanted for column, name in _sources(task, key)}
     for column, name in source.items():
         if name not in dataset.column_names:
@@ -86,12 +91,33 @@ def _choices(dataset: Dataset, task: Task) -> Dataset:
     return Dataset.from_list(rows)
 
 
+def _continued(dataset: Dataset, task: Task) -> Dataset:
+    """Context and what goes on behind it: two columns, or the last word of one and what is in front of it.
+
+    A word begins at a space, as in lm-eval's lambada.
+    """
+    from datasets import Dataset
+
+    context, continuation = (str(task.columns.get(column, column)) for column in COLUMNS["continuation"])
+    for column, name in (("context", context), ("continuation", continuation)):
+        if name not in dataset.column_names:
+            raise UserError(f"{task.file}: columns.{column} is {name!r}. {suggest(name, dataset.column_names)}")
+        _check_filled(dataset, task, column, name)
+    pairs = list(zip(dataset[context], dataset[continuation], strict=True))
+    if context == continuation:
+        pairs = [text.rstrip().rpartition(" ")[::2] for text, _ in pairs]
+    for index, (_, follows) in enumerate(pairs):
+        if not follows.strip():
+            raise UserError(f"{task.file}: columns.continuation: nothing follows in example {index}; leave it out.")
+    return Dataset.from_list([{"context": before, "continuation": follows} for before, follows in pairs])
+
+
 def _check_filled(dataset: Dataset, task: Task, column: str, name: str) -> None:
     """Raises ``UserError`` for a column with holes, or with anything but words where words are wanted."""
     if holes := dataset.select_columns([name]).with_format("arrow")[:].column(0).null_count:
         raise UserError(f"{task.file}: columns.{column} is {name!r}, and {holes} of {len(dataset)} examples have none.")
     kind = getattr(dataset.features[name], "dtype", "")
-    if column in ("text", "pair", "source", "target") and kind not in ("string", "large_string"):
+    if column in WORDS and kind not in ("string", "large_string"):
         raise UserError(f"{task.file}: columns.{column} is {name!r}, which holds {kind or 'lists'}; wanted text.")
 
 

@@ -26,6 +26,7 @@ from headroom.errors import UserError
 LENGTH = 128  # tokens of an input where nobody states how many, and the model reads so many
 # Families with a table of positions, which ends.
 TABLES = ("bert", "roberta", "distilbert", "gpt2", "opt", "bart", "mbart", "marian", "marian_ssru")
+RIGHT = {"multiple-choice": "right choice", "continuation": "continuation"}  # what answers a question
 ENDLESS = 10**9  # a tokenizer that states no longest input states a number above
 
 
@@ -131,9 +132,8 @@ class Contract:
             yield "start", lambda: self.start.said
             if task.lm_eval:
                 yield "calibration", lambda: "documents of lm-eval's with their right answers"
-            if task.evaluator == "multiple-choice":
-                said = "context" if task.calibration == "context" else "context and right choice"
-                yield "calibration", lambda: said
+            if right := RIGHT.get(task.evaluator):
+                yield "calibration", lambda: "context" if task.calibration == "context" else f"context and {right}"
             return
         yield "padding", lambda: f"{self.padding!r} behind each text"
         if task.purpose == "translation":

@@ -27,6 +27,7 @@ SEEN = {
     "image-classification": ("image",),
     "bits-per-byte": ("text",),
     "multiple-choice": ("context", "choices"),
+    "continuation": ("context",),
     "lm-eval": ("seen",),
 }
 

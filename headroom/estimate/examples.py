@@ -25,10 +25,11 @@ class Expected:
         """Tokens through the model for a point, padding included; ``length`` is that of the longest input."""
         if self.evaluator == "image-classification":
             return self.count or 0
-        usual = {"bits-per-byte": length, "translation": length / 2, "classification": length / 2}
-        one = usual.get(self.evaluator, CHOICES * min(length, ANSWERED))
+        usual = {name: length / 2 for name in ("translation", "classification", "continuation")}
+        one = (usual | {"bits-per-byte": length}).get(self.evaluator, CHOICES * min(length, ANSWERED))
         if self.each is not None:
-            one = self.each if self.evaluator == "bits-per-byte" else min(self.each, CHOICES * length)
+            answers = 1 if self.evaluator == "continuation" else CHOICES
+            one = self.each if self.evaluator == "bits-per-byte" else min(self.each, answers * length)
         return round((self.count or 0) * one * (2 if self.evaluator == "translation" else 1))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "logit_difference", "score"]
 
-LANGUAGE = ("bits-per-byte", "multiple-choice", "lm-eval")
+LANGUAGE = ("bits-per-byte", "multiple-choice", "continuation", "lm-eval")
 
 
 class Evaluator(Protocol):

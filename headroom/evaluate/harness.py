@@ -1,4 +1,4 @@
-"""Bits per byte and multiple choice by lm-eval, on a model object in memory, without its logs and progress bars.
+"""Bits per byte, multiple choice and continuations by lm-eval, on a model object in memory, without its logs and bars.
 
 Import this lazily: lm-eval takes more than a second. The parts of lm-eval used are ``HFLM`` (``live.py``),
 ``ConfigurableTask`` and ``evaluator.evaluate``; ``simple_evaluate`` would add 1.2 s of environment report to each call.
@@ -73,7 +73,7 @@ class LanguageTasks:
                 if isinstance(kind, Task):
                     self.frozen[name] = Frozen(kind, examples, settings.max_length)
                     continue
-                rows = rolling_rows(examples) if kind == "bits-per-byte" else choice_rows(examples)
+                rows = ROWS[kind](examples)
                 self.order[name] = list(np.argsort([-row["size"] for row in rows], kind="stable"))
                 self.kept[name] = KeptTask(config=task_config(name, kind, [rows[place] for place in self.order[name]]))
 
@@ -107,7 +107,8 @@ class LanguageTasks:
         for sample in samples:
             check_finite(name, sample["filtered_resps"])
             stats[self.order[name][sample["doc_id"]]] = statistics(sample[metric])
-        return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", signature(metric, live))
+        said = signature(self.kept[name].OUTPUT_TYPE, live)
+        return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", said)
 
 
 def rolling_rows(examples: Rows) -> list[dict[str, Any]]:
@@ -127,6 +128,18 @@ def choice_rows(examples: Rows) -> list[dict[str, Any]]:
     return rows
 
 
+def continuation_rows(examples: Rows) -> list[dict[str, Any]]:
+    """One row a context, what goes on as it follows the context."""
+    pairs = [(example["context"] or "", example["continuation"]) for example in examples]
+    return [
+        {"context": context, "continuation": asked(context, [follows])[0], "size": len(context)}
+        for context, follows in pairs
+    ]
+
+
+ROWS = {"bits-per-byte": rolling_rows, "multiple-choice": choice_rows, "continuation": continuation_rows}
+
+
 def task_config(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """lm-eval's configuration of a task whose examples are in memory."""
     config: dict[str, Any] = {
@@ -142,13 +155,17 @@ def task_config(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, A
             "doc_to_text": "",
             "doc_to_target": lambda row: row["text"],
         }
-    return config | {
-        "output_type": "multiple_choice",
+    config |= {
         "metric_list": [{"metric": "acc"}],
         "doc_to_text": lambda row: row["context"],
+        "target_delimiter": "",  # the rows carry their own
+    }
+    if kind == "continuation":
+        return config | {"output_type": "loglikelihood", "doc_to_target": lambda row: row["continuation"]}
+    return config | {
+        "output_type": "multiple_choice",
         "doc_to_choice": lambda row: row["choices"],
         "doc_to_target": lambda row: row["gold"],
-        "target_delimiter": "",  # the rows carry their own
     }
 
 
@@ -166,11 +183,17 @@ def fed(live: LiveModel) -> str:
     return f"context {live.max_length} tokens, start {live.start.text!r} {where}"
 
 
-def signature(metric: str, live: LiveModel) -> str:
-    """What a reader needs to get the same number from lm-eval."""
-    if metric == "acc":
-        how = f"log likelihood of each choice, {fed(live)}"
+SAID = {
+    "multiple_choice": "acc, log likelihood of each choice",
+    "loglikelihood": "acc, whether greedy decoding goes on so",
+}
+
+
+def signature(kind: str, live: LiveModel) -> str:
+    """What a reader needs to get the same number from lm-eval. ``kind``: lm-eval's name of what is asked."""
+    if kind in SAID:
+        how = f"{SAID[kind]}, {fed(live)}"
     else:
         every = " in every window" if live.start.every_window else ""
-        how = f"rolling windows of {live.max_length} tokens, start {live.start.text!r}{every}"
-    return f"lm-eval {version('lm-eval')} {metric}, {how}, 0-shot, seed {SEED}"  # nothing is drawn with it
+        how = f"bits_per_byte, rolling windows of {live.max_length} tokens, start {live.start.text!r}{every}"
+    return f"lm-eval {version('lm-eval')} {how}, 0-shot, seed {SEED}"  # nothing is drawn with it

@@ -43,7 +43,7 @@ CLASSIFIERS = {
 
 def task(evaluator: str, **keys: Any) -> Task:
     """A task of an evaluator, as ``tasks/mine.yaml`` would state it; its data are whatever it is given."""
-    metric = {"name": METRICS[evaluator][0], "unit": "%", "better": "higher", "chance": COUNTED.get(evaluator)}
+    metric = {"name": METRICS[evaluator][0], "unit": "%", "better": "higher", "chance": COUNTED.get(evaluator, 0)}
     content = {
         "name": "mine",
         "version": 1,

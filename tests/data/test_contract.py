@@ -67,6 +67,7 @@ def test_a_language_model_in_words():
     asked = contract.stated(task("multiple-choice", calibration="context"))
     assert asked["calibration"] == "context"
     assert contract.stated(task("multiple-choice"))["calibration"] == "context and right choice"
+    assert contract.stated(task("continuation"))["calibration"] == "context and continuation"
 
 
 def test_a_model_of_images_in_words():

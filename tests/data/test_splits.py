@@ -9,11 +9,12 @@ import pytest
 from datasets import Dataset
 
 from headroom.config.tasks import Task, load_task
+from headroom.data.choices import texts_of
 from headroom.data.columns import check_labels
 from headroom.data.loading import check_disjoint, data_hash, load_splits, read_split
 from headroom.errors import UserError
 
-REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2"]
+REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2", "lambada"]
 TEXTS = [{"sentence": f"text {number}", "label": number % 2} for number in range(10)]
 
 
@@ -146,6 +147,34 @@ def test_the_right_choice_does_not_keep_its_place(folder):
     evaluate = splits["evaluate"].to_list()
     assert [row["gold"] for row in splits["calibrate"]] == [0, 1, 0, 1]
     assert all(row["choices"][row["gold"]].startswith("good") for row in evaluate)
+
+
+def continued(folder, columns):
+    rows = [{"text": f"a b{number} w{number}\n", "next": f"w{number}", "none": " "} for number in range(6)]
+    Dataset.from_list(rows).to_parquet(folder / "some" / "texts.parquet")
+    metric = {"name": "accuracy", "better": "higher", "unit": "%", "chance": 0}
+    data = {"folder": {"all": "some/texts.parquet"}}
+    return task(evaluator="continuation", metric=metric, data=data, columns=columns)
+
+
+def test_a_continuation_is_the_last_word_of_a_text_or_a_column_of_its_own(folder):
+    last = load_splits(continued(folder, {"context": "text", "continuation": "text"}), folder)["evaluate"]
+    assert last.to_list()[0] == {"context": "a b4", "continuation": "w4"}
+    apart = load_splits(continued(folder, {"context": "text", "continuation": "next"}), folder)["evaluate"]
+    assert apart.to_list()[0] == {"context": "a b4 w4\n", "continuation": "w4"}
+    assert texts_of(last)[0] == "a b4 w4" and texts_of(last, "context")[0] == "a b4"
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"context": "text", "continuation": "none"}, "columns.continuation: nothing follows in example 0"),
+        ({"context": "text", "continuation": "nxt"}, "columns.continuation is 'nxt'. Did you mean 'next'?"),
+        ({"continuation": "text"}, "columns.context is 'context'. "),
+    ],
+)
+def test_a_continuation_that_is_not_there_is_a_sentence(folder, columns, said):
+    assert said in refusal(continued(folder, columns), folder)
 
 
 def test_images_survive_the_table_to_the_pixel(tmp_path):

@@ -63,6 +63,7 @@ METRIC = 'metric: {name: accuracy, better: higher, unit: "%", chance: majority}'
 AS = {
     "bits-per-byte": "metric: {name: bits-per-byte, better: lower, unit: bits, chance: unigram}",
     "multiple-choice": METRIC.replace("majority", "uniform"),
+    "continuation": METRIC.replace("majority", "0"),
     "translation": "metric: {name: bleu, better: higher, unit: BLEU, chance: 0}",
     "image-classification": METRIC,
 }
@@ -89,7 +90,7 @@ AS = {
         ("cite: nobody", "cite: nobody\ncolumns: {text: [a, b, c]}", ["columns.text is ['a', 'b', 'c']; name one"]),
         ("cite: nobody", "cite: nobody\ncolumns: {label: [a, b]}", ["columns.label is ['a', 'b']; name one column"]),
         ("cite: nobody", "cite: nobody\nlanguages: {source: en, target: de}", ["languages: belongs to translation"]),
-        ("cite: nobody", "cite: nobody\ncalibration: answer", ["calibration: belongs to multiple-choice"]),
+        ("cite: nobody", "cite: nobody\ncalibration: answer", ["calibration: belongs to multiple-choice and"]),
         ("cite: nobody", "cite: nobody\nclasses: ../secret.txt", ["classes is '../secret.txt'", "a path is relative"]),
         ("cite: nobody", "cite: nobody\nclasses: tasks/none.txt", ["classes is 'tasks/none.txt'", "No such file"]),
         ("cite: nobody", f"cite: {'long ' * 500}\nlisence: none", ["lisence: unknown key"]),
@@ -111,6 +112,7 @@ def test_what_does_not_fit_together_is_refused_when_the_file_is_read(tmp_path, o
         ("translation", "chance: 0", "chance: majority", "that is not counted for translation; allowed: a number"),
         ("translation", "chance: 0", "chance: 100", "metric.chance is 100.0; bleu goes from 0 to 100"),
         ("translation", "name: bleu", "name: accuracy", "translation is scored in bleu"),
+        ("continuation", "chance: 0", "chance: uniform", "that is not counted for continuation; allowed: a number"),
         ("image-classification", "name: accuracy", "name: bits-per-byte", "metric.better"),
         (
             "multiple-choice",

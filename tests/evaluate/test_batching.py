@@ -18,6 +18,7 @@ TASKS = {
     "translation": ("m2m_100", [{"source": text, "target": text} for text in TEXTS]),
     "bits-per-byte": ("llama", [{"text": text} for text in TEXTS]),
     "multiple-choice": ("llama", CHOICES),
+    "continuation": ("llama", [{"context": text, "continuation": "w2 w3"} for text in TEXTS]),
 }
 
 

@@ -101,6 +101,25 @@ def test_minimal_pairs_compare_whole_sentences_after_the_start_mark(model, reade
     assert stats[:, 0].tolist() == expected
 
 
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_a_continuation_is_right_where_greedy_decoding_goes_on_so(batch_size):
+    """Of words, so that what the model generates can be asked of it again; and a word more than that."""
+    reader = tokenizer("word", ends=False)
+    model, rows, greedy = fitting("llama", reader), [], []
+    for line in sentences(8, 6):
+        given = torch.tensor([reader.encode(line)])
+        answer = reader.decode(model.generate(given, max_new_tokens=2, do_sample=False)[0, given.shape[1] :])
+        rows += [{"context": line, "continuation": follows} for follows in (answer, f"{answer} w1")]
+    for row in rows:
+        context, ids = reader.encode(row["context"]), reader.encode(f"{row['context']} {row['continuation']}")
+        likeliest = model(torch.tensor([ids])).logits[0, len(context) - 1 : -1].argmax(-1).tolist()
+        greedy.append(float(likeliest == ids[len(context) :]))
+    scores = scored(model, "continuation", rows, reader, Settings(batch_size, 64))
+    assert scores.stats.tolist() == [[one, 1.0] for one in greedy]
+    assert 0 < sum(greedy) < len(rows)
+    assert scores.aggregate == "accuracy" and "acc, whether greedy decoding goes on so" in scores.signature
+
+
 def test_one_evaluation_scores_all_tasks_of_every_model(model, reader, texts, questions):
     tasks = [(task("bits-per-byte", "pages"), texts), (task("multiple-choice", "quiz"), questions)]
     evaluation = Evaluation(tasks, Contract.of(model, reader, length=32), Settings(8, 32))
