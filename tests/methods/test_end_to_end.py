@@ -26,6 +26,7 @@ ENTRIES = {
     "wanda-head": "{examples: 16}",
     "flap-head": "{examples: 16}",
     "taylor-weight": "{}",
+    "activation-heads": "{examples: 16}",
     "layer-similarity": "{examples: 16}",
     "layer-similarity-iterative": "{method: layer-similarity, iterative: true, remove: joint, examples: 16}",
     "gate-norm": "{}",

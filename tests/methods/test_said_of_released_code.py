@@ -6,6 +6,7 @@ from headroom.config.project import root
 from headroom.site.prose import docstring, paragraphs
 
 NAMED = {  # what each file has to name, in words of its own
+    "activation_heads": ["mean of the size of each channel", "aggregation: released"],
     "finercut": ["KL(m || p)", "13 of 32", "7 of 32", "<code>-x 0</code>"],
     "flap_head": ["variance", "in place"],
     "gromov_window": ["n + 1 blocks", "final norm"],
