@@ -9,10 +9,12 @@ from typing import Any
 
 from headroom.results.asked import Asked
 from headroom.results.curves import curve_rows
-from headroom.results.leaderboard import leaderboard_rows
+from headroom.results.leaderboard import Board, leaderboard_rows
 from headroom.results.load import Records, load
+from headroom.results.overall import overall
 from headroom.results.quality import floor_rows, quality_rows
-from headroom.results.rows import PairRow, Row
+from headroom.results.resamples import pair_rows
+from headroom.results.rows import Row
 from headroom.results.speeds import throughput_rows
 from headroom.results.write import write_dictionary, write_json, write_table
 
@@ -34,15 +36,18 @@ def collect(
     records = load(profile, methods, models, results, scores, asked)
     views = records.views()
     quality = [row for view in views for row in quality_rows(view)]
-    pairs: list[PairRow] = []
-    board = [row for view in views for row in leaderboard_rows(view, pairs)]
+    boards: list[Board] = []  # what is ranked together
+    board = [row for view in views for row in leaderboard_rows(view, boards)]
+    order, duels = overall(board, boards)
     tables: dict[str, Sequence[Row]] = {
         "quality": quality,
         "leaderboard": board,
         "throughput": list(throughput_rows(records)),
         "floors": list(floor_rows(views[0])),
         "curves": [row for view in views for row in curve_rows(view)],
-        "pairs": pairs,
+        "pairs": [row for one in boards for row in pair_rows(one.members, one.areas)],
+        "overall": order,
+        "duels": duels,
     }
     for name, rows in tables.items():
         write_table(records.folder, name, rows)

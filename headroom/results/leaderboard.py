@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -11,9 +13,10 @@ from headroom.results.against_random import against_random
 from headroom.results.completeness import Completeness, targets_asked
 from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step
 from headroom.results.load import DENSE, Records, no_skill
+from headroom.results.power import HEADLINES, LOSSES, can_go, name_of, visible
 from headroom.results.records import CellRecord
-from headroom.results.resamples import area_draws, pair_rows
-from headroom.results.rows import LeaderboardRow, PairRow, Row
+from headroom.results.resamples import Draws, draws_of
+from headroom.results.rows import LeaderboardRow, Row
 from headroom.results.speeds import main_machine, speed_columns, work_of
 from headroom.results.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
 
@@ -23,10 +26,23 @@ FLOOR_OF_ITS_OWN = "floor"  # what methods call the natural point that removes a
 LEAST_OWN = 3  # points of a method's own that make a curve between dense and floor
 
 
-def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> list[Row]:
+@dataclass(frozen=True)
+class Board:
+    """Rows that are ranked together, the largest area first, and the draws that rank them where there are any."""
+
+    members: Sequence[Mapping[str, Any]]  # columns of the leaderboard
+    draws: Draws | None
+
+    @property
+    def areas(self) -> np.ndarray | None:
+        """The area of each row on each resample."""
+        return self.draws.areas if self.draws else None
+
+
+def leaderboard_rows(records: Records, boards: list[Board] | None = None) -> list[Row]:
     """One row per (model, task, method), best area first inside a model, task and group.
 
-    The paired differences of the ranked rows are added to ``pairs``: they come from the draws that rank the rows.
+    What is ranked together is added to ``boards``: pairs and the order over all models come from the same draws.
     """
     machine = main_machine(records)
     rows = []
@@ -35,7 +51,7 @@ def leaderboard_rows(records: Records, pairs: list[PairRow] | None = None) -> li
             targets = targets_asked(records, model)
             methods = [method for name, method in records.pairs() if name == model]
             cells = [_row(records, model, method, task, targets, machine) for method in methods]
-            rows += _ranked(records, model, task, cells, last(targets), pairs)
+            rows += _ranked(records, model, task, cells, last(targets), boards)
     return rows
 
 
@@ -145,7 +161,7 @@ def _quality(own: Curve) -> dict[str, Any]:
 
 
 def _ranked(
-    records: Records, model: str, task: str, rows: list[dict[str, Any]], end: float, pairs: list[PairRow] | None
+    records: Records, model: str, task: str, rows: list[dict[str, Any]], end: float, boards: list[Board] | None
 ) -> list[Row]:
     """Give the complete rows their places, per track as the protocol asks and over all tracks beside it."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -155,15 +171,17 @@ def _ranked(
     for members in groups.values():
         members.sort(key=lambda row: -row["area"])
         curves = [(row["method"], curve(records.cells[model, row["method"]], task).until(end)) for row in members]
-        draws = draws_of(records, model, task, curves, HEADLINES)
-        _compare(members, draws)
-        seen = visible(members, draws)
-        _place(members, draws, list(range(len(members))), "rank_all")
+        board = Board(members, draws_of(records, model, task, curves, HEADLINES))
+        _compare(members, board.areas)
+        seen = visible(members, board.draws)
+        if boards is not None:
+            boards.append(board)
+        _place(members, board.areas, list(range(len(members))), "rank_all")
         for track in {row["track"] for row in members}:
-            _place(members, draws, [place for place, row in enumerate(members) if row["track"] == track], "rank")
+            _place(members, board.areas, [place for place, row in enumerate(members) if row["track"] == track], "rank")
         for row in members:
             # only after the ranking: the draws can put it below what an area can be
-            row["area_low"] = max(0.0, row["area_low"])
+            row.update(seen, area_low=max(0.0, row["area_low"]))
     order = sorted(rows, key=lambda row: (row["group"], not row.get("ranked"), -row.get("area", 0.0)))
     return [LeaderboardRow.checked(row, records.path(model, row["method"])) for row in order]
 

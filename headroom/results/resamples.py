@@ -97,10 +97,6 @@ class Draws:
     areas: Array
     kept: Mapping[float, Array]  # by share removed: retained quality there; NaN beyond the last point of a row
 
-    def of(self, chosen: Sequence[int]) -> Array:
-        """The areas of some of the rows."""
-        return np.asarray(self.areas[list(chosen)])
-
 
 def draws_of(
     records: Records, model: str, task: str, rows: Sequence[tuple[str, Curve]], shares: Sequence[float] = ()
@@ -111,7 +107,8 @@ def draws_of(
     if facts is None:
         return None
     counts = Counts(records.scores, model, task, records.setting, facts, records.quality)
-    areas, kept_at = [], {share: [] for share in shares}
+    areas: list[Array] = []
+    found: dict[float, list[Array]] = {share: [] for share in shares}
     for place, (method, curve) in enumerate(rows):
         kept = counts.kept(method, curve.seeds(), curve.steps[1:])
         if kept is None:
@@ -119,8 +116,8 @@ def draws_of(
         whole = np.concatenate([np.ones_like(kept[:, :1]), kept], axis=1)  # with the dense step
         areas.append(with_spread(_areas(curve, whole), np.random.default_rng([SEED, place])))
         for share in shares:
-            kept_at[share].append(with_spread(_between(curve, whole, share), np.random.default_rng([SEED, place])))
-    return Draws(np.stack(areas), {share: np.stack(found) for share, found in kept_at.items()})
+            found[share].append(with_spread(_between(curve, whole, share), np.random.default_rng([SEED, place])))
+    return Draws(np.stack(areas), {share: np.stack(draws) for share, draws in found.items()})
 
 
 def _areas(curve: Curve, kept: Array) -> Array:
@@ -133,7 +130,7 @@ def _areas(curve: Curve, kept: Array) -> Array:
 def _between(curve: Curve, kept: Array, share: float) -> Array:
     """Retained quality at a share removed, as ``curves.at`` has it of one curve, (seeds, resamples)."""
     steps = np.eye(len(curve.steps))
-    weights = [at(curve.shares(), step, share) for step in steps]
+    weights = [at(curve.shares(), step.tolist(), share) for step in steps]
     if None in weights:
         return np.full(kept[:, 0].shape, np.nan)
     return np.einsum("p,spr->sr", np.asarray(weights, dtype=float), kept)

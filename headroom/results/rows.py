@@ -223,6 +223,14 @@ class LeaderboardFields(Row):
     lost_50_error: float | None = column("half of the width of its interval", None, RETAINED)
     lost_75: float | None = column("the same at 75 % removed", None, RETAINED)
     lost_75_error: float | None = column("half of the width of its interval", None, RETAINED)
+    visible_area: float | None = column(
+        "smallest difference of area that two rows of the group could have shown: half-width of the (paired) 95 % "
+        "interval of a difference, median over their pairs; the same in all rows of the group",
+        None,
+        RETAINED,
+    )
+    visible_25: float | None = column("the same of retained quality at 25 % removed", None, RETAINED)
+    visible_50: float | None = column("the same of retained quality at 50 % removed", None, RETAINED)
     machine: str = column("fingerprint of the machine of the speed columns", "")
     work: str = column("workload of the speed columns, e.g. prefill, batch 8, length 128", "")
     cost_seconds: float | None = column("wall-clock seconds of scoring, mean over seeds", None, "s", 3)
@@ -259,15 +267,28 @@ POINTS = {
     "50": "at target 0.5",
 }
 
+
+def _can_go(loss: str) -> dict[str, Any]:
+    """The columns of what can go at one loss, in per cent: certified, as measured, and whether a certified 0 counts."""
+    certified = f"largest measured share removable at no more than {loss} % loss (lower end of the interval): certified"
+    measured = f"the same as measured: retained quality itself is at least 1 - {loss} %, here and at all smaller shares"
+    enough = (
+        f"false where removable_{loss} is 0 for want of examples or seeds: the interval of the first step holds a loss "
+        f"of {loss} %, so that it could go either way; true where something is certified, or surely nothing"
+    )
+    return {
+        f"removable_{loss}": (float | None, column(certified, None, SHARE)),
+        f"measured_{loss}": (float | None, column(measured, None, SHARE)),
+        f"certifiable_{loss}": (bool | None, column(enough)),
+    }
+
+
 LeaderboardRow = create_model(
     "LeaderboardRow",
     __base__=LeaderboardFields,
     __doc__=LeaderboardFields.__doc__,
-    removable_1=(
-        float | None,
-        column("largest measured share removable at no more than 1 % loss (lower end of the interval)", None, SHARE),
-    ),
-    removable_5=(float | None, column("the same at no more than 5 % loss", None, SHARE)),
+    **_can_go("1"),
+    **_can_go("5"),
     **{key: field for name, words in POINTS.items() for key, field in _operating_point(name, words).items()},
 )
 
@@ -304,6 +325,55 @@ class PairRow(Row):
     difference_high: float = column("upper end of that interval", ..., RETAINED)
 
 
+class OverallRow(Row):
+    """A method over all (model, task) rows of a group: a mean and a place only where it is ranked on all of them."""
+
+    setting: str = column("as is, or recovered; never ranked together", ...)
+    quality: Quality = column(QUALITY, ...)
+    group: Group = column("group of units that the method is ranked in", ...)
+    method: str = column("name of the method", ...)
+    title: str = column("the method as people write it", "")
+    track: str = column("forward, gradient or trained: what the method needs", "")
+    grains: str = column("kinds of units the method removes, joined by +", "")
+    complete: bool = column("ranked on all rows, so it has a mean and a place", ...)
+    rows: int = column("(model, task) rows on which the method is ranked", ..., "rows")
+    rows_asked: int = column("(model, task) rows on which any method of the group is", ..., "rows")
+    models: int = column("models of the rows asked", ..., "models")
+    missing: str = column("rows on which it is not ranked, as model/task with a comma between them", "")
+    rank: int | None = column("best place among the complete methods that the paired intervals allow")
+    rank_last: int | None = column("worst place that they allow; equal ranks are ties")
+    area: float | None = column("mean area: models weigh the same, and so do the tasks of a model", None, RETAINED)
+    area_low: float | None = column("lower end of its 95 % interval, by resampling examples and models", None, RETAINED)
+    area_high: float | None = column("upper end of that interval", None, RETAINED)
+    behind: float | None = column("mean area of the next better complete method minus this one", None, RETAINED)
+    behind_low: float | None = column("lower end of the 95 % interval of that difference", None, RETAINED)
+    behind_high: float | None = column("upper end of that interval", None, RETAINED)
+    between_models: bool = column("the intervals hold the spread between models; false where there is one model", ...)
+    paired: bool = column("all draws are on the same resamples of the examples; false: some from rows' intervals", ...)
+    wins: int = column("duels won: rows times rivals of the group that the interval puts below it", ..., "duels")
+    ties: int = column("duels that the interval leaves open", ..., "duels")
+    losses: int = column("duels lost", ..., "duels")
+
+
+class DuelRow(Row):
+    """Two methods of a setting, quality and group over the (model, task) rows on which both are ranked."""
+
+    setting: str = column("as is, or recovered", ...)
+    quality: Quality = column(QUALITY, ...)
+    group: Group = column("group of units that both are ranked in", ...)
+    method: str = column("name of the method with the larger mean area on these rows", ...)
+    other: str = column("name of the other method", ...)
+    rows: int = column("(model, task) rows on which both are ranked", ..., "rows")
+    models: int = column("models of these rows", ..., "models")
+    wins: int = column("rows on which the 95 % interval of the difference puts the first above", ..., "rows")
+    ties: int = column("rows on which it holds 0", ..., "rows")
+    losses: int = column("rows on which it puts the first below", ..., "rows")
+    difference: float = column("mean area of the first minus that of the other, on these rows", ..., RETAINED)
+    difference_low: float = column("lower end of its 95 % interval, by resampling examples and models", ..., RETAINED)
+    difference_high: float = column("upper end of that interval", ..., RETAINED)
+    paired: bool = column("both on the same resamples of the examples in every row", ...)
+
+
 TABLES: dict[str, type[Row]] = {
     "leaderboard": LeaderboardRow,
     "quality": QualityRow,
@@ -312,4 +382,6 @@ TABLES: dict[str, type[Row]] = {
     "curves": CurveRow,
     "claims": ClaimRow,
     "pairs": PairRow,
+    "overall": OverallRow,
+    "duels": DuelRow,
 }

@@ -18,10 +18,12 @@ from headroom.results.records import Agreement, TaskScore
 RESAMPLES = 1000
 SEED = 20190525
 LEVEL = 0.95
+NORMAL = 1.959964  # standard deviations from the middle to an end of such an interval
 BLOCK = 100  # resamples summed at once: bounds memory at BLOCK x examples numbers
 TOLERANCE = 1e-9
 
 Array = np.ndarray
+Floats = Sequence[float] | Array
 Interval = tuple[float, float]
 Figure = Any  # value, low, high: three numbers, or three arrays of one shape
 
@@ -233,25 +235,37 @@ def independent_difference(one: Figure, other: Figure) -> tuple[Any, Any, Any]:
     return gap, gap - np.hypot(value - low, high2 - value2), gap + np.hypot(high - value, value2 - low2)
 
 
-def ranks(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> list[tuple[int, int]]:
-    """Best and worst rank of each row that independent intervals allow; the highest value is best.
+def beats(values: Floats, lows: Floats, highs: Floats) -> Array:
+    """Whether independent intervals put the first row above the second, (rows, rows).
 
     Two rows differ when their distance exceeds the root of the summed squares of the half-widths that face each other.
-    Rows that do not differ share ranks: they are ties.
     """
     figures = np.array([values, lows, highs], dtype=float)
     _, least, _ = independent_difference(figures[:, :, None], figures[:, None, :])
-    return _places(least > TOLERANCE)
+    return np.asarray(least > TOLERANCE)
+
+
+def paired_beats(draws: Array) -> Array:
+    """The same from paired draws (rows, resamples): rows differ when the interval of their difference does."""
+    tail = 50 * (1 - LEVEL)
+    lows = np.percentile(draws[:, None, :] - draws[None, :, :], tail, axis=-1)
+    return np.asarray(lows > TOLERANCE)
+
+
+def ranks(values: Floats, lows: Floats, highs: Floats) -> list[tuple[int, int]]:
+    """Best and worst rank of each row that independent intervals allow; the highest value is best.
+
+    Rows that do not differ share ranks: they are ties.
+    """
+    return _places(beats(values, lows, highs))
 
 
 def paired_ranks(draws: Array) -> list[tuple[int, int]]:
-    """Best and worst rank from paired draws (rows, resamples): rows differ when the interval of their difference does.
+    """Best and worst rank from paired draws (rows, resamples).
 
     The same resamples for all rows, as ``resampled_sums`` gives them; the highest value is best.
     """
-    tail = 50 * (1 - LEVEL)
-    lows = np.percentile(draws[:, None, :] - draws[None, :, :], tail, axis=-1)
-    return _places(lows > TOLERANCE)
+    return _places(paired_beats(draws))
 
 
 def _places(beats: Array) -> list[tuple[int, int]]:
