@@ -33,6 +33,8 @@ ENTRIES = {
     "relative-magnitude": "{examples: 16}",
     "gromov-window": "{examples: 16}",
     "finercut": "{}",
+    "greedy-loss-blocks": "{examples: 16}",
+    "greedy-loss-attention": "{method: greedy-loss-blocks, remove: attention, first: 1, examples: 16}",
     "nose-posthoc": "{examples: 16}",
     "deepest-first": "{method: by-depth, order: deepest}",
     "shallowest-first": "{method: by-depth, order: shallowest}",

@@ -9,6 +9,7 @@ NAMED = {  # what each file has to name, in words of its own
     "activation_heads": ["mean of the size of each channel", "aggregation: released"],
     "finercut": ["KL(m || p)", "13 of 32", "7 of 32", "<code>-x 0</code>"],
     "flap_head": ["variance", "in place"],
+    "greedy_loss_blocks": ["never tries the first and the last", "<code>first: 1, last: 1</code>"],
     "gromov_window": ["n + 1 blocks", "final norm"],
     "layer_similarity": ["whole block", "no better than scoring once", "Gemma", "final norm"],
     "michel_greedy": ["running total", "rycolab", "TextPruner", "number of examples"],
