@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headroom.site.numbers import fixed, percent, times
+from headroom.site.qualities import WORDS
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,11 @@ class Answer:
     gain: str
 
 
-def answer(model: str, task: str, rows: Sequence[Any]) -> Answer:
-    """The answer for the attention units of a task, from its leaderboard rows in any order."""
+def answer(model: str, task: str, rows: Sequence[Any], keeps: str = WORDS["task"].best) -> Answer:
+    """The answer for the attention units of a task, from its leaderboard rows in any order.
+
+    ``keeps`` is what the best of a quality is said to do.
+    """
     ranked = [row for row in rows if row.ranked and row.group == "attention" and row.setting == "as is"]
     ranked = ranked or [row for row in rows if row.ranked and row.group == "attention"]
     if not ranked:
@@ -30,20 +34,20 @@ def answer(model: str, task: str, rows: Sequence[Any]) -> Answer:
             model, task, None, "No method of attention units has every point yet, so nothing is ranked.", "", ""
         )
     best = max(ranked, key=lambda row: row.area)
-    return Answer(model, task, best, _verdict(best, ranked), _against_random(best, len(ranked)), _gain(best))
+    return Answer(model, task, best, _verdict(best, ranked, keeps), _against_random(best, len(ranked)), _gain(best))
 
 
-def _verdict(best: Any, ranked: Sequence[Any]) -> str:
+def _verdict(best: Any, ranked: Sequence[Any], keeps: str) -> str:
     interval = f"{fixed(best.area)} (95 % interval {fixed(best.area_low)} to {fixed(best.area_high)})"
     tied = [f"“{row.title}”" for row in ranked if row.rank_all == 1 and row is not best]
     if len(ranked) == 1:
         return f"is the only ranked method, with an area of {interval}."
     if not tied:
-        return f"keeps most quality, clear of the rest: area {interval}."
+        return f"{keeps}, clear of the rest: area {interval}."
     names = (
         f"{len(tied)} others" if len(tied) > 3 else ", ".join(tied[:-1]) + (" and " if len(tied) > 1 else "") + tied[-1]
     )
-    return f"keeps most quality, but {names} cannot be told apart from it: area {interval}."
+    return f"{keeps}, but {names} cannot be told apart from it: area {interval}."
 
 
 def _against_random(best: Any, ranked: int) -> str:

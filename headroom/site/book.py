@@ -10,9 +10,10 @@ from typing import Any
 
 from headroom.errors import UserError
 from headroom.results.load import DENSE, Records, load, profile_folder
-from headroom.results.records import CellRecord, Point
+from headroom.results.records import CellRecord, Point, Quality
 from headroom.results.rows import TABLES
 from headroom.results.write import MADE_BY, csv_rows, read_table
+from headroom.site.qualities import QUALITIES
 
 SETTINGS = ("as is", "recovered")
 READ = ("leaderboard", "quality", "throughput", "floors", "curves")
@@ -42,6 +43,16 @@ class Book:
     def cells(self) -> list[Pair]:
         """Every (model, task) that a record names."""
         return [pair for pair in self.board if pair[1]]
+
+    @property
+    def boards(self) -> list[tuple[str, str, Quality]]:
+        """Every (model, task, quality) that has rows, the tasks' own metrics first."""
+        return [
+            (model, task, quality)
+            for quality in QUALITIES
+            for model, task in self.cells
+            if any(row.quality == quality for row in self.board[model, task])
+        ]
 
     def record(self, model: str, method: str) -> CellRecord | None:
         """The record of a cell, if it is there."""

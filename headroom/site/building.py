@@ -16,6 +16,7 @@ from headroom.site.maps import STEPS
 from headroom.site.names import panel_name
 from headroom.site.pages import Site
 from headroom.site.panels import CellView, cell_view
+from headroom.site.qualities import WORDS
 from headroom.site.reference import PublishedChart, drawable, published_of
 from headroom.site.series import AXES
 from headroom.site.speeds import charts as speed_charts
@@ -36,7 +37,7 @@ def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | 
 
 def write(book: Book, out: Path, siblings: Mapping[str, str]) -> None:
     """Every page, chart and file of a profile."""
-    cells = [cell_view(book, model, task) for model, task in book.cells]
+    cells = [cell_view(book, *board) for board in book.boards]
     views = speed_views(book)
     published = _published(cells, {m: record.paper for m in book.methods if (record := book.source(m))})
     shown: list[Chart] = [*_curves(cells), *_paretos(cells), *speed_charts(views), *published.values()]
@@ -66,7 +67,7 @@ def _curves(cells: list[CellView]) -> list[Chart]:
     return [
         CurveChart(
             panel.name,
-            f"{panel.model}, {panel.task}: {panel.title.lower()}, {panel.setting}; quality kept",
+            f"{panel.model}, {panel.task}: {panel.title.lower()}, {panel.setting}; {WORDS[panel.quality].kept}",
             panel.axis,
             AXES[panel.axis],
             tuple(panel.series.values()),
@@ -81,8 +82,9 @@ def _paretos(cells: list[CellView]) -> list[Chart]:
         for setting in cell.settings:
             if cell.pareto(setting):
                 chosen = [one for p in cell.panels if p.setting == setting for one in p.series.values()]
-                title = f"{cell.model}, {cell.task}: quality kept against measured speed, {setting}"
-                found.append(ParetoChart(panel_name(cell.model, cell.task, setting, "pareto"), title, tuple(chosen)))
+                title = f"{cell.model}, {cell.task}: {cell.says.kept} against measured speed, {setting}"
+                name = panel_name(cell.model, cell.task, setting, "pareto", cell.quality)
+                found.append(ParetoChart(name, title, tuple(chosen)))
     return found
 
 
@@ -95,7 +97,7 @@ def _frames(cells: list[CellView]) -> list[Chart]:
 def _published(cells: list[CellView], papers: Mapping[str, Any]) -> dict[str, Chart]:
     found: dict[str, Chart] = {}
     for method, paper in papers.items():
-        panels = [panel for cell in cells for panel in cell.panels if method in panel.series]
+        panels = [p for cell in cells if cell.quality == "task" for p in cell.panels if method in p.series]
         grains = {grain for p in panels for row in p.rows if row.method == method for grain in row.grains.split("+")}
         rows = drawable(published_of(paper, grains))
         if rows and panels:

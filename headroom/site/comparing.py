@@ -7,8 +7,9 @@ from typing import Any
 
 from headroom.site.book import Book
 from headroom.site.maps import Atlas, coded, mlp_of, short
-from headroom.site.names import cell_page, slug
+from headroom.site.names import slug
 from headroom.site.panels import CellView
+from headroom.site.qualities import QUALITIES
 from headroom.site.series import Series
 from headroom.site.styles import SHAPES, look
 
@@ -41,7 +42,7 @@ def cells(book: Book, views: list[CellView], atlases: dict[str, Atlas | None]) -
     found = []
     for view in views:
         entry: dict[str, Any] = {"n": view.name, "model": view.model, "task": view.task}
-        entry |= {"page": cell_page(view.model, view.task), "curves": {}}
+        entry |= {"page": view.page, "curves": {}}
         for panel in view.panels:
             curves = entry["curves"].setdefault(panel.setting, {})
             rows = {row.method: row for row in panel.rows}
@@ -51,10 +52,15 @@ def cells(book: Book, views: list[CellView], atlases: dict[str, Atlas | None]) -
         if atlas and view.model not in seen:
             seen.add(view.model)
             entry["maps"] = _maps(atlas)
-        if pairs := book.pairs.get((view.model, view.task)):
+        if pairs := [one for one in book.pairs.get((view.model, view.task), ()) if quality_of(one) == view.quality]:
             entry["pairs"] = [_pair(row) for row in pairs]
         found.append(entry)
     return found
+
+
+def quality_of(row: dict[str, str]) -> str:
+    """The quality of a pair; older tables know one."""
+    return row.get("quality", QUALITIES[0])
 
 
 def _curve(one: Series) -> dict[str, Any]:

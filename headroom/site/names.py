@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from headroom.site.qualities import twin
+
 
 def slug(name: str) -> str:
     """The name itself where it is made of lower-case letters, digits and single dashes; else a safe one of its own.
@@ -17,19 +19,20 @@ def slug(name: str) -> str:
     return f"{safe[:40].strip('-') or 'name'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def panel_name(model: str, task: str, setting: str, group: str) -> str:
-    """The first part of all ids of a panel; settings and groups are words of ours."""
-    return f"{slug(model)}-{slug(task)}-{setting.replace(' ', '-')}-{group}"
+def panel_name(model: str, task: str, setting: str, group: str, quality: str = "task") -> str:
+    """The first part of all ids of a panel; settings, groups and qualities are words of ours."""
+    name = f"{slug(model)}-{slug(task)}-{setting.replace(' ', '-')}-{group}"
+    return name if quality == "task" else f"{name}-{quality}"
 
 
-def cell_page(model: str, task: str) -> str:
+def cell_page(model: str, task: str, quality: str = "task") -> str:
     """Where the page of a model and task lies, from the top of the site."""
-    return f"cell/{slug(model)}/{slug(task)}.html"
+    return twin(f"cell/{slug(model)}/{slug(task)}.html", quality)
 
 
-def method_page(method: str) -> str:
+def method_page(method: str, quality: str = "task") -> str:
     """Where the page of a method lies."""
-    return f"method/{slug(method)}.html"
+    return twin(f"method/{slug(method)}.html", quality)
 
 
 def run_page(model: str, method: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment
 
 from headroom.results.leaderboard import LEAST_OWN
+from headroom.results.records import Quality
 from headroom.results.rows import TABLES, Row
 from headroom.site import checking, citing, claiming, comparing, fronting, running
 from headroom.site.book import Book
@@ -22,6 +23,7 @@ from headroom.site.maps import Atlas, atlas
 from headroom.site.names import cell_page, method_page, run_page, slug
 from headroom.site.panels import CellView, Panel
 from headroom.site.prose import docstring, paragraphs
+from headroom.site.qualities import QUALITIES, present, twin
 from headroom.site.reference import beside, drawable, published_of, read_published
 from headroom.site.speeds import SpeedView
 from headroom.site.templating import NAV, Nav, environment
@@ -42,9 +44,14 @@ class Site:
     nav: Nav = NAV
     tables: Mapping[str, type[Row]] = field(default_factory=lambda: TABLES)
     atlases: dict[str, Atlas | None] = field(init=False)
+    twins: set[str] = field(init=False)  # pages that are made for both qualities
 
     def __post_init__(self) -> None:
         self.atlases = {model: atlas(self.book, model) for model in self.book.models}
+        both = [cell for cell in self.cells if cell.quality != QUALITIES[0]]
+        own = {method_page(row.method) for cell in both for panel in cell.panels for row in panel.rows}
+        pages = {"index.html", "compare.html"} if both else set()
+        self.twins = pages | own | {cell_page(cell.model, cell.task) for cell in both}
 
     @cached_property
     def environment(self) -> Environment:
@@ -58,40 +65,51 @@ class Site:
 
     def write(self) -> None:
         """Write every page."""
-        self._front()
-        self._cells()
-        self._methods()
+        for quality in present(cell.quality for cell in self.cells) or QUALITIES[:1]:
+            cells = [cell for cell in self.cells if cell.quality == quality]
+            self._front(quality, cells)
+            self._cells(cells)
+            self._methods(quality, cells)
+            self._compare(quality, cells)
         self._runs()
-        self._compare()
         self._speed()
         self._claims()
         self.words()
         self._changes()
 
-    def page(self, path: str, template: str, kind: str, scripts: tuple[str, ...] = (), **values: Any) -> None:
-        """Render one page."""
+    def page(
+        self,
+        path: str,
+        template: str,
+        kind: str,
+        scripts: tuple[str, ...] = (),
+        quality: Quality = QUALITIES[0],
+        **values: Any,
+    ) -> None:
+        """Render one page; ``path`` is that of its twin for the tasks' own metrics."""
         up = "../" * path.count("/")
-        base = {"up": up, "here": path, "kind": kind, "scripts": scripts}
+        base = {"up": up, "here": path, "kind": kind, "scripts": scripts, "quality": quality, "twins": self.twins}
         text = self.environment.get_template(f"templates/{template}").render(**base, **values)
-        target = self.out / path
+        target = self.out / twin(path, quality)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text + "\n", encoding="utf-8", newline="\n")
 
-    def _front(self) -> None:
-        shown = next(((cell, panel) for cell in self.cells for panel in cell.panels), None)
+    def _front(self, quality: Quality, cells: list[CellView]) -> None:
+        shown = next(((cell, panel) for cell in cells for panel in cell.panels), None)
         self.page(
             "index.html",
             "index.html",
             "front",
             ("table", "chart", "board"),
-            cells=self.cells,
+            quality,
+            cells=cells,
             shown=shown,
-            overall=fronting.overall(self.cells),
-            whole=fronting.whole(self.book, self.cells),
-            boards=[fronting.board(self.book, panel) for cell in self.cells for panel in cell.panels],
-            options=fronting.options(self.book, self.cells),
+            overall=fronting.overall(cells),
+            whole=fronting.whole(self.book, cells),
+            boards=[fronting.board(self.book, panel) for cell in cells for panel in cell.panels],
+            options=fronting.options(self.book, cells),
         )
-        for cell in self.cells:
+        for cell in cells:
             for panel in cell.panels:
                 self._fragment(cell, panel)
 
@@ -105,31 +123,34 @@ class Site:
         text = f'dispatchEvent(new CustomEvent("board", {{ detail: {words} }}));\n'
         target.write_text(text, encoding="utf-8", newline="\n")
 
-    def _cells(self) -> None:
-        for cell in self.cells:
+    def _cells(self, cells: list[CellView]) -> None:
+        for cell in cells:
             points = [
                 row
                 for method in self.book.methods
                 for row in self.book.quality.get((cell.model, method), ())
-                if row.task == cell.task
+                if row.task == cell.task and row.quality == cell.quality
             ]
             self.page(
                 cell_page(cell.model, cell.task),
                 "cell.html",
                 "cell",
                 ("table", "chart", "maps"),
+                cell.quality,
                 cell=cell,
                 points=points,
                 atlas=self.atlases[cell.model],
             )
 
-    def _methods(self) -> None:
+    def _methods(self, quality: Quality, cells: list[CellView]) -> None:
         checks = {one.method: one for one in self.checks}
         for method in self.book.methods:
+            if quality != QUALITIES[0] and method_page(method) not in self.twins:
+                continue
             source = self.book.source(method)
             found = [
                 (cell, panel, row)
-                for cell in self.cells
+                for cell in cells
                 for panel in cell.panels
                 for row in panel.rows
                 if row.method == method
@@ -137,13 +158,14 @@ class Site:
             rows = [(cell, row, against(panel, row)) for cell, panel, row in found]
             curves = [(cell, panel) for cell, panel, _ in found if method in panel.series]
             grains = sorted({grain for _, row, _ in rows for grain in row.grains.split("+") if grain})
-            figures = published_of(source.paper, grains) if source else []
+            figures = published_of(source.paper, grains) if source and quality == QUALITIES[0] else []
             chosen = drawable(figures) or figures
             self.page(
                 method_page(method),
                 "method.html",
                 "method",
                 ("chart",),
+                quality,
                 method=method,
                 source=source,
                 rows=rows,
@@ -163,16 +185,17 @@ class Site:
             values = running.values(self.book, record, self.atlases[model])
             self.page(run_page(model, method), "run.html", "run", ("table",), **values)
 
-    def _compare(self) -> None:
+    def _compare(self, quality: Quality, cells: list[CellView]) -> None:
         self.page(
             "compare.html",
             "compare.html",
             "compare",
             ("table", "chart", "compare"),
-            cells=self.cells,
+            quality,
+            cells=cells,
             methods=comparing.methods(self.book),
-            neighbours=comparing.neighbours(self.cells),
-            compared=comparing.cells(self.book, self.cells, self.atlases),
+            neighbours=comparing.neighbours(cells),
+            compared=comparing.cells(self.book, cells, self.atlases),
         )
 
     def _speed(self) -> None:

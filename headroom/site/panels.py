@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from headroom.results.load import DENSE
-from headroom.results.records import TaskFacts
+from headroom.results.records import Quality, TaskFacts
 from headroom.site.answers import Answer, answer
 from headroom.site.book import SETTINGS, Book
-from headroom.site.names import panel_name, slug
+from headroom.site.names import cell_page, panel_name, slug
+from headroom.site.qualities import QUALITIES, WORDS, Words
 from headroom.site.series import Series, front, series_of
 
 GROUPS = {
@@ -27,6 +30,7 @@ class Panel:
     task: str
     setting: str
     group: str
+    quality: Quality
     title: str
     words: str
     axis: str
@@ -38,6 +42,11 @@ class Panel:
         """What the table under the chart has columns for: targets that any series holds."""
         found = {stop.target for one in self.series.values() for stop in one.stops if not stop.name}
         return sorted(target for target in found if target)
+
+    @property
+    def visible(self) -> Any | None:
+        """A row that says what difference the group could have shown; older tables do not say."""
+        return next((row for row in self.rows if row.visible_area is not None), None)
 
     @property
     def grains(self) -> list[str]:
@@ -52,6 +61,7 @@ class CellView:
     name: str
     model: str
     task: str
+    quality: Quality
     facts: TaskFacts | None
     family: str
     dense: Any | None  # quality row
@@ -60,6 +70,17 @@ class CellView:
     floors: list[Any]
     troubles: list[tuple[str, str, str]]  # method, status, reason
     timed: tuple[str, str]  # machine, workload
+    changed: dict[tuple[str, str], tuple[float, float]]  # of agreement, by (setting, method): flips and KL, half gone
+
+    @property
+    def page(self) -> str:
+        """Where its page lies."""
+        return cell_page(self.model, self.task, self.quality)
+
+    @property
+    def says(self) -> Words:
+        """What its quality is called."""
+        return WORDS[self.quality]
 
     def pareto(self, setting: str) -> list[tuple[float, float, str]]:
         """(speed, quality, method) of every timed point of a setting, units of all groups together."""
@@ -81,39 +102,61 @@ class CellView:
         return list(dict.fromkeys(panel.setting for panel in self.panels))
 
 
-def cell_view(book: Book, model: str, task: str) -> CellView:
-    """Gather what the page of a model and task shows."""
-    rows = [row for row in book.board[model, task] if row.method != DENSE]
+def cell_view(book: Book, model: str, task: str, quality: Quality = QUALITIES[0]) -> CellView:
+    """Gather what the page of a model and task shows of one quality."""
+    rows = [row for row in book.board[model, task] if row.method != DENSE and row.quality == quality]
     record = next((found for method in book.methods if (found := book.record(model, method))), None)
-    name = f"{slug(model)}-{slug(task)}"
+    name = f"{slug(model)}-{slug(task)}" + (f"-{quality}" if quality != QUALITIES[0] else "")
     panels = [
-        _panel(book, model, task, setting, group, chosen)
+        _panel(book, model, task, setting, group, quality, chosen)
         for setting in SETTINGS
         for group in GROUPS
         if (chosen := [row for row in rows if row.setting == setting and row.group == group])
     ]
-    facts = record.tasks.get(task) if record else None
+    facts = record.of_quality(quality).tasks.get(task) if record else None
     family = record.family if record else ""
     floors = [floor for floor in book.floors if floor.model == model and floor.task == task]
-    said = answer(model, task, rows)
-    dense = _dense(book, model, task)
     return CellView(
-        name, model, task, facts, family, dense, said, panels, floors, _troubles(book, model), book.main(model)
+        name,
+        model,
+        task,
+        quality,
+        facts,
+        family,
+        _dense(book, model, task, quality),
+        answer(model, task, rows, WORDS[quality].best),
+        panels,
+        floors,
+        _troubles(book, model),
+        book.main(model),
+        _changed(book, model, task) if quality == "agreement" else {},
     )
 
 
-def _panel(book: Book, model: str, task: str, setting: str, group: str, rows: list[Any]) -> Panel:
-    name = panel_name(model, task, setting, group)
+def _changed(book: Book, model: str, task: str) -> dict[tuple[str, str], tuple[float, float]]:
+    """Mean flips and KL over the seeds with half of the units gone."""
+    points: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for method in book.methods:
+        for row in book.quality.get((model, method), ()):
+            at_half = row.target == 0.5 and not row.label and not row.natural
+            if at_half and row.task == task and row.quality == "agreement" and row.flips is not None:
+                points[row.setting, method].append(row)
+    return {key: (fmean(r.flips for r in rows), fmean(r.value for r in rows)) for key, rows in points.items()}
+
+
+def _panel(book: Book, model: str, task: str, setting: str, group: str, quality: Quality, rows: list[Any]) -> Panel:
+    name = panel_name(model, task, setting, group, quality)
     title, words, axis = GROUPS[group]
     series = series_of(book, model, task, setting, rows)
-    return Panel(name, model, task, setting, group, title, words, axis, rows, series)
+    return Panel(name, model, task, setting, group, quality, title, words, axis, rows, series)
 
 
-def _dense(book: Book, model: str, task: str) -> Any | None:
+def _dense(book: Book, model: str, task: str, quality: Quality) -> Any | None:
     """The dense model's score: its own row, else point zero of any method."""
     for method in sorted(book.methods, key=lambda name: name != DENSE):
         for row in book.quality.get((model, method), ()):
-            if row.task == task and row.target == 0 and row.status == "ok" and not row.label:
+            known = row.task == task and row.quality == quality and row.status == "ok"
+            if known and row.target == 0 and not row.label:
                 return row
     return None
 

@@ -65,7 +65,7 @@ def series_of(book: Book, model: str, task: str, setting: str, rows: Sequence[An
     """The series of leaderboard rows that have a curve, by method in the order of the rows."""
     curves: dict[str, list[Any]] = defaultdict(list)
     for row in book.curves.get((model, task), ()):
-        if row.setting == setting:
+        if row.setting == setting and rows and row.quality == rows[0].quality:
             curves[row.method].append(row)
     found = {}
     for row in rows:
@@ -78,7 +78,7 @@ def _series(book: Book, model: str, task: str, setting: str, row: Any, steps: li
     quality = [
         r
         for r in book.quality.get((model, row.method), ())
-        if r.task == task and r.setting == setting and r.status == "ok"
+        if r.task == task and (r.setting, r.quality) == (setting, row.quality) and r.status == "ok"
     ]
     points: dict[Place, list[Any]] = defaultdict(list)
     for point in quality:

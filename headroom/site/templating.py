@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from headroom.config.plain import plain
+from headroom.results.records import Quality
 from headroom.site.book import Book, own_name, setting_of
 from headroom.site.claiming import figures
 from headroom.site.drawing import Drawn
@@ -16,6 +17,7 @@ from headroom.site.maps import STEPS, Atlas, mlp_of, short
 from headroom.site.names import cell_page, method_page, panel_name, run_page, slug
 from headroom.site.numbers import FILTERS
 from headroom.site.panels import CellView, Panel
+from headroom.site.qualities import QUALITIES, WORDS, twin
 from headroom.site.reference import Published
 from headroom.site.series import AXES, Series, Stop, for_scripts, work_words
 from headroom.site.speeds import SpeedView
@@ -34,21 +36,28 @@ NAV = (
     ("contribute.html", "Contribute"),
     ("changes.html", "Changes"),
 )
-COLUMNS = [  # of the leaderboard: name in the hash, words, explanation
+COLUMNS = (  # of the leaderboard: name in the hash, words, explanation
     ("rank", "Rank", "places that the intervals allow, over all tracks"),
     ("method", "Method", "its track and what it removes"),
     ("area", "Quality kept", "area under retained quality, dense is 1; wide beyond 1 where dense is near chance"),
     ("lost25", "25 %", "quality lost with a quarter gone"),
     ("lost50", "50 %", "quality lost with half gone"),
     ("lost75", "75 %", "quality lost with three quarters gone"),
-    ("go1", "1 %", "largest share that can go at no more than 1 % loss, with the measured speed there"),
-    ("go5", "5 %", "largest share that can go at no more than 5 % loss, with the measured speed there"),
+    ("go1", "1 %", "largest share that can go at no more than 1 % loss: as measured, certified, and the speed there"),
+    ("go5", "5 %", "largest share that can go at no more than 5 % loss: as measured, certified, and the speed there"),
     ("half", "Speed, half gone", "measured speed-up with half of the units gone, of the ideal one"),
     ("saved", "Saved, half gone", "share of all parameters and cache bytes per token saved with half gone"),
     ("cost", "Cost", "seconds and passes of pruning, one seed"),
     ("random", "Random", "against the random draws of the same model"),
     ("coverage", "Points", "points scored of those asked for"),
-]
+)
+OF_AGREEMENT = {  # columns that are called otherwise, or stand behind that of three quarters
+    "area": ("area", "Agreement kept", "area under the agreement that is left, the dense model is 1"),
+    "lost25": ("lost25", "25 %", "agreement lost with a quarter gone"),
+    "lost50": ("lost50", "50 %", "agreement lost with half gone"),
+    "lost75": ("lost75", "75 %", "agreement lost with three quarters gone"),
+}
+FLIPS = ("flips", "Flips, KL", "predictions that changed with half gone, and the divergence from the dense in bits")
 VERDICTS = {"holds": "yes", "passes": "yes", "does not hold": "no", "fails": "no"}
 MACROS = ("parts", "board", "maps", "speeds")  # in the order in which they use each other
 
@@ -82,7 +91,7 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str], n
         at_target,
         figures,
     )
-    for function in (*shared, mlp_of, kept_words, own_name, setting_of, work_words, heat, multiples):
+    for function in (*shared, columns, twin, mlp_of, kept_words, own_name, setting_of, work_words, heat, multiples):
         found.globals[function.__name__] = function
     for name in MACROS:
         found.globals[name] = found.get_template(f"templates/{name}.html").module
@@ -102,6 +111,15 @@ def packed(panel: Panel) -> dict[str, Any]:
 def packed_speeds(cell: CellView, setting: str) -> dict[str, Any]:
     """The numbers of a chart of quality against measured speed."""
     chosen = [one for panel in cell.panels if panel.setting == setting for one in panel.series.values()]
+def columns(quality: Quality) -> list[tuple[str, str, str]]:
+    """The columns of a board: name in the hash, words, explanation."""
+    if quality == QUALITIES[0]:
+        return list(COLUMNS)
+    found = [OF_AGREEMENT.get(column[0], column) for column in COLUMNS]
+    behind = [column[0] for column in found].index("lost75") + 1
+    return [*found[:behind], FLIPS, *found[behind:]]
+
+
     found = {}
     for one in chosen:
         stops = [stop for stop in one.stops[1:] if stop.shares["speed"]]

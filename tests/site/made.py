@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fixtures
 
-from headroom.results.records import CellRecord
+from headroom.results.records import Agreement, CellRecord, TaskScore
 
 CLAIMS = """id,source,prediction,model,task,verdict,figure,low,high,reason
 M1,M1,Most heads are redundant alone.,bert-pydocs,package,holds,0.04,0.01,0.09,
@@ -35,6 +35,29 @@ def recovered(record: CellRecord) -> CellRecord:
         point.model_copy(update={"setting": "recovered", "updates": 100}) for point in record.points if not point.label
     ]
     return record.model_copy(update={"points": [*record.points, *again]})
+
+
+def agreeing(record: CellRecord) -> CellRecord:
+    """The record with agreement with the dense model beside the score of every task."""
+    facts = {
+        name: one.model_copy(update={"metric": "divergence", "better": "lower", "unit": "bits", "chance": 2.0})
+        for name, one in record.tasks.items()
+    }
+    points = [point.model_copy(update={"agreement": _agreement(point.tasks)}) for point in record.points]
+    return record.model_copy(update={"points": points, "agreement": facts})
+
+
+def _agreement(scores: dict[str, TaskScore]) -> dict[str, Agreement]:
+    """Less of the agreement is left than of quality: 2 bits are those of a model that predicts the mean."""
+    found = {}
+    for name, score in scores.items():
+        kept = min(score.retained**2, 1.0)
+        ends = {"low": 1.9 * (1 - kept), "high": 2.1 * (1 - kept)}
+        paired = {f"difference{end}": 2 * (1 - kept) for end in ("", "_low", "_high")}
+        share = {f"flips{end}": (1 - kept) / 2 for end in ("", "_low", "_high")}
+        value = {"value": 2 * (1 - kept), "retained": kept, "retained_low": kept - 0.004, "retained_high": kept + 0.004}
+        found[name] = Agreement(**{"examples": score.examples} | value | ends | paired | share)
+    return found
 
 
 def write_verdicts(folder: Path) -> None:

@@ -1,9 +1,18 @@
-"""What a reader meets first: the papers by model in one table."""
+"""What a reader meets first: the papers by model, the two qualities apart, what can go and what is sure of it."""
 
 from __future__ import annotations
 
-from headroom.site import claiming
-from test_page import find, tree, words
+import re
+
+import fixtures
+import pytest
+from jinja2 import Environment, PackageLoader
+from test_page import find, pages, tree, words
+
+from headroom.results.collecting import collect
+from headroom.results.write import read_table
+from headroom.site import build, claiming
+from headroom.site.numbers import FILTERS
 
 
 def test_the_claims_page_leads_with_a_table_of_papers_by_model(site):
@@ -28,3 +37,81 @@ def test_marks_of_a_model_stand_in_the_order_of_the_verdicts():
     (paper,) = claiming.papers([row | {"id": f"M{n}", "verdict": verdict} for n, verdict in enumerate(verdicts)])
     assert [mark.claim for mark in paper.tested("a")] == ["M3", "M2", "M0"] and paper.untested("a") == 1
     assert paper.tested("b") == [] and paper.untested("b") == 0
+
+
+PAGES_OF_BOTH = ["index.html", "compare.html", "cell/bert-pydocs/package.html", "method/michel-greedy.html"]
+
+
+@pytest.mark.parametrize("page", PAGES_OF_BOTH)
+def test_the_two_qualities_have_pages_of_their_own_and_a_switch_between_them(site, page):
+    twin = page.replace(".html", ".agreement.html")
+    for own in (page, twin):
+        links = find(tree(site, own), "p.switch", "a")
+        assert [(site / own).parent / link.get("href") for link in links] != [] and len(links) == 2
+        assert [((site / own).parent / link.get("href")).resolve() for link in links] == [site / page, site / twin]
+        assert [link.get("aria-current") for link in links].index("page") == (own == twin)
+    assert "arXiv:2407.09141" in words(tree(site, twin)) and "arXiv:2407.09141" not in words(tree(site, page))
+
+
+def test_a_board_of_agreement_holds_its_own_rows_with_flips_and_bits(site, results):
+    rows = read_table(results / "quick", "leaderboard")
+    areas = {
+        quality: next(
+            f"{row.area:.3f}"
+            for row in rows
+            if (row.model, row.method, row.quality) == ("bert-pydocs", "michel-greedy", quality)
+        )
+        for quality in ("task", "agreement")
+    }
+    assert areas["task"] != areas["agreement"]
+    own = find(tree(site, "cell/bert-pydocs/package.html"), ".board", "tr[@data-m='michel-greedy']")
+    other = find(tree(site, "cell/bert-pydocs/package.agreement.html"), ".board", "tr[@data-m='michel-greedy']")
+    assert len(own) == len(other) == 1, "one row in each"
+    assert areas["task"] in words(own[0]) and "bits" not in words(own[0])
+    assert areas["agreement"] in words(other[0]) and re.search(r"[0-9.]+ % ?[0-9.]+ bits", words(other[0]))
+    page = words(tree(site, "cell/bert-pydocs/package.agreement.html"))
+    assert "Agreement kept" in page and "Quality kept" not in page and "Flips, KL" in page
+
+
+def test_a_reader_of_agreement_stays_with_it(site):
+    page = tree(site, "index.agreement.html")
+    inner = {link.get("href") for link in find(page, "main", "a") + find(page, "nav", "a")}
+    assert {"compare.agreement.html", "cell/bert-pydocs/package.agreement.html"} <= inner
+    assert not {one for one in inner if one.startswith("cell/") and not one.endswith(".agreement.html")}
+
+
+def test_without_rows_of_agreement_the_pages_are_as_they_were(tmp_path):
+    cells = {("vit-digits", name): fixtures.cell("quick", "vit-digits", name) for name in ("dense", "random-heads")}
+    folder = fixtures.write_profile(tmp_path, cells=cells)
+    collect("quick", ["dense", "random-heads"], ["vit-digits"], tmp_path)
+    for table in ("leaderboard", "quality", "curves", "pairs"):  # as they were written before there was a second one
+        lines = fixtures.read_csv(folder / f"{table}.csv")
+        heads = [name for name in (lines[0] if lines else {"model": ""}) if name != "quality"]
+        if lines:
+            text = [",".join(heads), *(",".join(f'"{line[name]}"' for name in heads) for line in lines)]
+            (folder / f"{table}.csv").write_text("\n".join(text) + "\n", encoding="utf-8")
+    build("quick", tmp_path, tmp_path / "site")
+    assert not [page for page in pages(tmp_path / "site") if "agreement" in page]
+    assert not find(tree(tmp_path / "site"), "p.switch")
+
+
+def test_every_board_says_what_it_could_have_seen(site):
+    said = words(find(tree(site, "cell/bert-pydocs/package.html"), "p.under")[0])
+    assert re.search(r"The smallest difference that two rows here could have shown: 0\.0\d\d of area", said)
+
+
+@pytest.mark.parametrize(
+    ("removable", "certifiable", "measured", "said"),
+    [
+        (0.125, True, 0.25, "25.0 12.5 % certified"),
+        (0.0, False, 0.25, "25.0 too few examples to certify"),
+        (0.0, True, 0.0, "0.0 nothing certified"),
+        (0.125, None, None, "12.5"),  # of an older table
+    ],
+)
+def test_what_can_go_has_two_figures_and_no_zero_for_want_of_examples(removable, certifiable, measured, said):
+    environment = Environment(loader=PackageLoader("headroom.site", package_path=""), autoescape=True)
+    environment.filters.update(FILTERS, drawn=str)
+    go = environment.get_template("templates/parts.html").module.go
+    row = {"removable_1": removable, "certifiable_1": certifiable, "measured_1": measured, "speedup_1": None}
+    assert " ".join(re.sub("<[^>]*>", " ", go(row, "1")).split()) == said
