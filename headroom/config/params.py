@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
 from headroom.config.model_spec import MOST_RATE, MOST_STEPS, ModelSpec, check_warmup
@@ -25,6 +25,22 @@ def share(value: Any) -> Any:
 Target = Annotated[float, BeforeValidator(share)]
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # of a method or a model: it names files
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator of random numbers takes
+
+
+def one_line(text: str) -> str:
+    if text != " ".join(text.split()):
+        raise ValueError("wanted one line of words with single spaces between them")
+    return text
+
+
+About = Annotated[
+    str,
+    AfterValidator(one_line),
+    Field(
+        max_length=160,
+        description="what the profile is for, in one line: it stands on its pages, and where readers switch profiles",
+    ),
+]
 
 ENCODER = ("encoder.self", "encoder.mlp", "encoder.block")
 DECODER = ("decoder.self", "decoder.cross", "decoder.mlp", "decoder.block")
@@ -175,6 +191,7 @@ class Params(Section):
     """A whole profile."""
 
     profile: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    about: About = ""
     results: InsidePath[Path]
     work: InsidePath[Path]
     site: InsidePath[Path]

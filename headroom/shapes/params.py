@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from headroom.api import Grain
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
-from headroom.config.params import Target, Work, check_works, of_shapes
+from headroom.config.params import About, Target, Work, check_works, of_shapes
 from headroom.config.plain import shown
 from headroom.errors import UserError, suggest
 
@@ -99,6 +99,7 @@ class ShapesParams(Section):
     """The whole profile."""
 
     profile: Literal["shapes"]
+    about: About = ""
     results: InsidePath[Path]
     work: InsidePath[Path]
     site: InsidePath[Path] = Path("results/shapes/site")

@@ -21,21 +21,22 @@ from headroom.site.reference import PublishedChart, drawable, published_of
 from headroom.site.series import AXES
 from headroom.site.speeds import charts as speed_charts
 from headroom.site.speeds import speed_views
+from headroom.site.templating import Sibling
 
 STATIC = Path(__file__).parent / "static"
 
 
-def build(profile: str, results: Path, out: Path, siblings: Mapping[str, str] | None = None) -> None:
+def build(profile: str, results: Path, out: Path, siblings: Mapping[str, Sibling] | None = None) -> None:
     """Write the pages of a profile into ``out``. ``collect`` has to have run.
 
-    ``siblings`` are the profiles that a reader can switch to: name, and the way to the front page from ``out``.
+    ``siblings`` are the profiles that a reader can switch to, by name, itself among them.
     """
     book = read_book(profile, results)
     with pages_in(out) as draft:
         write(book, draft, siblings or {})
 
 
-def write(book: Book, out: Path, siblings: Mapping[str, str]) -> None:
+def write(book: Book, out: Path, siblings: Mapping[str, Sibling]) -> None:
     """Every page, chart and file of a profile."""
     cells = [cell_view(book, *board) for board in book.boards]
     views = speed_views(book)

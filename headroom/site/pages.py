@@ -26,7 +26,7 @@ from headroom.site.prose import docstring, paragraphs
 from headroom.site.qualities import QUALITIES, present, twin
 from headroom.site.reference import beside, drawable, published_of, read_published
 from headroom.site.speeds import SpeedView
-from headroom.site.templating import NAV, Nav, environment
+from headroom.site.templating import NAV, Nav, Sibling, environment
 from headroom.site.verdicts import against, standing
 
 
@@ -39,7 +39,7 @@ class Site:
     views: list[SpeedView]
     drawn: dict[str, Drawn]
     out: Path
-    siblings: dict[str, str]
+    siblings: dict[str, Sibling]
     downloads: list[Download]
     nav: Nav = NAV
     tables: Mapping[str, type[Row]] = field(default_factory=lambda: TABLES)

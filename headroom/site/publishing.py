@@ -19,6 +19,7 @@ from headroom.errors import UserError
 from headroom.shapes.params import ShapesParams, describes
 from headroom.shapes.params import load as load_shapes
 from headroom.site import building, shapes
+from headroom.site.templating import Sibling
 
 FRONT = "index.html"
 
@@ -34,6 +35,11 @@ class Profile:
         return self.params.profile
 
     @property
+    def about(self) -> str:
+        """What it is for, in one line; empty where its params do not say."""
+        return self.params.about
+
+    @property
     def site(self) -> Path:
         """Where its pages lie, from the project's root."""
         return self.params.site
@@ -44,7 +50,7 @@ class Profile:
         table = "published.csv" if isinstance(self.params, ShapesParams) else "leaderboard.csv"
         return (root() / self.params.results / table).is_file()
 
-    def build(self, out: Path, siblings: Mapping[str, str]) -> None:
+    def build(self, out: Path, siblings: Mapping[str, Sibling]) -> None:
         """Write its pages into ``out``."""
         results = root() / self.params.results
         if isinstance(self.params, ShapesParams):
@@ -79,12 +85,13 @@ def build_own(path: Path) -> Path:
     return own.site / FRONT
 
 
-def neighbours(own: Profile) -> dict[str, str]:
+def neighbours(own: Profile) -> dict[str, Sibling]:
     """Front pages by profile, as ways from the site of ``own``; itself among them."""
-    found = {own.name: FRONT}
+    found = {own.name: Sibling(FRONT, own.about)}
     for other in every_profile():
         if other.name != own.name and (root() / other.site / FRONT).is_file():
-            found[other.name] = Path(os.path.relpath(other.site / FRONT, own.site)).as_posix()
+            way = Path(os.path.relpath(other.site / FRONT, own.site)).as_posix()
+            found[other.name] = Sibling(way, other.about)
     return found
 
 
@@ -96,6 +103,6 @@ def publish(out: Path) -> list[str]:
     places = {one.name: "" if place == 0 else one.name for place, one in enumerate(ready)}
     for one in ready:
         own = places[one.name]
-        ways = {name: os.path.relpath(Path(place) / FRONT, own or ".") for name, place in places.items()}
-        one.build(out / own, {name: Path(way).as_posix() for name, way in ways.items()})
+        ways = [Path(os.path.relpath(Path(place) / FRONT, own or ".")).as_posix() for place in places.values()]
+        one.build(out / own, {to.name: Sibling(way, to.about) for to, way in zip(ready, ways, strict=True)})
     return list(places)

@@ -21,6 +21,7 @@ from headroom.site.drawing import draw_all
 from headroom.site.installing import pages_in
 from headroom.site.pages import Site
 from headroom.site.speeds import charts, speed_views
+from headroom.site.templating import Sibling
 
 NAV = (
     ("index.html", "Real shapes"),
@@ -42,7 +43,7 @@ class Realised:
     most: float
 
 
-def build(params: ShapesParams, results: Path, out: Path, siblings: Mapping[str, str] | None = None) -> None:
+def build(params: ShapesParams, results: Path, out: Path, siblings: Mapping[str, Sibling] | None = None) -> None:
     """Write the pages into ``out``. Raises ``UserError`` when `headroom stage shapes collect` has not run."""
     book = read_book(params, results)
     published = read_table(book.folder, "published", PublishedRow)
@@ -50,7 +51,7 @@ def build(params: ShapesParams, results: Path, out: Path, siblings: Mapping[str,
         write(book, published, draft, siblings or {})
 
 
-def write(book: Book, published: list[PublishedRow], out: Path, siblings: Mapping[str, str]) -> None:
+def write(book: Book, published: list[PublishedRow], out: Path, siblings: Mapping[str, Sibling]) -> None:
     """The page, its charts and its data."""
     views = speed_views(book)
     drawn = draw_all(charts(views), out / "figures")

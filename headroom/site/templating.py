@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,6 +25,14 @@ from headroom.site.styles import SHAPES, look
 from headroom.site.verdicts import against
 
 Nav = Sequence[tuple[str, str]]  # (path, words)
+
+
+class Sibling(NamedTuple):
+    """A profile that a reader can switch to."""
+
+    way: str  # to its front page
+    about: str  # what it is for, in one line
+
 
 NAV = (
     ("index.html", "Leaderboard"),
@@ -62,7 +70,7 @@ VERDICTS = {"holds": "yes", "passes": "yes", "does not hold": "no", "fails": "no
 MACROS = ("parts", "board", "maps", "speeds")  # in the order in which they use each other
 
 
-def environment(book: Book, drawn: dict[str, Drawn], siblings: dict[str, str], nav: Nav) -> Environment:
+def environment(book: Book, drawn: dict[str, Drawn], siblings: Mapping[str, Sibling], nav: Nav) -> Environment:
     """Jinja's environment for the pages of one profile; ``nav`` are the pages in its head."""
     found = Environment(
         loader=PackageLoader("headroom.site", package_path=""),

@@ -35,6 +35,7 @@ def test_the_shipped_profiles_are_in_order():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("to see that everything", "to see\\nthat everything", "mean nothing.'; wanted one line of words"),
         # keys at fault of whole sections
         (
             "  vit-toy: {steps: 10",

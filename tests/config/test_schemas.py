@@ -167,6 +167,7 @@ def holds(keyword, given, value):
         "minItems": lambda: not isinstance(value, list) or len(value) >= given,
         "maxItems": lambda: not isinstance(value, list) or len(value) <= given,
         "minLength": lambda: not isinstance(value, str) or len(value) >= given,
+        "maxLength": lambda: not isinstance(value, str) or len(value) <= given,
         "minProperties": lambda: not isinstance(value, dict) or len(value) >= given,
     }
     silent = ("$schema", "$defs", "title", "description", "default", "format", "then", "else")

@@ -28,6 +28,7 @@ def world(tmp_path, monkeypatch):
     (tmp_path / "profiles" / "real").mkdir(parents=True)
     (tmp_path / "params.yaml").write_text(params, encoding="utf-8")
     other = params.replace("profile: quick", "profile: real").replace("results/quick", "results/real")
+    other = re.sub(r"(?m)^about: .*$", "about: Real <models> & data.", other)
     other = other.replace("site: results/site", "site: results/real/site")
     (tmp_path / "profiles" / "real" / "params.yaml").write_text(other, encoding="utf-8")
     for profile in ("quick", "real"):
@@ -43,7 +44,7 @@ def world(tmp_path, monkeypatch):
 def switch(page: Path) -> list[tuple[str, str]]:
     """(profile, way) of the switch in a page's head."""
     found = parser.fromstring(page.read_text(encoding="utf-8"))
-    return [(link.text, link.get("href")) for link in found.xpath("//span[@class='profiles']/a")]
+    return [(link.text, link.get("href")) for link in found.xpath("//details[@class='profiles']//a")]
 
 
 def test_published_profiles_lead_to_each_other_from_every_page(world):
@@ -56,6 +57,17 @@ def test_published_profiles_lead_to_each_other_from_every_page(world):
         }
     assert switch(world / "out" / "index.html") == [("real", "real/index.html")]
     assert switch(world / "out" / "real" / "method" / "dense.html") == [("quick", "../../index.html")]
+
+
+def test_pages_and_the_switch_say_in_one_line_what_a_profile_is_for(world):
+    publishing.publish(world / "out")
+    for page in (world / "out").glob("real/*.html"):
+        found = parser.fromstring(page.read_text(encoding="utf-8"))
+        assert found.xpath("string(//header/p[@class='about'])") == "Real <models> & data."
+        assert found.xpath("string(//details[@class='profiles']/summary)") == "real profile"
+    front = parser.fromstring((world / "out" / "index.html").read_text(encoding="utf-8"))
+    other = front.xpath("//details[@class='profiles']//li[a[@href='real/index.html']]/span/text()")
+    assert other == ["Real <models> & data."]
 
 
 def test_a_profile_links_only_to_sites_that_are_built(world):
