@@ -81,8 +81,8 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: Mapping[str, Sibl
         lstrip_blocks=True,
     )
     found.filters.update(FILTERS, drawn=Markup)
-    found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=nav, columns=COLUMNS, steps=STEPS)
-    found.globals.update(verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
+    found.globals.update(book=book, drawn=drawn, siblings=siblings, nav=nav, steps=STEPS)
+    found.globals.update(qualities=WORDS, verdicts=VERDICTS, marker_name=SHAPES.__getitem__, short_site=short)
     shared = (
         packed_speeds,
         packed_ideal,
@@ -111,14 +111,6 @@ def without_controls(value: Any) -> Any:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def packed(panel: Panel) -> dict[str, Any]:
-    """The numbers of a panel's chart for the scripts."""
-    return for_scripts(panel.axis, panel.series.values())
-
-
-def packed_speeds(cell: CellView, setting: str) -> dict[str, Any]:
-    """The numbers of a chart of quality against measured speed."""
-    chosen = [one for panel in cell.panels if panel.setting == setting for one in panel.series.values()]
 def columns(quality: Quality) -> list[tuple[str, str, str]]:
     """The columns of a board: name in the hash, words, explanation."""
     if quality == QUALITIES[0]:
@@ -128,6 +120,14 @@ def columns(quality: Quality) -> list[tuple[str, str, str]]:
     return [*found[:behind], FLIPS, *found[behind:]]
 
 
+def packed(panel: Panel) -> dict[str, Any]:
+    """The numbers of a panel's chart for the scripts."""
+    return for_scripts(panel.axis, panel.series.values())
+
+
+def packed_speeds(cell: CellView, setting: str) -> dict[str, Any]:
+    """The numbers of a chart of quality against measured speed."""
+    chosen = [one for panel in cell.panels if panel.setting == setting for one in panel.series.values()]
     found = {}
     for one in chosen:
         stops = [stop for stop in one.stops[1:] if stop.shares["speed"]]
