@@ -38,6 +38,8 @@ class Book:
     claims: list[dict[str, str]] = field(default_factory=list)
     checks: list[dict[str, str]] = field(default_factory=list)
     pairs: dict[Pair, list[dict[str, str]]] = field(default_factory=dict)  # (model, task): paired differences
+    overall: list[Any] = field(default_factory=list)  # the order over all models; older results have none
+    duels: list[Any] = field(default_factory=list)
 
     @property
     def cells(self) -> list[Pair]:
@@ -103,7 +105,14 @@ def read_book(profile: str, results: Path) -> Book:
         claims=optional(folder / "claims.csv", TABLES["claims"].model_fields),
         checks=optional(folder / "checks.csv", ("method", "check", "verdict")),
         pairs=_keyed(pairs),
+        overall=where_there(folder, "overall"),
+        duels=where_there(folder, "duels"),
     )
+
+
+def where_there(folder: Path, name: str) -> list[Any]:
+    """The rows of a table that older results need not have."""
+    return read_table(folder, name) if (folder / f"{name}.csv").is_file() else []
 
 
 def optional(path: Path, needed: Iterable[str]) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from jinja2 import Environment
 from headroom.results.leaderboard import LEAST_OWN
 from headroom.results.records import Quality
 from headroom.results.rows import TABLES, Row
-from headroom.site import checking, citing, claiming, comparing, fronting, running
+from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running
 from headroom.site.book import Book
 from headroom.site.changes import history
 from headroom.site.downloads import Download
@@ -51,6 +51,9 @@ class Site:
         both = [cell for cell in self.cells if cell.quality != QUALITIES[0]]
         own = {method_page(row.method) for cell in both for panel in cell.panels for row in panel.rows}
         pages = {"index.html", "compare.html"} if both else set()
+        pages |= {"overall.html"} if any(row.quality != QUALITIES[0] for row in self.book.overall) else set()
+        absent = set() if self.book.overall else {"overall.html"}
+        self.nav = [(place, words) for place, words in self.nav if place not in absent]
         self.twins = pages | own | {cell_page(cell.model, cell.task) for cell in both}
 
     @cached_property
@@ -70,6 +73,7 @@ class Site:
             self._front(quality, cells)
             self._cells(cells)
             self._methods(quality, cells)
+            self._overall(quality)
             self._compare(quality, cells)
         self._runs()
         self._speed()
@@ -106,6 +110,7 @@ class Site:
             shown=shown,
             overall=fronting.overall(cells),
             whole=fronting.whole(self.book, cells),
+            orders=ordering.orders(self.book, quality),
             boards=[fronting.board(self.book, panel) for cell in cells for panel in cell.panels],
             options=fronting.options(self.book, cells),
         )
@@ -197,6 +202,10 @@ class Site:
             neighbours=comparing.neighbours(cells),
             compared=comparing.cells(self.book, cells, self.atlases),
         )
+
+    def _overall(self, quality: Quality) -> None:
+        if orders := ordering.orders(self.book, quality):
+            self.page("overall.html", "overall.html", "overall", ("table",), quality, orders=orders)
 
     def _speed(self) -> None:
         published = [row for row in read_published() if row.speedup and row.speedup != 1]

@@ -36,6 +36,7 @@ class Sibling(NamedTuple):
 
 NAV = (
     ("index.html", "Leaderboard"),
+    ("overall.html", "Overall"),
     ("compare.html", "Compare"),
     ("speed.html", "Speed"),
     ("claims.html", "Claims"),

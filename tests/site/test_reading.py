@@ -12,7 +12,7 @@ from test_page import find, pages, tree, words
 from headroom.results.collecting import collect
 from headroom.results.write import read_table
 from headroom.site import build, claiming
-from headroom.site.numbers import FILTERS
+from headroom.site.numbers import DASH, FILTERS
 
 
 def test_the_claims_page_leads_with_a_table_of_papers_by_model(site):
@@ -115,3 +115,36 @@ def test_what_can_go_has_two_figures_and_no_zero_for_want_of_examples(removable,
     go = environment.get_template("templates/parts.html").module.go
     row = {"removable_1": removable, "certifiable_1": certifiable, "measured_1": measured, "speedup_1": None}
     assert " ".join(re.sub("<[^>]*>", " ", go(row, "1")).split()) == said
+
+
+def test_the_order_over_all_models_says_places_duels_weights_and_where_a_method_is_missing(site):
+    page = tree(site, "overall.html")
+    section = page.get_element_by_id("order-as-is-attention")
+    rows = [[words(cell) for cell in row] for row in find(section, "table.ordered", "tbody", "tr")]
+    assert rows[0] == [
+        *("1", "Layer similarity forward, attention", "0.710", "0.584 to 0.851"),
+        *(DASH, "19", "2", "3", "5/5", ""),
+    ]
+    assert rows[-1][:3] == [DASH, "Michel et al., greedy gradient, head", DASH]
+    assert rows[-1][-2:] == ["4/5", "vit-digits/digits"]
+    assert len(find(section, "tr.partial")) == 1 and len(find(section, "label.only", "input")) == 1
+    assert "Models weigh the same, and so do the tasks of a model" in words(page)
+    table = [[words(cell) for cell in row] for row in find(section, ".duels", "tbody", "tr")]
+    assert [row[0] for row in table[:2]] == ["Layer similarity", "Deepest first"]
+    assert table[0][2] == f"4{DASH}1{DASH}0" == table[1][1][::-1]
+    one_model = words(page.get_element_by_id("order-recovered-attention"))
+    assert "One model: the intervals say nothing of other models." in one_model
+    front = tree(site)
+    assert "overall.html" in {link.get("href") for link in find(front, "section.whole", "a")}
+    assert "Over all 5 models and tasks together, as is, Layer similarity is first: 0.710" in words(front)
+
+
+def test_results_without_an_order_have_no_page_of_it(tmp_path):
+    cells = {("vit-digits", name): fixtures.cell("quick", "vit-digits", name) for name in ("dense", "random-heads")}
+    folder = fixtures.write_profile(tmp_path, cells=cells)
+    collect("quick", ["dense", "random-heads"], ["vit-digits"], tmp_path)
+    for name in ("overall", "duels"):
+        (folder / f"{name}.csv").unlink()
+    build("quick", tmp_path, tmp_path / "site")
+    assert not (tmp_path / "site" / "overall.html").exists()
+    assert "Overall" not in words(find(tree(tmp_path / "site"), "nav")[0])
