@@ -117,7 +117,8 @@ class Task(Section):
     splits: Splits
     columns: dict[str, str | list[str]] = Field(
         default_factory=dict,
-        description="our column: the source's; two for a text of two parts, several for choices, the right one first",
+        description="our column: the source's; two for a text of two parts, several for choices, the right one first "
+        "unless gold is named",
     )
     classes: list[str] | None = Field(
         None,

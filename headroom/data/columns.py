@@ -65,27 +65,29 @@ def _numbered(dataset: Dataset, task: Task) -> Dataset:
 def _choices(dataset: Dataset, task: Task) -> Dataset:
     """Context, choices and the index of the right one.
 
-    A list of columns for ``choices`` names the right one first; its place then rotates with the row, so that a model
-    that always takes the same place gains nothing.
+    A list of columns for ``choices`` names the right one first where no column ``gold`` is named; its place then
+    rotates with the row, so that a model that always takes the same place gains nothing.
     """
     from datasets import Dataset
 
     columns = task.columns.get("choices", "choices")
     names = [columns] if isinstance(columns, str) else columns
     context, gold = str(task.columns.get("context", "context")), str(task.columns.get("gold", "gold"))
-    for column, name in [("choices", name) for name in names] + ([("gold", gold)] if len(names) == 1 else []):
+    counted = len(names) == 1 or "gold" in task.columns
+    for column, name in [("choices", name) for name in names] + ([("gold", gold)] if counted else []):
         if name not in dataset.column_names:
             raise UserError(f"{task.file}: columns.{column} names {name!r}. {suggest(name, dataset.column_names)}")
         _check_filled(dataset, task, column, name)
     rows = []
     for index, row in enumerate(dataset):
-        choices, right = (row[names[0]], int(row[gold])) if len(names) == 1 else ([row[name] for name in names], 0)
+        choices = row[names[0]] if len(names) == 1 else [row[name] for name in names]
+        right = int(row[gold]) if counted else 0
         if len(choices) < 2 or not 0 <= right < len(choices):
             raise UserError(
                 f"{task.file}: columns.{'gold' if len(choices) > 1 else 'choices'}: example {index} has {len(choices)} "
                 f"choices and number {right} is said to be right; two or more are wanted, counted from 0."
             )
-        turn = index % len(choices) if len(names) > 1 else 0
+        turn = 0 if counted else index % len(choices)
         turned = list(choices[-turn:]) + list(choices[:-turn]) if turn else list(choices)
         rows.append({"context": row.get(context, ""), "choices": turned, "gold": (right + turn) % len(turned)})
     return Dataset.from_list(rows)

@@ -14,7 +14,7 @@ from headroom.data.columns import check_labels
 from headroom.data.loading import check_disjoint, data_hash, load_splits, read_split
 from headroom.errors import UserError
 
-REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2", "lambada"]
+REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2", "lambada", "piqa", "wikitext2"]
 TEXTS = [{"sentence": f"text {number}", "label": number % 2} for number in range(10)]
 
 
@@ -147,6 +147,19 @@ def test_the_right_choice_does_not_keep_its_place(folder):
     evaluate = splits["evaluate"].to_list()
     assert [row["gold"] for row in splits["calibrate"]] == [0, 1, 0, 1]
     assert all(row["choices"][row["gold"]].startswith("good") for row in evaluate)
+
+
+def test_choices_in_columns_of_their_own_stay_in_order_where_a_column_says_which_is_right(folder):
+    rows = [{"one": f"one {number}", "two": f"two {number}", "right": number % 3 % 2} for number in range(6)]
+    Dataset.from_list(rows).to_parquet(folder / "some" / "pairs.parquet")
+    asked = task(
+        evaluator="multiple-choice",
+        data={"folder": {"all": "some/pairs.parquet"}},
+        columns={"choices": ["one", "two"], "gold": "right"},
+    )
+    calibrate = load_splits(asked, folder)["calibrate"].to_list()
+    assert [row["gold"] for row in calibrate] == [0, 1, 0, 0]
+    assert all(row["choices"][0].startswith("one") for row in calibrate)
 
 
 def continued(folder, columns):
