@@ -167,8 +167,9 @@ class Context(ABC):
         ``objective`` gives the loss of a batch; ``extra`` parameters, such as gates, train beside the weights.
         ``share`` is a part of the update steps that the harness gives every method; what is left of them is spent on
         fine-tuning the removed model. ``from_scratch`` starts from where the dense model's own training began,
-        fresh weights or pretrained ones with a new head, with the steps that made the dense model on top. Yields the
-        file for ``Plan.weights``. Raises ``UserError`` when the shares exceed 1.
+        fresh weights or pretrained ones with a new head, with the steps that made the dense model on top. A training
+        inside the block of another adds its share to that one's, from scratch too: what was spent on a search was
+        spent on what it found. Yields the file for ``Plan.weights``. Raises ``UserError`` when the shares exceed 1.
         """
 
     @abstractmethod

@@ -89,14 +89,20 @@ class Budget:
 
     def __init__(self, steps: int, scratch_steps: int) -> None:
         self.steps, self.scratch_steps = steps, scratch_steps
-        self.spent, self.scratch = 0, False  # on the weights in the private copy right now
+        self.spent, self.share, self.scratch = 0, 0.0, False  # on the weights in the private copy right now
         self._files: dict[str, tuple[int, int]] = {}
 
     def take(self, share: float, from_scratch: bool) -> int:
-        """The steps that a share stands for. Raises ``UserError`` when more is asked for than is left."""
-        if from_scratch:
-            self.spent, self.scratch = 0, True
-        steps = round(share * self.whole)
+        """The steps that a share stands for. Raises ``UserError`` when more is asked for than is left.
+
+        From scratch, the steps that made the dense model come on top; what was spent on the weights that are forgotten
+        was spent for the new ones, and stays.
+        """
+        if from_scratch and not self.scratch:
+            self.scratch = True
+            self.share = self.spent / self.whole
+        self.share += share  # shares are added up and then rounded, so that those of a whole are the whole
+        steps = round(self.share * self.whole) - self.spent
         if steps < 1 or self.spent + steps > self.whole:
             raise UserError(
                 f"asked for {steps} update steps with {self.spent} of {self.whole} spent; shares add up to 1 at most."
@@ -125,11 +131,11 @@ class Budget:
     @contextmanager
     def unchanged(self) -> Iterator[None]:
         """What is spent inside the block is spent on weights that go with its end."""
-        before = self.spent, self.scratch
+        before = self.spent, self.share, self.scratch
         try:
             yield
         finally:
-            self.spent, self.scratch = before
+            self.spent, self.share, self.scratch = before
 
 
 @contextmanager

@@ -21,7 +21,9 @@ NATURAL = {
     "voita-l0": ("{lambdas: [0.01]}", ["lambda=0.01"]),
     "ght-finetune": ("{method: voting-to-stay, groups: [1]}", ["1 group"]),
     "ght-scratch": ("{method: voting-to-stay, training: scratch, groups: [1]}", ["1 group"]),
+    "confidence-lottery": ("{shares: [0.5], examples: 16}", ["50% of heads"]),
 }
+FROM_SCRATCH = ("ght-scratch", "confidence-lottery")
 POSTHOC = "{method: voting-to-stay, training: posthoc, groups: [2]}"
 
 
@@ -56,7 +58,7 @@ def test_natural_points_are_recovered_and_the_floor_ends_them(records, name):
     own = [point for point in record.points if point.natural and point.weights]
     assert [(point.natural, point.setting) for point in own] == [(natural, "recovered") for natural in names]
     # from scratch, the steps that made the dense model come on top
-    assert {point.updates for point in own} == {70 if name == "ght-scratch" else 10}
+    assert {point.updates for point in own} == {70 if name in FROM_SCRATCH else 10}
     floor = [point for point in record.points if point.natural == "floor"]
     assert {point.setting for point in floor} == {"recovered"} and not any(point.weights for point in floor)
 
