@@ -99,6 +99,12 @@ class Contract:
         """The logit of each class of a task."""
         return order_of(task, self.named.get(task.name, task.classes), self.config, self.classes, self.where)
 
+    def class_names(self, task: Task) -> dict[int, str]:
+        """What the classes of a task are called, by the label of the data; nothing where nobody has named them."""
+        if names := self.named.get(task.name, task.classes):
+            return dict(enumerate(names))
+        return {}
+
     def pixels(self) -> str:
         """What becomes of an image, in words. Raises ``UserError`` where the model cannot read what comes out."""
         if found := image_troubles(self.processor, self.config):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from headroom.config.tasks import Task
     from headroom.data.contract import Contract
+    from headroom.evaluate.predictions import Predictions
     from headroom.models.loading import Prepared
 
 __all__ = ["Evaluation", "NotFinite", "Scores", "Settings", "logit_difference", "score"]
@@ -28,6 +29,9 @@ class Evaluator(Protocol):
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. The model is left as it was found."""
+
+    def remember(self) -> dict[str, Predictions]:
+        """Take the predictions of the model that is scored next for the dense model's; by task."""
 
 
 class Evaluation:
@@ -63,6 +67,17 @@ class Evaluation:
         """
         return cls(tasks, prepared.contract, Settings.of(prepared.spec, prepared.contract.length, tokens))
 
+    def remember(self, dense: nn.Module) -> dict[str, float]:
+        """From now on, all that is scored is compared with the dense model, which is scored for that.
+
+        By task, where there are predictions: the divergence of a model without skill, see ``Predictions.blind``.
+        """
+        kept = {name: seen for one in self.evaluators for name, seen in one.remember().items()}
+        self.score(dense)
+        for seen in kept.values():
+            seen.closed = True
+        return {name: seen.blind() for name, seen in sorted(kept.items())}
+
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""
         return {name: scores for one in self.evaluators for name, scores in one.score(model).items()}
@@ -85,12 +100,13 @@ def evaluator(task: Task, rows: list[dict[str, Any]], contract: Contract, settin
     from headroom.evaluate.translation import Translation
 
     collator: Any = contract.collator(task)
+    names = contract.class_names(task)
     match task.evaluator:
         case "translation":
             return Translation(task.name, rows, collator, settings, task.metric)
         case "classification":
-            return Classification(task.name, rows, collator, settings)
+            return Classification(task.name, rows, collator, settings, names)
         case "image-classification":
-            return ImageClassification(task.name, rows, collator, settings)
+            return ImageClassification(task.name, rows, collator, settings, names)
         case other:
             raise ValueError(f"no evaluator is called {other!r}")

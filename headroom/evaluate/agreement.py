@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from headroom.api import Unit
-from headroom.evaluate.batching import rows
+from headroom.evaluate.batching import rows, runs
 from headroom.evaluate.scores import NotFinite, as_found
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORED = -100  # label of a padded position
-FLOAT32, LARGEST = 4, 2**27  # bytes of a number, and of the logits that are compared at once
 
 
 def logit_difference(dense: Any, removed: Any, units: Iterable[Unit], batch: dict[str, Tensor]) -> float:
@@ -41,9 +40,7 @@ def parts(model: Any, batch: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     count, numbers = len(next(iter(batch.values()))), 1
     if per_token(model, batch):
         numbers = max(tensor.shape[1] for tensor in batch.values()) * getattr(model.config, "vocab_size", 1)
-    size = max(1, LARGEST // (FLOAT32 * numbers))
-    for start in range(0, count, size):
-        yield rows(batch, slice(start, start + size))
+    return (rows(batch, part) for part in runs(count, numbers))
 
 
 def logits(model: Any, batch: dict[str, Tensor]) -> Tensor:

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from headroom.errors import UserError
 from headroom.evaluate.batching import as_memory_allows, by_tokens
-from headroom.evaluate.live import LiveModel
 from headroom.evaluate.scores import NotFinite
 from headroom.evaluate.translation import FiniteGuard
+from headroom.evaluate.watched import WatchedModel
 
 
-class AnsweringModel(LiveModel):
+class AnsweringModel(WatchedModel):
     """A live model that answers in words as well: greedy, with a cache, up to the task's stop words."""
 
     def generate_until(self, requests: list, disable_tqdm: bool = True) -> list[str]:
@@ -27,7 +27,7 @@ class AnsweringModel(LiveModel):
 
     def _in_batches(self, requests: list) -> list[str]:
         if self.tokens is None:
-            return super().generate_until(requests, disable_tqdm=True)
+            return self._at_once(requests)
         found: dict[int, str] = {}
         longest = [len(self.plain(request.args[0])) + self._answer_of(request) for request in requests]
         for places in by_tokens(longest, self.tokens):
@@ -35,8 +35,11 @@ class AnsweringModel(LiveModel):
         return [found[place] for place in range(len(requests))]
 
     def _at_once(self, requests: list) -> list[str]:
+        size = self.batch_size_per_gpu
+
         def answered(part: slice) -> list[str]:
-            self.batch_size_per_gpu = len(requests[part])
+            some = len(requests[part])
+            self.batch_size_per_gpu = some if self.tokens is not None else min(size, some)
             return super(AnsweringModel, self).generate_until(requests[part], disable_tqdm=True)
 
         return as_memory_allows(answered, len(requests))

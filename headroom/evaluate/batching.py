@@ -21,6 +21,7 @@ TOKENS = 4096  # in one forward pass where nothing is stated; a CPU is no faster
 PATCH = 16 * 16  # pixels of an image that count as a token
 READ_AT_ONCE = 256  # examples, to look how long they are
 
+FLOAT32, LARGEST = 4, 2**27  # bytes of a number, and of the logits that are held at once
 LETTERS = 4  # of a token, at least; an image counts as if it had a thousand
 
 Row = TypeVar("Row")
@@ -111,6 +112,12 @@ def letters(example: dict[str, Any]) -> int:
 def in_rows(run: Callable[[dict[str, Tensor]], Sequence[Row]], batch: dict[str, Tensor]) -> list[Row]:
     """What ``run`` gives for each row of a batch, see ``as_memory_allows``."""
     return as_memory_allows(lambda part: run(rows(batch, part)), len(next(iter(batch.values()))))
+
+
+def runs(count: int, numbers: int) -> Iterator[slice]:
+    """Rows in runs whose logits, so many ``numbers`` a row, take ``LARGEST`` bytes at most; one row at least."""
+    size = max(1, LARGEST // (FLOAT32 * numbers))
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 def rows(batch: dict[str, Tensor], part: slice) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headroom.evaluate.batching import in_rows, places
+from headroom.evaluate.predictions import Predictions, counts
+from headroom.evaluate.said import SHOWN
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 if TYPE_CHECKING:
@@ -21,30 +23,52 @@ if TYPE_CHECKING:
 class Classification:
     """Examples of one task, encoded once and batched by length, so that little is padded."""
 
-    def __init__(self, task: str, examples: Sequence[dict[str, Any]], collator: Collator, settings: Settings) -> None:
-        """``examples`` have a ``label``; ``collator`` makes them into the model's inputs."""
+    dense: Predictions | None = None  # what the dense model predicted, once it is to be remembered
+
+    def __init__(
+        self,
+        task: str,
+        examples: Sequence[dict[str, Any]],
+        collator: Collator,
+        settings: Settings,
+        names: Mapping[int, str] | None = None,
+    ) -> None:
+        """``examples`` have a ``label``; ``collator`` makes them into the model's inputs.
+
+        ``names``: of classes, by the label of the data.
+        """
         self.task, self.settings = task, settings
+        self.names = {collator.label_of(label): name for label, name in (names or {}).items()}
         self.labels = np.array([collator.label_of(example["label"]) for example in examples])
         together = places(examples, collator, settings)
         self.batches = [(batch, collator([examples[place] for place in batch])) for batch in together]
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Columns of the statistics: correct (0 or 1) and one. Raises ``NotFinite`` when a logit is not a number."""
-        correct = np.empty(len(self.labels))
+        answers, agreement = np.empty(len(self.labels), dtype=int), np.empty((len(self.labels), 3))
         with as_found(model):
             for together, batch in self.batches:
-                answers = in_rows(partial(self.answers, model), batch)
-                correct[together] = np.array(answers) == self.labels[together]
-        stats = np.column_stack([correct, np.ones(len(correct))])
-        return {self.task: Scores(stats, "accuracy", self.signature())}
+                for place, logits in zip(together, in_rows(partial(self.logits, model), batch), strict=True):
+                    answers[place] = int(logits.argmax())  # the first one of equals
+                    if self.dense is not None:
+                        agreement[place] = counts(self.dense.changes(place, logits.log_softmax(-1)[None]))
+        stats = np.column_stack([answers == self.labels, np.ones(len(answers))])
+        beside = None if self.dense is None else agreement
+        said = tuple(self.names.get(answer, str(answer)) for answer in answers[:SHOWN].tolist())
+        return {self.task: Scores(stats, "accuracy", self.signature(), beside, said)}
 
-    def answers(self, model: Any, batch: dict[str, Tensor]) -> list[int]:
-        """The class of the highest logit, the first one of equals, for each example of a batch."""
+    def logits(self, model: Any, batch: dict[str, Tensor]) -> list[Tensor]:
+        """Logits of each example of a batch, (classes,), float32 on the CPU."""
         inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
-        logits = model(**inputs).logits.float()
+        logits = model(**inputs).logits.float().cpu()
         if not logits.isfinite().all():
             raise NotFinite(self.task)
-        return logits.argmax(dim=-1).tolist()
+        return list(logits)
+
+    def remember(self) -> dict[str, Predictions]:
+        """Take the predictions of the model that is scored next for the dense model's; by task."""
+        self.dense = Predictions()
+        return {self.task: self.dense}
 
     def signature(self) -> str:
         """What can change the answers beside the model and the data."""

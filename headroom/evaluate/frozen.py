@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -95,12 +95,21 @@ class Frozen:
     def collect(self, samples: Mapping[str, list[dict[str, Any]]]) -> np.ndarray:
         """Statistics of each document, in the order of the rows. Raises ``NotFinite`` naming the task."""
         found = []
-        for name in self.tasks:
-            ordered = sorted(samples[name], key=lambda sample: sample["doc_id"])
+        for _, ordered in self.ordered(samples):
             for sample in ordered:
                 check_finite(self.name, sample["filtered_resps"])
             found += [self.counted(sample[self.how.metric]) for sample in ordered]
         return np.array(found, dtype=np.float64) * self.weights[:, None]
+
+    def ordered(self, samples: Mapping[str, list[dict[str, Any]]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The documents of each of lm-eval's tasks, in the order of the rows."""
+        for name in self.tasks:
+            yield name, sorted(samples[name], key=lambda sample: sample["doc_id"])
+
+    @property
+    def of_choices(self) -> bool:
+        """Whether each document is a choice of several."""
+        return all(task.OUTPUT_TYPE == "multiple_choice" for task in self.tasks.values())
 
     def counted(self, value: Any) -> tuple[float, float]:
         """The two columns of one document: log likelihood lost (bits or nats) and units, or points and one."""

@@ -8,41 +8,28 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Hashable, Mapping
 from importlib.metadata import version
-from io import StringIO
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+import torch
 from lm_eval import evaluator
-from lm_eval.api.task import ConfigurableTask
+from lm_eval.api.instance import Instance
 from torch import nn
 
 from headroom.config.tasks import Task
-from headroom.data.choices import asked
 from headroom.data.lm_eval_tasks import SEED, compiled_once, quiet
 from headroom.data.start import Start
 from headroom.errors import UserError
 from headroom.evaluate.answering import AnsweringModel
 from headroom.evaluate.batching import TOKENS
 from headroom.evaluate.frozen import Frozen, check_finite
+from headroom.evaluate.kept import ROWS, KeptTask, Rows, task_config
 from headroom.evaluate.live import Known, LiveModel
+from headroom.evaluate.predictions import Predictions, counts
+from headroom.evaluate.said import FOLLOWS, SHOWN, beginning
 from headroom.evaluate.scores import Scores, Settings, as_found
-
-Rows = Sequence[dict[str, Any]]
-
-
-class KeptTask(ConfigurableTask):
-    """A task whose requests are built once and asked again of every model."""
-
-    def build_all_requests(self, **settings: Any) -> None:
-        if not getattr(self, "_instances", None):
-            with redirect_stderr(StringIO()):  # lm-eval's progress bar has no switch here
-                super().build_all_requests(**settings)
-        for request in self._instances:
-            request.resps, request.filtered_resps = [], {}
 
 
 class LanguageTasks:
@@ -68,6 +55,7 @@ class LanguageTasks:
         self.order: dict[str, list[int]] = {}
         self.kept: dict[str, KeptTask] = {}
         self.frozen: dict[str, Frozen] = {}
+        self.dense: dict[str, Predictions] = {}  # what the dense model predicted, once it is to be remembered
         with quiet():
             for name, (kind, examples) in tasks.items():
                 if isinstance(kind, Task):
@@ -89,84 +77,82 @@ class LanguageTasks:
             )
             live.known, live.start = self.known, self.start
             live.tokens = None if self.settings.batch_size else self.settings.tokens or TOKENS
+            live.dense, live.changed = {name: self.dense[name] for name in self.dense.keys() & self.by_token}, {}
             tasks = self.kept | {name: one for frozen in self.frozen.values() for name, one in frozen.tasks.items()}
             answers = evaluator.evaluate(live, {"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=0)
+            said = {name: self.in_words(name, answers["samples"][name], live) for name in self.kept}
         samples = answers["samples"]
-        ours = {name: self.collect(name, samples[name], live) for name in self.kept}
+        ours = {name: self.collect(name, samples[name], live, said[name]) for name in self.kept}
         return ours | {name: self.of_lm_eval(frozen, samples, live) for name, frozen in self.frozen.items()}
 
     def of_lm_eval(self, frozen: Frozen, samples: Mapping[str, list[dict[str, Any]]], live: LiveModel) -> Scores:
         """Scores of one of lm-eval's own tasks, or of a group of them."""
         said = f"lm-eval {version('lm-eval')} {frozen.signature(fed(live))}"
-        return Scores(frozen.collect(samples), frozen.how.measure["name"], said)
+        beside = None
+        if dense := self.dense.get(frozen.name):
+            beside = np.array(
+                [
+                    choice_counts(dense, (member, sample["doc_id"]), sample)
+                    for member, ordered in frozen.ordered(samples)
+                    for sample in ordered
+                ]
+            )
+        return Scores(frozen.collect(samples), frozen.how.measure["name"], said, beside)
 
-    def collect(self, name: str, samples: list[dict[str, Any]], live: LiveModel) -> Scores:
+    def collect(self, name: str, samples: list[dict[str, Any]], live: AnsweringModel, words: tuple[str, ...]) -> Scores:
         """Bring lm-eval's per-example results into the order of the examples."""
         metric = "acc" if "acc" in samples[0] else "bits_per_byte"
-        stats = np.empty((len(samples), 2))
+        stats, agreement = np.empty((len(samples), 2)), np.empty((len(samples), 3))
         for sample in samples:
             check_finite(name, sample["filtered_resps"])
-            stats[self.order[name][sample["doc_id"]]] = statistics(sample[metric])
+            place = self.order[name][sample["doc_id"]]
+            stats[place] = statistics(sample[metric])
+            if name in self.dense:
+                agreement[place] = self.changed(name, sample, live)
         said = signature(self.kept[name].OUTPUT_TYPE, live)
-        return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", said)
+        beside = agreement if name in self.dense else None
+        return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", said, beside, words)
+
+    @property
+    def by_token(self) -> set[str]:
+        """The tasks whose predictions are tokens; those of the others are choices."""
+        return {name for name, task in self.kept.items() if task.OUTPUT_TYPE != "multiple_choice"}
+
+    def remember(self) -> dict[str, Predictions]:
+        """Take the predictions of the model that is scored next for the dense model's; by task.
+
+        Of lm-eval's own tasks those of several choices have some.
+        """
+        choices = {name for name, frozen in self.frozen.items() if frozen.of_choices}
+        self.dense = {name: Predictions(even=name not in self.by_token) for name in self.kept.keys() | choices}
+        return self.dense
+
+    def changed(self, name: str, sample: dict[str, Any], live: AnsweringModel) -> np.ndarray:
+        """Counts of one example of our own, (3,): of its tokens, or of its choice."""
+        if name in self.by_token:
+            return live.changed[name][sample["doc_id"]]
+        return choice_counts(self.dense[name], sample["doc_id"], sample)
+
+    def in_words(self, name: str, samples: list[dict[str, Any]], live: AnsweringModel) -> tuple[str, ...]:
+        """What the model says to the first examples: its choice, or how it goes on."""
+        by_place = {self.order[name][sample["doc_id"]]: sample for sample in samples}
+        first = [by_place[place] for place in range(min(SHOWN, len(samples)))]
+        if name not in self.by_token:
+            return tuple(sample["doc"]["choices"][int(likelihoods(sample).argmax())].strip() for sample in first)
+        given = [beginning(doc["text"]) if "text" in (doc := sample["doc"]) else doc["context"] for sample in first]
+        how = {"until": [], "max_gen_toks": FOLLOWS, "do_sample": False}
+        asked = [Instance("generate_until", {}, (text, how), 0, (name, number, 1)) for number, text in enumerate(given)]
+        return tuple(live.generate_until(asked))
 
 
-def rolling_rows(examples: Rows) -> list[dict[str, Any]]:
-    """One row a text, with its size so that texts of like length share a batch."""
-    return [{"text": text, "size": len(text)} for text in (example["text"] for example in examples)]
+def likelihoods(sample: dict[str, Any]) -> np.ndarray:
+    """Log likelihood of each choice of an example."""
+    return np.array([answer[0] for answer in sample["filtered_resps"]])
 
 
-def choice_rows(examples: Rows) -> list[dict[str, Any]]:
-    """One row a question, its choices as they follow the context. Raises ``UserError`` for one without a letter."""
-    rows = []
-    for number, example in enumerate(examples):
-        context = example["context"] or ""
-        choices = asked(context, list(example["choices"]))
-        if not all(choices):
-            raise UserError(f"Question {number} has a choice without a letter, which has no likelihood: {choices!r}.")
-        rows.append({"context": context, "choices": choices, "gold": int(example["gold"]), "size": len(context)})
-    return rows
-
-
-def continuation_rows(examples: Rows) -> list[dict[str, Any]]:
-    """One row a context, what goes on as it follows the context."""
-    pairs = [(example["context"] or "", example["continuation"]) for example in examples]
-    return [
-        {"context": context, "continuation": asked(context, [follows])[0], "size": len(context)}
-        for context, follows in pairs
-    ]
-
-
-ROWS = {"bits-per-byte": rolling_rows, "multiple-choice": choice_rows, "continuation": continuation_rows}
-
-
-def task_config(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """lm-eval's configuration of a task whose examples are in memory."""
-    config: dict[str, Any] = {
-        "task": name,
-        "custom_dataset": lambda **_: DatasetDict({"test": Dataset.from_list(rows)}),
-        "test_split": "test",
-        "metadata": {"version": 1.0},
-    }
-    if kind == "bits-per-byte":
-        return config | {
-            "output_type": "loglikelihood_rolling",
-            "metric_list": [{"metric": "bits_per_byte"}],
-            "doc_to_text": "",
-            "doc_to_target": lambda row: row["text"],
-        }
-    config |= {
-        "metric_list": [{"metric": "acc"}],
-        "doc_to_text": lambda row: row["context"],
-        "target_delimiter": "",  # the rows carry their own
-    }
-    if kind == "continuation":
-        return config | {"output_type": "loglikelihood", "doc_to_target": lambda row: row["continuation"]}
-    return config | {
-        "output_type": "multiple_choice",
-        "doc_to_choice": lambda row: row["choices"],
-        "doc_to_target": lambda row: row["gold"],
-    }
+def choice_counts(dense: Predictions, key: Hashable, sample: dict[str, Any]) -> np.ndarray:
+    """Counts of one choice of several, (3,); the choices are as probable as they are likely beside each other."""
+    return counts(dense.changes(key, torch.from_numpy(likelihoods(sample)).log_softmax(-1)[None]))
 
 
 def statistics(value: Any) -> tuple[float, float]:

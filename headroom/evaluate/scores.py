@@ -47,6 +47,8 @@ class Scores:
     stats: np.ndarray
     aggregate: str
     signature: str
+    agreement: np.ndarray | None = None  # with the dense model, (examples, 3), see stats.divergence
+    said: tuple[str, ...] = ()  # the answers to the first examples, in words, see ``said.py``
 
 
 class NotFinite(ArithmeticError):

@@ -7,19 +7,31 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
 from headroom.evaluate import sacre, spacing
-from headroom.evaluate.batching import in_rows, places
+from headroom.evaluate.batching import in_rows, places, runs
+from headroom.evaluate.predictions import Predictions, counts
+from headroom.evaluate.said import SHOWN
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from headroom.config.metrics import Metric
     from headroom.data.text import TranslationCollator
 
+UNSAID = -1  # behind the end of a translation
+
 
 class Translation:
     """Source sentences of one task, encoded once and batched by length."""
+
+    dense: Predictions | None = None  # what the dense model predicted, once it is to be remembered
+    own: dict[int, Tensor]  # by example: the tokens of the dense model's translation, its start in front
 
     def __init__(
         self,
@@ -54,24 +66,57 @@ class Translation:
         Raises ``NotFinite`` when a logit was not a number at any step of decoding.
         """
         with as_found(model):
-            stats = sacre.statistics(self.scorer, self.translate(model))
-        return {self.task: Scores(stats, self.metric.name, self.signature())}
+            texts = self.translate(model)
+            agreement = self.agreement(model) if self.dense is not None else None
+        stats = sacre.statistics(self.scorer, texts)
+        return {self.task: Scores(stats, self.metric.name, self.signature(), agreement, tuple(texts[:SHOWN]))}
 
     def translate(self, model: Any) -> list[str]:
         """Translations in the order of the examples."""
-        texts = [""] * len(self.references)
+        texts, spoken = [""] * len(self.references), dict[int, Tensor]()
         for together, inputs in self.batches:
             tokens = in_rows(partial(self.decoded, model), inputs)
+            spoken |= zip(together, tokens, strict=True)
             found = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
             for place, text in zip(together, found, strict=True):
                 texts[place] = text
+        if self.dense is not None and not self.own:
+            self.own = spoken
         return texts
+
+    def remember(self) -> dict[str, Predictions]:
+        """Take what the model says that is scored next for the dense model's own translations; by task."""
+        self.dense, self.own = Predictions(), {}
+        return {self.task: self.dense}
+
+    def agreement(self, model: Any) -> np.ndarray:
+        """Counts of the predictions of each token of the dense model's own translations, (examples, 3)."""
+        assert self.dense is not None
+        found = np.empty((len(self.references), 3))
+        for together, inputs in self.batches:
+            own = pad_sequence([self.own[place] for place in together], batch_first=True, padding_value=UNSAID)
+            for place, row in zip(together, in_rows(partial(self.told, model), inputs | {"own": own}), strict=True):
+                found[place] = counts(self.dense.changes(place, row))
+        return found
+
+    def told(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Log probabilities of each row at every token of what the dense model said, (its tokens, vocabulary)."""
+        found: list[Tensor] = []
+        sizes = (inputs["own"] != UNSAID).sum(1) - 1
+        for part in runs(len(sizes), model.config.vocab_size * int(sizes.max())):
+            given = {name: tensor[part].to(model.device) for name, tensor in inputs.items() if name != "own"}
+            before = inputs["own"][part, :-1].clamp_min(0).to(model.device)
+            logits = model(**given, decoder_input_ids=before).logits.float().log_softmax(-1)
+            found += [row[:size].cpu() for row, size in zip(logits, sizes[part].tolist(), strict=True)]
+        return found
 
     def decoded(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:
         """Tokens of each translation, cut at its own limit, so that it does not depend on the rest of the batch."""
         limits = self.limits(inputs)
         tokens = self.generate(model, inputs, max(limits))
-        return [row[: 1 + limit] for row, limit in zip(tokens, limits, strict=True)]  # token 0 is the decoder's start
+        ends = torch.as_tensor(model.generation_config.eos_token_id or []).view(-1)
+        cut = [row[: 1 + limit] for row, limit in zip(tokens, limits, strict=True)]  # token 0 is the decoder's start
+        return [row[: 1 + spoken(row[1:], ends)] for row in cut]
 
     def generate(self, model: Any, inputs: dict[str, Tensor], limit: int) -> Tensor:
         """Tokens of shape (batch, 1 + at most ``limit``), the start token first."""
@@ -97,6 +142,12 @@ class Translation:
         how = "greedy" if self.settings.beams == 1 else f"beam {self.settings.beams} (length penalty 1)"
         longest = f"at most min({self.settings.max_new_tokens}, 2 x source + 10) tokens"
         return f"{self.scorer.get_signature()}, {how} decoding, {longest}, transformers {version('transformers')}"
+
+
+def spoken(tokens: Tensor, ends: Tensor) -> int:
+    """How many tokens a translation has, its first end included; all where there is none."""
+    at = torch.isin(tokens, ends).nonzero()
+    return int(at[0]) + 1 if len(at) else len(tokens)
 
 
 class FiniteGuard:

@@ -24,6 +24,7 @@ from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
 from headroom.evaluate.batching import longest, rows, undivided
+from headroom.evaluate.said import SHOWN, Shown, shown
 from headroom.measure import devices
 from headroom.models.heads import at_beginning
 from headroom.models.loading import Prepared, build, load_prepared
@@ -149,14 +150,34 @@ class Bench:
         """What ``answer`` gives, with the kernels that are set."""
         whole = self.dense(weights)
         model = attention.without(whole, units)
-        found: dict[str, Any] = {"signatures": {}, "aggregates": {}}
+        found: dict[str, Any] = {"signatures": {}, "aggregates": {}, "said": {}}
         found["counts"] = asdict(attention.count(model, rows(self.batch, slice(1))))  # shares are those of a row
         found["logit_difference"] = logit_difference(whole, model, units, self.batch)
         if teach:
             model = copy.deepcopy(model)  # a training writes into the tensors, and these are the dense model's too
             teach(model)
+        found["blind"] = self.blind  # before anything is compared
         for task, scores in self.evaluation.score(model).items():
             found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)
+            if scores.agreement is not None:
+                found[f"agreement:{task}"] = scores.agreement
             found["signatures"][task] = scores.signature
             found["aggregates"][task] = scores.aggregate
+            found["said"][task] = scores.said
+        if not units and not weights:
+            found["shown"] = {task: [asdict(one) for one in ones] for task, ones in self.shown().items()}
+        return found
+
+    @cached_property
+    def blind(self) -> dict[str, float]:
+        """Divergence from the dense model, by task, of one without skill. From here on every score is compared."""
+        return self.evaluation.remember(self.prepared.model)
+
+    def shown(self) -> dict[str, list[Shown]]:
+        """The first evaluation examples of each task, as a reader sees them."""
+        found = {}
+        for task in self.tasks:
+            examples = read_split(self.folder, task.name, "evaluate")
+            first = [examples[place] for place in range(min(SHOWN, len(examples)))]
+            found[task.name] = shown(task.evaluator, first, self.prepared.contract.class_names(task))
         return found

@@ -30,14 +30,16 @@ PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu")
 
 
 class ModelRun:
-    """Names, params and the notes of ``prepare``. Without the model itself it is small enough to be sent to a worker.
+    """Names, params as they are asked of it, and the notes of ``prepare``.
+
+    Without the model itself it is small enough to be sent to a worker.
 
     Raises ``UserError`` for a model that the profile does not list or that is not prepared.
     """
 
     def __init__(self, params: Params, where: str, name: str) -> None:
         params.spec(name)
-        self.params, self.where, self.name = params, where, name
+        self.params, self.where, self.name = params.of(name), where, name
         self.folder: Path = params.model_folder(name)
         self.facts = noted(self.folder)
         self.tokens: int | None = None  # that go through the model at once, where its entry does not say, see `sizing`
@@ -85,7 +87,7 @@ class ModelRun:
         return {
             "model": self._files,
             "data": {task: (facts["data_hash"], facts["train_hash"]) for task, facts in self.facts["tasks"].items()},
-            "spec": self.facts["spec"],
+            "spec": self.spec.model_dump(mode="json", exclude={"train": {"checkpoints"}}),  # the model is the same
             "tasks": [task.model_dump(mode="json", exclude={"data"}) for task in self.tasks],
             "engine": file_hash(*engine.files(engine.MEASURED)),
             "threads": self.params.run.threads,

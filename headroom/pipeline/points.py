@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from headroom.pipeline.working import Trouble
 from headroom.results import stats
 from headroom.results.files import finding
 from headroom.results.plan_names import plan_hash
-from headroom.results.records import Point, Setting, TaskFacts, TaskScore
+from headroom.results.records import Agreement, Point, Setting, TaskFacts, TaskScore
+from headroom.results.resamples import counted
+
+NEAR = 0.99  # of the divergence of a model without skill; beyond it there is no agreement that could be lost
+DIVERGENCE = {"metric": "divergence", "better": "lower", "unit": "bits a prediction"}
 
 Answer = dict[str, Any]  # as ``Bench.answer`` gives it
 
@@ -28,6 +33,8 @@ class Measured:
     point: Point
     stats: dict[str, Any] = field(default_factory=dict)
     unsure: tuple[str, ...] = ()  # operations that the device does otherwise from run to run, in the last bits
+    said: Mapping[str, list[str]] = field(default_factory=dict)  # by task: the answers to the first examples
+    shown: Mapping[str, list[dict[str, str]]] = field(default_factory=dict)  # and what these are, at the dense model
 
 
 class Scoring:
@@ -83,11 +90,13 @@ class Scoring:
                 weights=plan["weights"],
                 plan_hash=plan_hash(plan["drop"], plan["weights"]),
                 tasks={task.name: self.scored(task.name, found, dense) for task in self.run.tasks},
+                agreement={task: self.agreed(task, found, dense) for task in self.compared},
             )
         except ValidationError as error:  # no number, or one that cannot be: no record may hold it
             return Measured(failed(f"What was measured cannot be: {finding(error)}", units, **names))
-        kept = {task.name: found[f"stats:{task.name}"] for task in self.run.tasks}
-        return Measured(point, kept, tuple(found.get("unsure", ())))
+        kept = {counted(task.name, "task"): found[f"stats:{task.name}"] for task in self.run.tasks}
+        kept |= {counted(task, "agreement"): found[f"agreement:{task}"] for task in self.compared}
+        return Measured(point, kept, tuple(found.get("unsure", ())), found["said"], found.get("shown", {}))
 
     def scored(self, task: str, found: Answer, dense: Answer) -> TaskScore:
         """Quality with its intervals, paired with the dense model of the same setting. Raises ``stats.NoSkill``."""
@@ -100,6 +109,36 @@ class Scoring:
             metric["better"],
             resamples=self.run.params.run.resamples,
         )
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """The tasks in which a model can agree with the dense one: of which the dense model predicts different things.
+
+        The dense model, fine-tuned as every plan is, has to be nearer to what it was than one without skill is.
+        """
+        answers = [self.dense(question) for question in self.settings]
+        blind = answers[0]["blind"]
+        own = {task: max(divergence(one, task) for one in answers) for task in blind}
+        return [task for task in blind if own[task] < blind[task] * NEAR]
+
+    @property
+    def settings(self) -> list[Setting]:
+        return ["as is", "recovered"] if self.run.recover else ["as is"]
+
+    def agreed(self, task: str, found: Answer, dense: Answer) -> Agreement:
+        """Agreement with the dense model as it was, with its intervals."""
+        own, whole = found[f"agreement:{task}"], dense[f"agreement:{task}"]
+        blind = self.dense("as is")["blind"][task]
+        return stats.agreement(own, whole, blind, resamples=self.run.params.run.resamples)
+
+    def agreement_facts(self) -> dict[str, TaskFacts]:
+        """What a reader needs to judge the agreement in each task."""
+        blind = self.dense("as is")["blind"]
+        return {
+            task: facts.model_copy(update=DIVERGENCE | {"chance": blind[task]})
+            for task, facts in self.task_facts().items()
+            if task in self.compared
+        }
 
     def task_facts(self) -> dict[str, TaskFacts]:
         """What a reader needs to judge the scores of each task."""
@@ -117,6 +156,11 @@ class Scoring:
             )
             for task in self.run.tasks
         }
+
+
+def divergence(answer: Answer, task: str) -> float:
+    """Bits of a prediction by which a model is away from the dense one."""
+    return float(stats.divergence(answer[f"agreement:{task}"].sum(axis=0)))
 
 
 def failed(why: str, units: int, **names: Any) -> Point:

@@ -28,6 +28,7 @@ from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.measure import devices
 from headroom.measure.clock import Stopwatch
+from headroom.models.checkpoints import keeping
 from headroom.models.configs import config_of
 from headroom.models.fitting import troubles
 from headroom.models.heads import begun, keep_beginning, to_train
@@ -61,7 +62,8 @@ def prepare(
     threads: int = 2,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Write ``model/``, ``data/<task>/{calibrate,evaluate}.parquet``, ``prepare.json`` and ``cost.json`` to ``folder``.
+    """Write ``model/``, ``data/<task>/{calibrate,evaluate}.parquet``, ``prepare.json`` and ``cost.json`` to ``folder``,
+    and ``checkpoints/`` where the training names some.
 
     A pretrained model that is not trained here stays where it is: ``prepare.json`` names its commit and the hashes of
     its files, ``seen.json`` when they were read. Everything but that and ``cost.json`` (seconds) is bit for bit the
@@ -98,7 +100,7 @@ def prepare(
     origins = {name: _origins(spec, source, task, splits[name], data_dir) for name, task in tasks.items()}
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named, device)
+            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named, device, draft)
         if stays:
             _write(draft / SEEN, sightings(stays.folder, files))
         else:
@@ -168,9 +170,19 @@ def prepared_with(folder: Path, recipe: str, data_dir: Path | None = None) -> di
 
 
 def _make(
-    spec: ModelSpec, task: Task, splits: Splits, name: str, source: Source | None, named: Names, device: str
+    spec: ModelSpec,
+    task: Task,
+    splits: Splits,
+    name: str,
+    source: Source | None,
+    named: Names,
+    device: str,
+    draft: Path,
 ) -> tuple[Any, Contract, list[Any]]:
-    """Model, what it wants of its input, and loss curve; of a pretrained one no weights, which are looked through."""
+    """Model, what it wants of its input, and loss curve; of a pretrained one no weights, which are looked through.
+
+    Weights that ``train.checkpoints`` asks for are written to ``draft`` on the way.
+    """
     where = f"params.yaml: models.{name}"
     if spec.train is None:
         assert source is not None  # nothing else is left to be without a training
@@ -187,12 +199,14 @@ def _make(
         torch.manual_seed(spec.train.seed)
         model = build(spec, task.purpose, tokenizer, classes=named[task.name])
         _, processor = readers(spec, task.purpose, model.config, where)
-    settings = spec.train.model_dump(exclude={"threads"})
+    settings = spec.train.model_dump(exclude={"threads", "checkpoints"})
     length, batch = settings.pop("length"), settings.pop("batch")
     contract = contract_of(spec, model, tokenizer, processor, named, where)
     stream = batches(data, replace(contract, length=length).collator(task), batch, seed=spec.train.seed, endless=True)
     placement = Placement(device)
-    losses = fit(placement.put(model), stream, label=name, **settings)
+    model = placement.put(model)
+    keep = keeping(model, draft, spec.train.checkpoints)
+    losses = fit(model, stream, label=name, on_step=keep, **settings)
     return HERE.put(model), contract, losses
 
 

@@ -18,6 +18,7 @@ from headroom.results import stats
 from headroom.results.files import finding, write
 from headroom.results.places import read_cell
 from headroom.results.records import CellRecord, Cost
+from headroom.results.write import write_json
 
 WHEN = {"provenance": {"commit", "dirty", "date"}}  # when a number was made says nothing about it
 
@@ -43,6 +44,7 @@ def recorded(cell: Cell, scoring: Scoring, family: str) -> CellRecord:
         found = []
     params = cell.run.params
     save_scores(found, params.scores(cell.run.name, cell.name))
+    save_answers(found, params.scores(cell.run.name, cell.name).with_suffix(".json"))
     return kept(params.quality_record(cell.run.name, cell.name), record)
 
 
@@ -63,6 +65,7 @@ def measured(cell: Cell, scoring: Scoring) -> tuple[dict[str, Any], list[Measure
         "status": "failed" if troubles else "ok",
         "reason": troubles[0] if troubles else "",
         "tasks": scoring.task_facts(),
+        "agreement": scoring.agreement_facts(),
         "costs": [Cost(**plans["cost"]) for _, plans in sorted(cell.plans.items()) if plans["cost"]],
         "points": points,
     }
@@ -116,22 +119,36 @@ def save_scores(found: list[Measured], path: Path) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
+def save_answers(found: list[Measured], path: Path) -> None:
+    """What the model says to the first examples at every good point, and what these are where nothing is removed."""
+    said = [
+        {"setting": one.point.setting, "seed": one.point.seed, "place": one.point.place, "said": one.said}
+        for one in found
+        if one.said and not one.point.label
+    ]
+    shown = next((one.shown for one in found if one.shown), {})
+    write_json(path, {"points": said, "shown": shown})
+
+
 def forget(params: Params, only: str = "*") -> list[Path]:
     """Take away records, of one model or of all, that nobody may publish; gives their paths.
 
-    Those of methods and models that left params.yaml, and failed ones: what failed is asked again by the next run, so
-    no failure is kept as if it were a result.
+    Those of methods and models that left params.yaml, or of which one is not asked of the other any more, and failed
+    ones: what failed is asked again by the next run, so no failure is kept as if it were a result.
     """
     gone = []
     for path in sorted((params.results / "quality").glob(f"{only}/*.json")):
         model, method = path.parent.name, path.stem
-        if model in params.models and method in params.methods and not has_failed(params, path):
+        listed = model in params.models and method in params.methods and params.asks(model, method)
+        if listed and not has_failed(params, path):
             continue
-        for file in (path, params.scores(model, method), params.speed_record(model, method)):
+        scores = params.scores(model, method)
+        for file in (path, scores, scores.with_suffix(".json"), params.speed_record(model, method)):
             file.unlink(missing_ok=True)
         gone.append(path)
     for path in [] if only != "*" else sorted((params.results / "speed").glob("*/*/*.json")):
-        if path.parent.name not in params.models or path.stem not in params.methods:
+        model, method = path.parent.name, path.stem
+        if model not in params.models or method not in params.methods or not params.asks(model, method):
             path.unlink()
             gone.append(path)
     return gone

@@ -76,6 +76,7 @@ def run(params: Params, where: str, model: str, ready: Callable[[], None]) -> li
     ``ready`` is called before torch is needed, which it is not where nothing is to be timed.
     """
     this, here = ModelRun(params, where, model), read(params.machine, Machine)
+    params = this.params
     this.refuse_changes()
     cells = {method: quality(params, model, method) for method in params.methods}
     works, same = params.speed.works.get(this.facts["purpose"], ()), base(this, here)

@@ -7,7 +7,7 @@ import torch
 
 from headroom.api import Grain, Unit
 from headroom.attention import anatomy, count, remove, toy, toy_batch, without
-from headroom.evaluate import NotFinite, agreement, logit_difference
+from headroom.evaluate import NotFinite, agreement, batching, logit_difference
 
 
 @pytest.mark.parametrize("family", ["bert", "vit", "llama", "marian"])
@@ -50,7 +50,7 @@ def test_rows_that_are_compared_a_few_at_a_time_have_the_difference_of_all(famil
     if family == "llama":
         units = anatomy(dense).units((Grain.KV_GROUP,))[:1]
     whole = logit_difference(dense, dense, units, batch)
-    monkeypatch.setattr(agreement, "LARGEST", 1)
+    monkeypatch.setattr(batching, "LARGEST", 1)
     assert [len(next(iter(part.values()))) for part in agreement.parts(dense, batch)] == [1] * len(batch["labels"])
     assert logit_difference(dense, dense, units, batch) == pytest.approx(whole, rel=1e-4)
 
