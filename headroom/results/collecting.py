@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from headroom.results.overall import overall
 from headroom.results.quality import floor_rows, quality_rows
 from headroom.results.resamples import pair_rows
 from headroom.results.rows import Row
+from headroom.results.said import FOLDER, answer_rows
 from headroom.results.speeds import throughput_rows
 from headroom.results.write import write_dictionary, write_json, write_table
 
@@ -34,6 +36,8 @@ def collect(
     ``asked`` is what params.yaml asks of every cell, where that is known.
     """
     records = load(profile, methods, models, results, scores, asked)
+    shutil.rmtree(records.folder / FOLDER, ignore_errors=True)
+    (records.folder / FOLDER).mkdir(parents=True)
     views = records.views()
     quality = [row for view in views for row in quality_rows(view)]
     boards: list[Board] = []  # what is ranked together
@@ -48,6 +52,7 @@ def collect(
         "pairs": [row for one in boards for row in pair_rows(one.members, one.areas)],
         "overall": order,
         "duels": duels,
+        "answers": list(answer_rows(records, board)),
     }
     for name, rows in tables.items():
         write_table(records.folder, name, rows)

@@ -310,6 +310,24 @@ class ClaimRow(Row):
     reason: str = column("why it is not testable, or what stands behind the figure", "")
 
 
+class AnswerRow(Row):
+    """What a model says to one example, dense or with a share of its units gone. The wanted answer is the data's."""
+
+    model: str = column("name of the model", ...)
+    task: str = column("task whose first evaluation examples are shown", ...)
+    setting: str = column("as is, or recovered", ...)
+    group: str = column("group of units that the method is ranked in; empty: the dense model", "")
+    method: str = column("the best method of the group, the random one that it is compared with, or dense", ...)
+    title: str = column("the method as people write it", "")
+    target: float = column("share of the method's units asked for; 0: dense", ..., SHARE, 3)
+    seed: int = column("calibration seed, or the draw of a random method", ...)
+    example: int = column("number of the example in the evaluation split", ...)
+    given: str = column("what the model is given; empty for an image", "")
+    wanted: str = column("the answer that the data have, or how the text goes on", "")
+    said: str = column("the model's answer: a translation, a class, a choice, or how it goes on", "")
+    image: str = column("picture of the example, beside this table; empty for a text", "")
+
+
 class PairRow(Row):
     """Two ranked rows of a (model, task, setting, quality, group): the difference of their areas, paired."""
 
@@ -382,6 +400,7 @@ TABLES: dict[str, type[Row]] = {
     "curves": CurveRow,
     "claims": ClaimRow,
     "pairs": PairRow,
+    "answers": AnswerRow,
     "overall": OverallRow,
     "duels": DuelRow,
 }
