@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -109,10 +109,22 @@ class TrainSpec(Section):
     threads: int | None = Field(
         default=None, ge=1, description="torch threads of this training; run.threads where absent. Weights depend on it"
     )
+    checkpoints: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(), description="steps after which the weights are kept as well, for claims about the training"
+    )
 
     @model_validator(mode="after")
     def _rises_in_time(self) -> TrainSpec:
         check_warmup(self.warmup, self.steps)
+        return self
+
+    @model_validator(mode="after")
+    def _kept_on_the_way(self) -> TrainSpec:
+        if list(self.checkpoints) != sorted(set(self.checkpoints)):
+            raise wrong("checkpoints", "steps must rise, each named once", list(self.checkpoints))
+        if self.checkpoints and self.checkpoints[-1] >= self.steps:
+            why = f"the training has {self.steps} steps, after the last of which the weights are the model itself"
+            raise wrong("checkpoints", f"{why}; name earlier ones", list(self.checkpoints))
         return self
 
 

@@ -70,7 +70,8 @@ class Rehearsal:
         """Raises ``UserError`` where ``prepare`` would."""
         self.run, self.place, self.threads = run, folder / run.name, run.params.run.threads
         spec = run.spec
-        short = {"train": spec.train.model_copy(update={"steps": 1, "warmup": 0})} if spec.train else {}
+        least = {"steps": 1, "warmup": 0, "checkpoints": ()}
+        short = {"train": spec.train.model_copy(update=least)} if spec.train else {}
         used = (spec.train.threads if spec.train else None) or self.threads
         with unheard():
             make = partial(prepare, run.name, spec.model_copy(update=short), self.place, run.params.data)
