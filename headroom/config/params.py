@@ -11,20 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
 from headroom.config.model_spec import MOST_RATE, MOST_STEPS, ModelSpec, check_warmup
+from headroom.config.only import Only, Seed, Target
 from headroom.config.plain import shown
 from headroom.config.tasks import PURPOSES
 from headroom.errors import UserError, suggest
 
-
-def share(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError("a target is the share of units to remove, above 0 and below 1 (1 itself is the floor)")
-    return value
-
-
-Target = Annotated[float, BeforeValidator(share)]
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")  # of a method or a model: it names files
-Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator of random numbers takes
 
 
 def one_line(text: str) -> str:
@@ -91,6 +83,9 @@ class Run(Section):
     )
     engine: Literal["processes", "ray"] = Field(
         "processes", description="who works: processes of this machine, or those of a Ray cluster; changes no number"
+    )
+    only: dict[str, Only] = Field(
+        default_factory=dict, description="by model: what is asked of it alone; of the others, all"
     )
 
     @field_validator("targets")
@@ -218,13 +213,33 @@ class Params(Section):
             raise wrong(
                 "speed.targets", f"holds {lacking[0]:g}, which run.targets lacks: nothing is pruned there to be timed"
             )
+        every = {"targets": self.run.targets, "seeds": self.run.seeds, "timed": self.speed.targets}
+        for model, only in self.run.only.items():
+            if model not in self.models:
+                raise wrong(f"run.only.{model}", f"there is no such model. {suggest(model, self.models)}")
+            only.check(f"run.only.{model}", self.methods, every)
         for model, recipe in self.recover.items():
             if model not in self.models:
                 raise wrong(f"recover.{model}", f"there is no such model. {suggest(model, self.models)}")
-            lacking = sorted(set(recipe.targets or ()) - set(self.run.targets))
+            lacking = sorted(set(recipe.targets or ()) - set(self.of(model).run.targets))
             if lacking:
-                raise wrong(f"recover.{model}.targets", f"holds {lacking[0]:g}, a target that run.targets lacks")
+                place = "run.targets" if lacking[0] not in self.run.targets else f"run.only.{model}.targets"
+                raise wrong(f"recover.{model}.targets", f"holds {lacking[0]:g}, a target that {place} lacks")
         return self
+
+    def of(self, model: str) -> Params:
+        """The profile as it is asked of one model, see ``run.only``."""
+        only = self.run.only.get(model)
+        if only is None:
+            return self
+        run = self.run.model_copy(update=only.said())
+        timed = self.speed.model_copy(update={"targets": tuple(t for t in self.speed.targets if t in run.targets)})
+        methods = {name: entry for name, entry in self.methods.items() if only.asks(name)}
+        return self.model_copy(update={"run": run, "methods": methods, "speed": timed})
+
+    def asks(self, model: str, method: str) -> bool:
+        """Whether a method is asked of a model."""
+        return model not in self.run.only or self.run.only[model].asks(method)
 
     def entry(self, method: str) -> dict[str, Any]:
         """The parameters of a method. Raises ``UserError`` when the profile does not list it."""

@@ -31,7 +31,7 @@ class Unprepared(ModelRun):
     """What the pipeline will know of a model, without the notes of ``prepare``."""
 
     def __init__(self, params: Params, where: str, name: str, dtype: str = "float32") -> None:
-        self.params, self.where, self.name = params, where, name
+        self.params, self.where, self.name = params.of(name), where, name
         self.folder = params.model_folder(name)
         self.facts: dict[str, Any] = {"dtype": dtype}
         self.tokens = None

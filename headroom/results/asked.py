@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from headroom.config.only import Only
 from headroom.config.params import Params
 from headroom.config.registry import RESERVED, file_of, short
 from headroom.config.tasks import load_task
@@ -37,6 +38,7 @@ class Asked:
     methods: Mapping[str, Entry]
     threads: int
     device: str = "auto"  # whatever there was
+    only: Mapping[str, Only] = field(default_factory=dict)  # by model, what is asked of it in place of all
 
     @classmethod
     def of(cls, params: Params) -> Asked:
@@ -46,29 +48,37 @@ class Asked:
             targets=params.run.targets,
             seeds=params.run.seeds,
             draws=params.run.draws,
-            recovered={model: recipe.targets or params.run.targets for model, recipe in params.recover.items()},
+            recovered={m: recipe.targets or params.of(m).run.targets for m, recipe in params.recover.items()},
             steps={model: recipe.steps for model, recipe in params.recover.items()},
             tasks={model: {task: versions[task] for task in spec.tasks} for model, spec in params.models.items()},
             methods={name: entry_of(params, name) for name in params.methods},
             threads=params.run.threads,
             device=params.run.device.partition(":")[0],
+            only=params.run.only,
         )
+
+    def asks(self, model: str, method: str) -> bool:
+        """Whether a method is asked of a model."""
+        return model not in self.only or self.only[model].asks(method)
 
     def targets_of(self, model: str, setting: Setting) -> tuple[float, ...]:
         """The targets of a series in a setting; none where the model is not recovered."""
-        return self.targets if setting == "as is" else self.recovered.get(model, ())
+        only = self.only.get(model)
+        return (only and only.targets) or self.targets if setting == "as is" else self.recovered.get(model, ())
 
     def seeds_of(self, record: CellRecord) -> tuple[int, ...]:
         """Draws of a random method, all seeds of a calibrated one, the first where neither changes anything.
 
         Older records do not say whether the method is calibrated: then the seeds that are there tell.
         """
+        only = self.only.get(record.model)
         if record.stochastic:
-            return tuple(range(self.draws))
-        first = self.seeds[:1]
+            return tuple(range((only and only.draws) or self.draws))
+        seeds = (only and only.seeds) or self.seeds
+        first = seeds[:1]
         if record.calibrated is None:
-            return first if seeds_in(record) <= set(first) else self.seeds
-        return self.seeds if record.calibrated else first
+            return first if seeds_in(record) <= set(first) else seeds
+        return seeds if record.calibrated else first
 
 
 def entry_of(params: Params, name: str) -> Entry:

@@ -35,9 +35,9 @@ class Records:
     elsewhere: frozenset[tuple[str, str]] = frozenset()  # cells that have points in the other view only
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Every (model, method), models first, in the order of the lists."""
+        """Every (model, method) that is asked for, models first, in the order of the lists."""
         every = ((model, method) for model in self.models for method in self.methods)
-        return (pair for pair in every if pair not in self.elsewhere)
+        return (pair for pair in every if pair not in self.elsewhere and (not self.asked or self.asked.asks(*pair)))
 
     def tasks(self, model: str) -> list[str]:
         """Tasks of a model as params.yaml names them, else as its records do, in the order of first appearance."""

@@ -14,6 +14,7 @@ from headroom.results.files import read
 from headroom.results.records import CellRecord
 from headroom.terminal.layout import made
 
+NOT_ASKED = "not asked"  # of this model, see run.only
 STYLES = {
     "ok": "green",
     "failed": "bold red",
@@ -21,6 +22,7 @@ STYLES = {
     "stale": "yellow",
     "missing": "dim",
     "running": "cyan",
+    NOT_ASKED: "dim",
 }
 
 
@@ -34,7 +36,7 @@ def overview(params_file: Path) -> tuple[Table, int]:
         row = [Text(method)]
         for model in params.models:
             state, why = state_of(params, method, model, stale, running)
-            unfinished += state not in ("ok", "unsupported")
+            unfinished += state not in ("ok", "unsupported", NOT_ASKED)
             row.append(Text(state, style=STYLES[state]))
             if why:
                 notes.append(f"{method} on {model}, {state}: {why}")
@@ -48,6 +50,8 @@ def state_of(params: Params, method: str, model: str, stale: set[str], running: 
     """One cell's state, and the reason where there is one."""
     stage = f"measure@{model}"
     path = params.quality_record(model, method)
+    if not params.asks(model, method):
+        return NOT_ASKED, ""
     if not path.is_file():
         return ("running", "") if stage in running else ("missing", "")
     try:
