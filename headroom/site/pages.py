@@ -12,10 +12,12 @@ from typing import Any
 from jinja2 import Environment
 
 from headroom.results.leaderboard import LEAST_OWN
+from headroom.results.offers import Offer
 from headroom.results.records import Quality
 from headroom.results.rows import TABLES, Row
 from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running
 from headroom.site.book import Book
+from headroom.site.budget import Budget, Card, budget, offered
 from headroom.site.changes import history
 from headroom.site.downloads import Download
 from headroom.site.drawing import Drawn
@@ -25,6 +27,7 @@ from headroom.site.panels import CellView, Panel
 from headroom.site.prose import docstring, paragraphs
 from headroom.site.qualities import QUALITIES, present, twin
 from headroom.site.reference import beside, drawable, published_of, read_published
+from headroom.site.rules import rules
 from headroom.site.speeds import SpeedView
 from headroom.site.templating import NAV, Nav, Sibling, environment
 from headroom.site.verdicts import against, standing
@@ -60,6 +63,11 @@ class Site:
     def environment(self) -> Environment:
         """The templates."""
         return environment(self.book, self.drawn, self.siblings, self.nav)
+
+    @cached_property
+    def offers(self) -> list[Offer]:
+        """Every smaller model that was measured."""
+        return offered(self.book)
 
     @cached_property
     def checks(self) -> list[checking.Checked]:
@@ -104,9 +112,11 @@ class Site:
             "index.html",
             "index.html",
             "front",
-            ("table", "chart", "board"),
+            ("table", "chart", "board", "budget"),
             quality,
             cells=cells,
+            wishes=self._wishes(quality),
+            rules=rules(self.book, self.offers, quality),
             shown=shown,
             overall=fronting.overall(cells),
             whole=fronting.whole(self.book, cells),
@@ -118,15 +128,31 @@ class Site:
             for panel in cell.panels:
                 self._fragment(cell, panel)
 
+    def _wishes(self, quality: Quality) -> Budget | None:
+        """The answers to all wishes, and the script with every card of them once, however many wishes it answers."""
+        found = budget(self.book, self.offers, quality)
+        if found:
+            show = self.environment.globals["budget"].show  # type: ignore[attr-defined]
+            places: dict[Card, int] = {}
+            asked = {one.key: [places.setdefault(card, len(places)) for card in one.cards] for one in found.asked}
+            cards = [str(show(card, "", quality, f"command-{place}")) for card, place in places.items()]
+            detail = {"asked": asked, "cards": cards, "none": "Nothing measured answers this."}
+            self.script(twin("boards/budget.js", quality), "budget", detail)
+        return found
+
+    def script(self, path: str, event: str, detail: Any) -> None:
+        """What a page fetches when it is there, as a script: from disk as from a server."""
+        target = self.out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        words = json.dumps(detail, ensure_ascii=False)
+        text = f'dispatchEvent(new CustomEvent("{event}", {{ detail: {words} }}));\n'
+        target.write_text(text, encoding="utf-8", newline="\n")
+
     def _fragment(self, cell: CellView, panel: Panel) -> None:
         """A panel as a script: what the front page fetches when a reader chooses it, from disk as from a server."""
         macros = self.environment.get_template("templates/fragment.html")
         html = macros.render(cell=cell, panel=panel, up="")
-        target = self.out / "boards" / f"{panel.name}.js"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        words = json.dumps([panel.name, html], ensure_ascii=False)
-        text = f'dispatchEvent(new CustomEvent("board", {{ detail: {words} }}));\n'
-        target.write_text(text, encoding="utf-8", newline="\n")
+        self.script(f"boards/{panel.name}.js", "board", [panel.name, html])
 
     def _cells(self, cells: list[CellView]) -> None:
         for cell in cells:

@@ -68,7 +68,7 @@ OF_AGREEMENT = {  # columns that are called otherwise, or stand behind that of t
 }
 FLIPS = ("flips", "Flips, KL", "predictions that changed with half gone, and the divergence from the dense in bits")
 VERDICTS = {"holds": "yes", "passes": "yes", "does not hold": "no", "fails": "no"}
-MACROS = ("parts", "board", "maps", "speeds")  # in the order in which they use each other
+MACROS = ("parts", "board", "maps", "speeds", "budget")  # in the order in which they use each other
 
 
 def environment(book: Book, drawn: dict[str, Drawn], siblings: Mapping[str, Sibling], nav: Nav) -> Environment:

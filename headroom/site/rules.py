@@ -1,0 +1,154 @@
+"""What to do, by regime: what to try first, when to fine-tune, when to leave attention alone. Computed, never written.
+
+Each rule names the rows that it rests on. Where these do not decide, it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headroom.results.choosing import Wish, answers
+from headroom.results.offers import Offer
+from headroom.results.records import Quality
+from headroom.site.book import Book
+from headroom.site.budget import SPEEDS
+from headroom.site.numbers import fixed, seconds, times
+from headroom.site.ordering import Order, orders
+
+SETTINGS = ("as is", "recovered")
+LOSS = 0.05  # that attention is weighed against other units at
+GONE = ("25", "50", "75")  # per cent of what is removed, as columns of the leaderboard
+UNDECIDED = "The tables do not decide"
+Row = tuple[str, str, str]  # a model, a task (empty: all of the model), and what it says
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line: the regime, what to do in it, and the rows behind it."""
+
+    regime: str
+    says: str
+    rows: tuple[Row, ...]
+    page: str = ""  # where more of it stands
+
+
+def rules(book: Book, offers: Sequence[Offer], quality: Quality) -> list[Rule]:
+    """The three rules of a profile, in the quality of the page."""
+    rows = [row for found in book.board.values() for row in found if row.ranked and row.quality == quality]
+    every = [offer for offer in offers if offer.quality == quality]
+    return [first(orders(book, quality), rows), fine_tune(rows), leave_alone(every, quality)]
+
+
+def first(found: Sequence[Order], rows: Sequence[Any]) -> Rule:
+    """What to try first among attention units without training: first over all rows, the cheapest of a tie."""
+    regime = "Try first, without fine-tuning"
+    order = next((one for one in found if (one.setting, one.group) == ("as is", "attention") and one.first), None)
+    if order is None:
+        return Rule(regime, f"{UNDECIDED}: no method of attention units is ranked on every row as is.", ())
+    own = [row for row in rows if row.setting == "as is" and row.group == "attention"]
+    cost = {one.method: _mean(row.cost_seconds for row in own if row.method == one.method) for one in order.first}
+    known = [one for one in order.first if cost[one.method] is not None]
+    pick = min(known, key=lambda one: cost[one.method] or 0.0) if known else order.first[0]
+    area = f"mean area {fixed(pick.area)}, {fixed(pick.area_low)} to {fixed(pick.area_high)}"
+    price = f", {seconds(cost[pick.method])} of scoring" if known else ""
+    if len(order.first) == 1:
+        says = f"{pick.title}: clear of all others over all rows ({area}{price})."
+    elif len(order.first) == len(order.complete):
+        says = f"{UNDECIDED}: all {len(order.complete)} methods with a place tie for the first."
+    else:
+        says = f"{pick.title}: the cheapest of {len(order.first)} that may be first over all rows ({area}{price})."
+    mine = [row for row in own if row.method == pick.method]
+    shown = tuple((row.model, row.task, f"{fixed(row.area, 2)}, place {row.rank_all}") for row in mine)
+    return Rule(regime, says, shown, "overall.html")
+
+
+def fine_tune(rows: Sequence[Any]) -> Rule:
+    """From which share on the best of what was fine-tuned loses less than the best as is, beyond both intervals."""
+    regime = "Fine-tune"
+    attention = [row for row in rows if row.group == "attention"]
+    places = [key for key in dict.fromkeys((row.model, row.task) for row in attention)]
+    both = {
+        place: found
+        for place in places
+        if all(found := [[r for r in attention if (r.model, r.task, r.setting) == (*place, s)] for s in SETTINGS])
+    }
+    if not both:
+        return Rule(regime, f"{UNDECIDED}: no model was measured both as is and fine-tuned.", ())
+    helped = {share: [place for place, (bare, tuned) in both.items() if _less(bare, tuned, share)] for share in GONE}
+    counts = ", ".join(f"on {len(helped[share])} with {share} % gone" for share in GONE)
+    count = f"of {len(both)} rows it saves quality beyond the intervals {counts}"
+    start = next((share for share in GONE if 2 * len(helped[share]) > len(both)), "")
+    says = f"With {start} % gone or more: {count}." if start else f"{UNDECIDED}: {count}."
+    return Rule(regime, says, tuple((*place, _where(place, helped)) for place in both))
+
+
+def _where(place: tuple[str, str], helped: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    shares = [f"{share} %" for share in GONE if place in helped[share]]
+    return f"helps with {', '.join(shares)} gone" if shares else "no difference beyond the intervals"
+
+
+def _less(bare: Sequence[Any], tuned: Sequence[Any], share: str) -> bool:
+    """Whether the best fine-tuned row loses less at a share than the best one as is, and the intervals part them."""
+    ends = []
+    for rows in (bare, tuned):
+        known = [(getattr(r, f"lost_{share}"), getattr(r, f"lost_{share}_error")) for r in rows]
+        known = [pair for pair in known if None not in pair]
+        if not known:
+            return False
+        ends.append(min(known))
+    (lost, error), (less, other) = ends
+    return bool(less + other < lost - error)
+
+
+def leave_alone(offers: Sequence[Offer], quality: Quality) -> Rule:
+    """Models on which attention can go nowhere within a loss, or other units buy more speed at it."""
+    regime = "Leave attention alone"
+    bare = [offer for offer in offers if offer.setting == "as is" and offer.ranked]
+    found: list[Row] = []
+    others = 0
+    for model in dict.fromkeys(offer.model for offer in bare):
+        fast = {
+            group: _fastest([offer for offer in bare if (offer.model, offer.group) == (model, group)], quality)
+            for group in ("attention", "other")
+        }
+        if fast["other"] > fast["attention"]:
+            found.append((model, "", f"other units {times(fast['other'])}, attention {_said(fast['attention'])}"))
+        elif not fast["attention"] and not _any(bare, model, quality):
+            found.append((model, "", f"no attention goes within {LOSS:.0%}".replace("%", " %")))
+        else:
+            others += 1
+    if not bare:
+        return Rule(regime, f"{UNDECIDED}: nothing was measured as is.", ())
+    within = f"within {100 * LOSS:g} % loss"
+    if found:
+        where = f"On {len(found)} of {len(found) + others} models"
+        says = f"{where}: {within} other units buy more speed, or no attention can go."
+    else:
+        says = f"On none of {others} models do other units buy more speed {within}, and on each some attention can go."
+    return Rule(regime, says, tuple(found))
+
+
+def _fastest(offers: Sequence[Offer], quality: Quality) -> float:
+    """The largest of the speeds of the front page that one of the offers has within the loss; 0 where none has."""
+    reached = [
+        speed
+        for speed in SPEEDS
+        if any(reply.best for reply in answers(offers, Wish(loss=LOSS, speed=speed, quality=quality)))
+    ]
+    return max(reached, default=0.0)
+
+
+def _any(offers: Sequence[Offer], model: str, quality: Quality) -> bool:
+    own = [offer for offer in offers if offer.model == model and offer.group == "attention"]
+    return any(reply.best for reply in answers(own, Wish(loss=LOSS, quality=quality)))
+
+
+def _said(speed: float) -> str:
+    return times(speed) if speed else f"less than {times(min(SPEEDS))}"
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
