@@ -158,11 +158,6 @@ def joint_takes_attention_first(evidence: Evidence) -> Finding:
     return at_least(share_of_attention(one_shot(evidence, "joint"), 0.25), 0.85)
 
 
-@claim("L8", PAPER, "The score of attention is low over all of the pretraining; that of MLPs rises.", per_task=False)
-def attention_is_redundant_from_the_start(evidence: Evidence) -> Finding:
-    raise NotTestable("It needs checkpoints of the training, and `prepare` keeps the last one only.")
-
-
 @claim(
     "L9",
     PAPER,

@@ -238,13 +238,3 @@ def speed_depends_on_the_batch(evidence: Evidence) -> Finding:
 
 def speed(point: SpeedPoint) -> Estimate:
     return Estimate(point.speedup, point.speedup_low, point.speedup_high)
-
-
-@claim(
-    "M7",
-    PAPER,
-    "Early in training quality falls in proportion to the heads removed; late checkpoints keep it longer.",
-    per_task=False,
-)
-def late_checkpoints_tolerate_more(evidence: Evidence) -> Finding:
-    raise NotTestable("It needs checkpoints of the training, and `prepare` keeps the last one only.")

@@ -6,6 +6,7 @@ Silenced units stand for removed ones: the harness compares the two at every poi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation
+from headroom.models import checkpoints
 from headroom.pipeline.context import HarnessContext
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.plans import ask
@@ -39,11 +41,15 @@ Array = np.ndarray
 
 
 class Probe:
-    """One model to try things on. ``run`` lends it with its data, the journal, and what every number hangs on."""
+    """One model to try things on. ``run`` lends it with its data, the journal, and what every number hangs on.
 
-    def __init__(self, run: ModelRun, tasks: Mapping[str, TaskFacts]) -> None:
-        self.run, self.bench, self.tasks = run, run.bench, tasks
-        self.model = self.bench.prepared.model
+    With a ``step`` it is the model as its training had made it by then, one of ``train.checkpoints``.
+    """
+
+    def __init__(self, run: ModelRun, tasks: Mapping[str, TaskFacts], step: int | None = None) -> None:
+        self.run, self.bench, self.tasks, self.step = run, run.bench, tasks, step
+        trained = self.bench.prepared.model
+        self.model = trained if step is None else checkpoints.at_step(trained, run.folder, step)
         self.plan = attention.anatomy(self.model)
         self.units = self.plan.units(resolved((Grain.HEAD,), self.plan.info))  # heads, or KV groups where there are any
         self.seed = run.params.run.seeds[0]
@@ -52,6 +58,22 @@ class Probe:
     def sites(self) -> dict[Site, list[Unit]]:
         """The units of every attention site."""
         return {site: [unit for unit in self.units if unit.site == site] for site in self.plan.info.sites}
+
+    def stages(self) -> list[Stage]:
+        """The model at every checkpoint of its training, then as it is. Raises ``NotTestable`` where none was kept."""
+        spec = self.run.spec
+        if spec.train is None:
+            raise NotTestable("The model came trained, so there are no checkpoints of its training.")
+        if spec.source.config is None:
+            raise NotTestable("Its training here began with pretrained weights; this needs checkpoints of a whole one.")
+        if not spec.train.checkpoints:
+            raise NotTestable("Its training kept no checkpoints; `train.checkpoints` of the model names the steps.")
+        return [*(Stage(f"step {step}", self._at[step]) for step in spec.train.checkpoints), Stage("trained", self)]
+
+    @cached_property
+    def _at(self) -> dict[int, Probe]:
+        assert self.run.spec.train is not None
+        return {step: Probe(self.run, self.tasks, step) for step in self.run.spec.train.checkpoints}
 
     @property
     def examples(self) -> int:
@@ -78,6 +100,8 @@ class Probe:
     def remember(self, kind: str, make: Callable[[], dict[str, Any]], *code: Path, **rest: Any) -> dict[str, Any]:
         """An answer from the journal, or made now; ``code`` are the files that it hangs on beside the engine."""
         hangs_on = self.run.base | {"kind": kind, "code": file_hash(Path(__file__), *code), "seed": self.seed} | rest
+        if self.step is not None:
+            hangs_on["checkpoint"] = self.run.facts["files"][checkpoints.file_of(self.step)]
         return self.run.journal.remember("claims", hangs_on, make)
 
     def scores(self, silent: Iterable[Unit]) -> dict[str, Array]:
@@ -133,6 +157,17 @@ class Probe:
         answer = ask(method, ctx, targets, name, self.run.params.run.plan_seconds)
         plans = sorted((plan.drop for plan in answer.plans), key=len)
         return {"reason": next(iter(answer.missing.values()), ""), "order": [str(unit) for unit in in_turn(plans)]}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A model on its way through the training."""
+
+    name: str
+    probe: Probe
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def in_turn(plans: Sequence[frozenset[Unit]]) -> list[Unit]:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from headroom.claims import layer_drop, michel, others, pillars, voita
+from headroom.claims import dynamics, layer_drop, michel, others, pillars, voita
 from headroom.claims.claim import Claim
 from headroom.claims.evidence import Evidence
 from headroom.claims.finding import NotTestable
@@ -17,7 +17,7 @@ from headroom.results.load import DENSE, Records, load
 from headroom.results.rows import ClaimRow
 from headroom.results.write import write_table
 
-PAPERS = (michel, voita, pillars, layer_drop, others)  # in the order of the table
+PAPERS = (michel, voita, pillars, layer_drop, others, dynamics)  # in the order of the table
 logger = logging.getLogger(__name__)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ Array = np.ndarray
 class Streams:
     """Sums over the tokens of each example, so that any set of examples can be scored."""
 
-    sites: list[Site]  # attention sites
+    sites: list[Site]
     cosine: Array  # (examples, sites): cos(before, after), summed over tokens
     tokens: Array  # (examples, sites)
     between: Array  # (examples, layers, layers): mean over tokens of the cosine of two layers' outputs, deepest stack
@@ -32,11 +34,20 @@ class Streams:
         """He et al., equation 1, over these examples: 1 - mean over tokens of cos(before, after), (sites,)."""
         return 1 - self.cosine[examples].sum(axis=0) / self.tokens[examples].sum(axis=0)
 
+    def mean_distance(self, weights: Array, kinds: Sequence[str]) -> float:
+        """The mean of equation 1 over the sites of these kinds, with each example weighted, (examples,)."""
+        mine = [site.kind in kinds for site in self.sites]
+        return float(np.mean(1 - (weights @ self.cosine[:, mine]) / (weights @ self.tokens[:, mine])))
 
-def streams(probe: Probe) -> Streams:
-    """One example at a time, so that sums belong to examples; two or three seconds for a small model."""
-    sites = [site for site in sorted(probe.plan.places) if site.kind in ("self", "cross")]
-    found = probe.remember("streams", lambda: _watched(probe, sites), Path(__file__), examples=EXAMPLES)
+
+def streams(probe: Probe, kinds: Sequence[str] = ("self", "cross")) -> Streams:
+    """Around the sites of these kinds, one example at a time, so that sums belong to examples.
+
+    Two or three seconds for a small model.
+    """
+    sites = [site for site in sorted(probe.plan.places) if site.kind in kinds]
+    watched, rest = partial(_watched, probe, sites), {"examples": EXAMPLES, "kinds": list(kinds)}
+    found = probe.remember("streams", watched, Path(__file__), **rest)
     return Streams(sites, found["cosine"], found["tokens"], found["between"])
 
 

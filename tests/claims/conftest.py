@@ -30,7 +30,7 @@ models:
         max_position_embeddings: 64, hidden_dropout_prob: 0.0, attention_probs_dropout_prob: 0.0, num_labels: 2}
     tokenizer: {kind: wordpiece, size: 64}
     tasks: [toy-classification]
-    train: {steps: 60, batch: 32, learning_rate: 0.005, warmup: 10, length: 32}
+    train: {steps: 60, batch: 32, learning_rate: 0.005, warmup: 10, length: 32, checkpoints: [12, 30]}
     calibrate: {examples: 16}
     evaluate: {batch: 16}
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import runpy
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
+from headroom import attention
 from headroom.api import Site
 from headroom.claims.evidence import Evidence
 from headroom.claims.probe import Probe
@@ -79,6 +81,36 @@ def test_streams_rank_layers_as_the_method_does(probe):
     distance = dict(zip(found.sites, found.distances(np.arange(len(found.tokens))), strict=True))
     order = probe.order("layer-similarity", {"examples": 256})
     assert [unit.site for unit in order] == sorted(found.sites, key=lambda site: distance[site])
+
+
+def test_a_stage_of_the_training_is_the_model_as_it_was(profile, probe):
+    from safetensors.torch import load_file
+
+    early, later, trained = probe.stages()
+    assert [str(stage) for stage in (early, later, trained)] == ["step 12", "step 30", "trained"]
+    kept = load_file(profile.model_folder("bert-toy") / "checkpoints" / "step-12.safetensors")
+    then = early.probe.model.state_dict()
+    assert trained.probe is probe and all(torch.equal(then[name], value) for name, value in kept.items())
+    heads = probe.units[:5]
+    assert np.array_equal(
+        early.probe.scores(heads)[TASK], early.probe.evaluation.score(removed(then, probe, heads))[TASK].stats
+    )
+    assert not np.array_equal(early.probe.scores(())[TASK], probe.scores(())[TASK]), "the journal keeps them apart"
+
+
+def removed(weights, probe, heads):
+    model = probe.bench.dense()
+    model = copy.deepcopy(model)
+    model.load_state_dict(weights)
+    attention.remove(model, list(heads))
+    return model
+
+
+def test_the_mean_distance_of_a_kind_is_that_of_its_layers(probe):
+    both, own = streams(probe, ("self", "mlp")), streams(probe)
+    every = np.arange(len(own.tokens))
+    assert both.mean_distance(np.ones(len(every)), ("self",)) == pytest.approx(own.distances(every).mean())
+    assert both.mean_distance(np.ones(len(every)), ("mlp",)) != pytest.approx(own.distances(every).mean(), rel=1e-3)
 
 
 def test_layers_are_compared_token_by_token():

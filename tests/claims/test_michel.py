@@ -129,7 +129,3 @@ def test_speed_depends_on_the_batch(ratios, verdict):
 def test_speed_at_one_batch_says_nothing_about_batches():
     taylor = cell("michel_greedy", curve(lambda share: 1), parameters=TAYLOR)
     assert "at batch 8" in reason("M6", evidence(taylor, **timed("michel-greedy", {8: 1.2})))
-
-
-def test_checkpoints_are_not_there():
-    assert "checkpoints" in reason("M7", evidence())
