@@ -95,7 +95,8 @@ def parts(course: Course, pace: Pace, steps: int, start: float, language: bool) 
 
 
 def _measure(course: Course, pace: Pace, start: float) -> Iterator[Part]:
-    yield Part("measure", "processes", start + pace.load + len(course.cells) * FORK / course.lanes, pace.basis)
+    ready = start + pace.load + pace.dense
+    yield Part("measure", "processes", ready + len(course.cells) * FORK / course.lanes, pace.basis)
     yield Part("measure", "DVC", STAGE, "assumed")
     groups: dict[Basis, list[float]] = {}
     for cell in course.cells:
@@ -145,7 +146,8 @@ def tokens(course: Course, pace: Pace, steps: int) -> dict[str, int]:
         for cell in course.cells
         if cell.within_reach
     )
-    measured = sum(pace.point_tokens + one.steps * pace.recover_tokens for one in course.points.values())
+    measured = min(course.lanes, len(course.points)) * pace.dense_tokens
+    measured += sum(pace.point_tokens + one.steps * pace.recover_tokens for one in course.points.values())
     return {"training": round(steps * pace.train_tokens), "plans": round(planned), "points": round(measured)}
 
 

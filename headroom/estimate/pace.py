@@ -36,7 +36,7 @@ class Pace:
     train: Step = NO_STEP
     recover: Step = NO_STEP
     load: float = 0.0  # model and tasks in a fresh process
-    dense: float = 0.0  # a point with nothing removed
+    dense: float = 0.0  # a point with nothing removed; as much for each process, to compare others with it
     half: Mapping[Offer, float] = field(default_factory=dict)  # a point with half of these units removed
     book: float = 0.0  # the intervals of a point, worked out by the process that keeps the books
     forward: float = 0.0  # a calibration example
@@ -45,6 +45,7 @@ class Pace:
     train_tokens: float = 0  # of a step
     recover_tokens: float = 0
     point_tokens: float = 0
+    dense_tokens: float = 0  # that each process passes, to compare others with the dense model
     example_tokens: float = 0
     memory: int = 0  # bytes of a process that measures
     calibrate: int = 0  # examples that methods may look at

@@ -99,6 +99,7 @@ class Rehearsal:
         forward, backward = self.example()
         bench.every = self.enough(forward, total)
         encode = self.time(lambda: bench.evaluation)
+        assert bench.blind is not None  # the dense model is scored once, so that all that follows is compared with it
         sampled = sum(-(-len(read_split(self.place, task.name, "evaluate")) // bench.every) for task in bench.tasks)
         scale, write = total / sampled, self.writing
         answered, scored = (fed.during(call) for call in (lambda: bench.answer([]), self.score))
@@ -122,6 +123,7 @@ class Rehearsal:
             train_tokens=train_tokens,
             recover_tokens=recover_tokens,
             point_tokens=answered + (scale - 1) * scored - scale * write.tokens,
+            dense_tokens=scale * (scored - write.tokens),
             example_tokens=example_tokens,
             memory=footprint(self.model, spec, bench.prepared.purpose, bench.prepared.contract.length, bool(recover)),
             calibrate=len(bench.calibration),

@@ -147,6 +147,7 @@ class Sketch:
             train_tokens=train.batch * train.length if train else 0,
             recover_tokens=recover.batch * self.length if recover else 0,
             point_tokens=tokens,
+            dense_tokens=tokens,
             example_tokens=self.length,
             memory=self.memory,
             calibrate=spec.calibrate.examples,

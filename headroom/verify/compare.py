@@ -84,9 +84,9 @@ def differences(published: CellRecord, again: CellRecord) -> Iterator[str]:
         if (said := of_fields(then, now, (*SIZES, "updates")))
     )
     for key, then, now in both:
-        for task, score in then.tasks.items():
-            if task in now.tasks and (said := of_fields(score, now.tasks[task], list(TaskScore.model_fields))):
-                yield f"score of {words(key)} on {task}: {said}"
+        for name, score, own in scored(then, now):
+            if own and (said := of_fields(score, own, list(type(score).model_fields))):
+                yield f"{name} of {words(key)}: {said}"
     for spent, cost in zip(published.costs, again.costs, strict=False):
         if said := of_fields(spent, cost, COUNTED):
             yield f"cost of seed {cost.seed}: {said}"
@@ -125,15 +125,22 @@ def outside(published: CellRecord, again: CellRecord) -> tuple[str, int]:
     """The first score that lies outside the published interval, as a sentence, and how many scores there are."""
     ours, scores = by_name(again), 0
     for key, then in by_name(published).items():
-        now = ours.get(key)
-        for task, score in then.tasks.items():
-            if now is None or task not in now.tasks:
-                return f"There is no score of {words(key)} on {task} here.", scores
+        for name, score, own in scored(then, ours.get(key)):
+            if own is None:
+                return f"There is no {name} of {words(key)} here.", scores
             scores += 1
-            if not score.low <= now.tasks[task].value <= score.high:
+            if not score.low <= own.value <= score.high:
                 span = f"{score.low:.4g} to {score.high:.4g}"
-                return f"{words(key)} on {task} is {now.tasks[task].value:.4g} here, outside {span}.", scores
+                return f"The {name} of {words(key)} is {own.value:.4g} here, outside {span}.", scores
     return "", scores
+
+
+def scored(then: Point, now: Point | None) -> Iterator[tuple[str, TaskScore, TaskScore | None]]:
+    """Every published score of a point, what it is called, and the one beside it; None where there is none."""
+    for task, score in then.tasks.items():
+        yield f"score on {task}", score, now.tasks.get(task) if now else None
+    for task, agreement in then.agreement.items():
+        yield f"agreement on {task}", agreement, now.agreement.get(task) if now else None
 
 
 def by_name(record: CellRecord) -> dict[Name, Point]:

@@ -78,7 +78,7 @@ def digit(content):
 
 
 CHANGES = {
-    "a digit of a score": (digit, "score of target 0.5, seed 0, as is on toy-classification: retained_high"),
+    "a digit of a score": (digit, "score on toy-classification of target 0.5, seed 0, as is: retained_high"),
     "a plan": (other_plan, "plan of target 0.25, seed 0, as is: head:"),
     "the hash of the weights": (
         lambda content: content["provenance"].update(weight_hash="0" * 64),
@@ -186,7 +186,7 @@ def test_elsewhere_scores_within_their_intervals_are_the_same_and_beyond_they_di
     score = next(score for point in away.points for score in point.tasks.values() if score.low < score.high)
     score.value = score.low if score.value != score.low else score.high
     found, reason = verdict(record, away)
-    assert found == "same within the intervals" and "All 3 scores" in reason and "value" in reason
+    assert found == "same within the intervals" and "All 6 scores" in reason and "value" in reason
     score.value = score.high + 1
     found, reason = verdict(record, away)
     assert found == "differs" and "outside" in reason
