@@ -1,7 +1,8 @@
-"""The commands: `show`, `compare`, `export`, `site` and `schema`. Nothing heavy is imported before one of them runs."""
+"""`show`, `choose`, `compare`, `export`, `site` and `schema`. Nothing heavy is imported before one of them runs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,11 +16,15 @@ from headroom.terminal.printing import PlainConsole
 Model = Annotated[str | None, typer.Option(help="only this model")]
 Task = Annotated[str | None, typer.Option(help="only this task")]
 Setting = Annotated[str | None, typer.Option(help="only `as is` or `recovered`")]
+Quality = Annotated[
+    Literal["task", "agreement"], typer.Option(help="by the task's own metric, or by agreement with the dense model")
+]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.command()(show)
+    app.command()(choose)
     app.command()(compare)
     app.command()(export)
     app.command()(site)
@@ -31,15 +36,49 @@ def show(
     task: Task = None,
     setting: Setting = None,
     track: Annotated[str | None, typer.Option(help="only this track: forward, gradient or trained")] = None,
+    quality: Quality = "task",
+    everything: Annotated[bool, typer.Option("--all", help="both qualities, and the order over all models")] = False,
     params: ParamsFile = ROOT_PARAMS,
 ) -> None:
     """The leaderboard, with a sparkline of every curve."""
+    from headroom.site.qualities import QUALITIES
     from headroom.terminal.choosing import book, chosen
+    from headroom.terminal.ordering import orders_of
     from headroom.terminal.showing import board
 
-    console = PlainConsole()
-    for cell, panel in chosen(book(params), model, task, setting, track):
+    console, found = PlainConsole(), book(params)
+    qualities = QUALITIES if everything else (quality,)
+    panels = chosen(found, model, task, setting, track, qualities)
+    for order in orders_of(found, qualities, setting) if everything else ():
+        console.print(order)
+    for cell, panel in panels:
         console.print(board(cell, panel, track, console.width), "")
+
+
+def choose(
+    loss: Annotated[str, typer.Option(help="most quality to lose, such as 1%")] = "1%",
+    speed: Annotated[str | None, typer.Option(help="wanted: times the dense model's, such as 1.2")] = None,
+    memory: Annotated[str | None, typer.Option(help="wanted: less peak memory, such as 20%")] = None,
+    parameters: Annotated[str | None, typer.Option(help="wanted: fewer parameters, such as 30%")] = None,
+    like: Annotated[str | None, typer.Option(help="decoder, translator, encoder (classifier) or vit")] = None,
+    work: Annotated[str | None, typer.Option(help="only this work: prefill, decode, encode, generate, images")] = None,
+    task: Annotated[str | None, typer.Option(help="lose so much on this task; else on none of a model's")] = None,
+    setting: Setting = None,
+    quality: Quality = "task",
+    profile: Annotated[str | None, typer.Option(help="name of a profile, in place of --params")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    params: ParamsFile = ROOT_PARAMS,
+) -> None:
+    """From a budget to a method: what loses no more than this, and buys as much as that."""
+    from headroom.terminal.choosing import answered
+    from headroom.terminal.wishing import file_of_profile, wish_of
+
+    wish = wish_of(loss, speed, memory, parameters, like, work, task, setting, quality)
+    found = answered(file_of_profile(profile) if profile else params, wish)
+    if json_:
+        typer.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        PlainConsole().print(found, crop=False)  # commands stay in one piece
 
 
 def compare(
@@ -62,6 +101,7 @@ def export(
     model: Model = None,
     task: Task = None,
     setting: Setting = None,
+    quality: Quality = "task",
     params: ParamsFile = ROOT_PARAMS,
 ) -> None:
     """Print the leaderboard as text to take elsewhere."""
@@ -71,7 +111,9 @@ def export(
     from headroom.terminal.exporting import as_csv, as_latex, as_markdown
 
     write = as_latex if latex else as_markdown if markdown else as_csv
-    typer.echo(plain(write([panel for _, panel in chosen(book(params), model, task, setting)])), nl=False)
+    typer.echo(
+        plain(write([panel for _, panel in chosen(book(params), model, task, setting, None, (quality,))])), nl=False
+    )
 
 
 def site(

@@ -11,6 +11,7 @@ from headroom.results.rows import TABLES
 from headroom.results.write import text
 from headroom.site.numbers import DASH, MINUS, TIMES, fixed, percent, places, seconds, times
 from headroom.site.panels import Panel
+from headroom.terminal.power import go
 
 HEADINGS = (
     "Model",
@@ -24,7 +25,7 @@ HEADINGS = (
     "Lost at 25 %",
     "50 %",
     "75 %",
-    "Go at 1 %",
+    "Go at 1 %, measured/certified",
     "5 %",
     "Speed",
     "Cost",
@@ -87,7 +88,7 @@ def _line(panel: Panel, row: Any) -> list[str]:
     words = [panel.model, panel.task, panel.setting, places(row.rank_all, row.rank_all_last), row.title, row.track]
     words += [fixed(row.area), f"{fixed(row.area_low)} to {fixed(row.area_high)}"]
     words += [percent(getattr(row, f"lost_{share}")) for share in (25, 50, 75)]
-    words += [percent(row.removable_1), percent(row.removable_5), times(row.speedup_50), seconds(row.cost_seconds)]
+    words += [go(row, "1"), go(row, "5"), times(row.speedup_50), seconds(row.cost_seconds)]
     return words
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from rich.console import Group
 
 from headroom.api import Method, Track
-from headroom.config.params import load
+from headroom.config.params import Params, load
 from headroom.config.registry import RESERVED, load_method, method_files, summary
 from headroom.config.tasks import load_task, tasks_folder
+from headroom.results.write import read_table
 from headroom.terminal.layout import Listing
+from headroom.terminal.power import uncertified
 
 FACTS = ("name", "track", "removes", "needs")
 TRACKS = "Tracks: forward looks at forward passes, gradient at backward passes too, trained updates weights."
@@ -72,14 +74,30 @@ def shown(value: object) -> str:
 
 
 def models_table(params_file: Path) -> Listing:
-    """The models of the profile and where they come from."""
+    """The models of the profile, where they come from, and what their examples turned out not to be enough for."""
     params = load(params_file)
+    short = not_enough(params)
     found = Listing(f"Models in {params_file}", ("name", "from", "tasks"))
     for name, spec in params.models.items():
         came = spec.source.folder or spec.source.hub or spec.source.package
         source = came or f"{(spec.source.config or {}).get('family')}, trained here"
-        found.add(name, str(source), ", ".join(spec.tasks))
+        found.add(name, str(source), ", ".join(spec.tasks), text=short.get(name, ""))
     return found
+
+
+def not_enough(params: Params) -> dict[str, str]:
+    """By model, where its rows as is have not enough examples to certify a loss of 1 %; nothing without tables."""
+    if not (params.results / "leaderboard.csv").is_file():
+        return {}
+    rows: dict[tuple[str, str], list[Any]] = {}
+    for row in read_table(params.results, "leaderboard"):
+        if row.ranked and (row.setting, row.quality) == ("as is", "task"):
+            rows.setdefault((row.model, row.task), []).append(row)
+    said: dict[str, list[str]] = {}
+    for (model, task), ranked in rows.items():
+        if sentence := uncertified(ranked, "1"):
+            said.setdefault(model, []).append(f"{task}: {sentence[0].lower()}{sentence[1:]}")
+    return {model: " ".join(sentences) for model, sentences in said.items()}
 
 
 def tasks_table() -> Listing:

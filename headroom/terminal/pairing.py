@@ -68,7 +68,8 @@ def paired(found: Book, panel: Panel, a: str, b: str) -> tuple[float, float, flo
     """Area of A minus area of B on the same resamples; None where the tables do not hold the pair."""
     for row in found.pairs.get((panel.model, panel.task), ()):
         names = (row["method"], row["other"])
-        if row["setting"] == panel.setting and names in ((a, b), (b, a)):
+        same = (row["setting"], row.get("quality", panel.quality)) == (panel.setting, panel.quality)
+        if same and names in ((a, b), (b, a)):
             value, low, high = (float(row[f"difference{end}"]) for end in ("", "_low", "_high"))
             return (value, low, high) if names == (a, b) else (-value, -high, -low)
     return None

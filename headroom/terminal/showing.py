@@ -11,12 +11,14 @@ from rich.text import Text
 
 from headroom.site.numbers import DASH, fixed, metric, percent, places, seconds, times
 from headroom.site.panels import CellView, Panel
+from headroom.site.qualities import QUALITIES, WORDS
 from headroom.site.series import Series
 from headroom.site.verdicts import against
 from headroom.terminal.layout import fits, wrapped
+from headroom.terminal.power import go, legend
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WORDS = ("method", "curve", "random")  # headings of words; the others are numbers
+TEXTS = ("method", "curve", "random")  # headings of words; the others are numbers
 HEADINGS = (
     *("rank", "method", "curve", "kept", "±", "lost\n25 %", "lost\n50 %", "lost\n75 %"),
     *("go\n1 %", "go\n5 %", "speed", "cost", "random"),
@@ -37,13 +39,15 @@ def board(cell: CellView, panel: Panel, track: str | None = None, width: int = 1
     drawn = [row for row in rows if row.ranked or row.method in panel.series]
     cells = [dict(zip(HEADINGS, _cells(panel, row), strict=True)) for row in drawn]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in fitting(cells, width):
-        table.add_column(heading, justify="left" if heading in WORDS else "right", no_wrap=True)
+    headings = fitting(cells, width)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in TEXTS else "right", no_wrap=True)
     for row, line in zip(drawn, cells, strict=True):
         table.add_row(*(Text(line[str(column.header)]) for column in table.columns), style="" if row.ranked else "dim")
     dense = metric(cell.dense.value, cell.facts.unit) if cell.dense and cell.facts else "not measured"
-    title = f"{cell.model}, {cell.task}: {panel.title.lower()}, {panel.setting} (dense {dense})"
-    notes = (line for note in unranked(rows) for line in wrapped(note, width))
+    by = "" if panel.quality == QUALITIES[0] else f", {WORDS[panel.quality].noun}"
+    title = f"{cell.model}, {cell.task}{by}: {panel.title.lower()}, {panel.setting} (dense {dense})"
+    notes = (line for note in (*legend(drawn, headings), *unranked(rows)) for line in wrapped(note, width))
     return Group(Text(title, "italic"), table, *(Text(line, "dim italic") for line in notes))
 
 
@@ -55,7 +59,7 @@ def _cells(panel: Panel, row: Any) -> list[str]:
     half = (row.area_high - row.area_low) / 2
     lost = [percent(getattr(row, f"lost_{share}")) for share in (25, 50, 75)]
     words = [places(row.rank_all, row.rank_all_last), row.method, curve, fixed(row.area), fixed(half), *lost]
-    words += [percent(row.removable_1), percent(row.removable_5), times(row.speedup_50), seconds(row.cost_seconds)]
+    words += [go(row, "1"), go(row, "5"), times(row.speedup_50), seconds(row.cost_seconds)]
     return [*words, against(panel, row) or DASH]
 
 
