@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from headroom.errors import UserError
-from headroom.estimate import whole
+from headroom.estimate import hours, whole
 from headroom.estimate.examples import sliced
 from headroom.estimate.figures import Estimate, ModelEstimate, Needs, Part
 from headroom.estimate.pace import Pace, Step
@@ -74,7 +74,7 @@ def known(shared):
     """The toy project with methods whose plans can be known, estimated and then measured."""
     with pytest.MonkeyPatch.context() as patch, shared() as world:
         patch.setattr(whole, "starting", lambda: 1.0)
-        patch.setenv("HEADROOM_WORKERS", "1")  # each scores the dense model once more, and the test counts one
+        patch.setattr(hours, "processes", lambda *_: 1)  # each scores the dense model once more
         world.use("random-heads")
         world.use("deepest-first", "{method: by-depth, order: deepest}")
         before = files(world)
