@@ -40,6 +40,7 @@ class Book:
     pairs: dict[Pair, list[dict[str, str]]] = field(default_factory=dict)  # (model, task): paired differences
     overall: list[Any] = field(default_factory=list)  # the order over all models; older results have none
     duels: list[Any] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)  # what models say to a few examples
 
     @property
     def cells(self) -> list[Pair]:
@@ -107,6 +108,7 @@ def read_book(profile: str, results: Path) -> Book:
         pairs=_keyed(pairs),
         overall=where_there(folder, "overall"),
         duels=where_there(folder, "duels"),
+        answers=where_there(folder, "answers"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,17 +117,42 @@ def budget(book: Book, every: Sequence[Offer], quality: Quality) -> Budget | Non
     return Budget(asked, kinds) if kinds else None
 
 
+def for_scripts(found: Budget, show: Callable[[Card, str], str]) -> dict[str, Any]:
+    """Every wish and the cards that answer it, each card once however many wishes it answers.
+
+    ``show`` gives the HTML of a card, whose command has the id of the second argument.
+    """
+    places: dict[str, tuple[int, Card]] = {}  # by what a card shows
+    asked: dict[str, list[int]] = {one.key: [] for one in found.asked}
+    for one in found.asked:
+        for card in one.cards:
+            place, _ = places.setdefault(show(card, ""), (len(places), card))
+            asked[one.key].append(place)
+    cards = [show(card, f"command-{place}") for place, card in places.values()]
+    return {"asked": asked, "cards": cards, "none": "Nothing measured answers this."}
+
+
 def _asked(book: Book, every: Sequence[Offer], quality: Quality, loss: float, want: Want, kind: str) -> Asked:
     wanted: dict[str, Any] = {want.field: want.value}
     replies = answers(every, Wish(loss=loss, kind=kind, quality=quality, **wanted))
     good = [_card(book, reply, reply.best, reply.sure) for reply in replies if reply.best]
-    near = [
-        _card(book, reply, answer, fits)
-        for fits in ("within", "beyond")
-        for reply in replies[:1]
-        if (answer := getattr(reply, fits))
-    ]
-    return Asked(loss, want, kind, good[:MOST] or near)
+    return Asked(loss, want, kind, good[:MOST] or _nearest(book, replies))
+
+
+def _nearest(book: Book, replies: Sequence[Reply]) -> list[Card]:
+    """Where nothing does both: what keeps within the loss and buys most, and what buys enough and loses least."""
+    within = max((one for one in replies if one.within), key=lambda one: _gain(one.within), default=None)
+    beyond = max((one for one in replies if one.beyond), key=lambda one: _retained(one.beyond), default=None)
+    found = [_card(book, within, within.within, "within")] if within and within.within else []
+    return found + ([_card(book, beyond, beyond.beyond, "beyond")] if beyond and beyond.beyond else [])
+
+
+def _gain(answer: Answer | None) -> float:
+    return answer.gain or 0.0 if answer else 0.0
+
+
+def _retained(answer: Answer | None) -> float:
+    return answer.offer.retained if answer else 0.0
 
 
 def _card(book: Book, reply: Reply, answer: Answer, fits: str) -> Card:

@@ -15,9 +15,9 @@ from headroom.results.leaderboard import LEAST_OWN
 from headroom.results.offers import Offer
 from headroom.results.records import Quality
 from headroom.results.rows import TABLES, Row
-from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running
-from headroom.site.book import Book
-from headroom.site.budget import Budget, Card, budget, offered
+from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running, saying
+from headroom.site.book import Book, Pair
+from headroom.site.budget import Budget, budget, for_scripts, offered
 from headroom.site.changes import history
 from headroom.site.downloads import Download
 from headroom.site.drawing import Drawn
@@ -48,6 +48,7 @@ class Site:
     tables: Mapping[str, type[Row]] = field(default_factory=lambda: TABLES)
     atlases: dict[str, Atlas | None] = field(init=False)
     twins: set[str] = field(init=False)  # pages that are made for both qualities
+    told: set[Pair] = field(init=False)  # models and tasks whose answers to examples are shown
 
     def __post_init__(self) -> None:
         self.atlases = {model: atlas(self.book, model) for model in self.book.models}
@@ -55,8 +56,9 @@ class Site:
         own = {method_page(row.method) for cell in both for panel in cell.panels for row in panel.rows}
         pages = {"index.html", "compare.html"} if both else set()
         pages |= {"overall.html"} if any(row.quality != QUALITIES[0] for row in self.book.overall) else set()
-        absent = set() if self.book.overall else {"overall.html"}
-        self.nav = [(place, words) for place, words in self.nav if place not in absent]
+        absent = {"overall.html": not self.book.overall, "says.html": not self.book.answers}
+        self.nav = [(place, words) for place, words in self.nav if not absent.get(place)]
+        self.told = {(row.model, row.task) for row in self.book.answers}
         self.twins = pages | own | {cell_page(cell.model, cell.task) for cell in both}
 
     @cached_property
@@ -84,6 +86,7 @@ class Site:
             self._overall(quality)
             self._compare(quality, cells)
         self._runs()
+        self._says()
         self._speed()
         self._claims()
         self.words()
@@ -100,8 +103,9 @@ class Site:
     ) -> None:
         """Render one page; ``path`` is that of its twin for the tasks' own metrics."""
         up = "../" * path.count("/")
-        base = {"up": up, "here": path, "kind": kind, "scripts": scripts, "quality": quality, "twins": self.twins}
-        text = self.environment.get_template(f"templates/{template}").render(**base, **values)
+        base = {"up": up, "here": path, "kind": kind, "scripts": scripts, "quality": quality}
+        known = {"twins": self.twins, "answered": self.told}
+        text = self.environment.get_template(f"templates/{template}").render(**base, **known, **values)
         target = self.out / twin(path, quality)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -129,14 +133,11 @@ class Site:
                 self._fragment(cell, panel)
 
     def _wishes(self, quality: Quality) -> Budget | None:
-        """The answers to all wishes, and the script with every card of them once, however many wishes it answers."""
+        """The answers to all wishes, and the script that has those that the page does not open with."""
         found = budget(self.book, self.offers, quality)
         if found:
             show = self.environment.globals["budget"].show  # type: ignore[attr-defined]
-            places: dict[Card, int] = {}
-            asked = {one.key: [places.setdefault(card, len(places)) for card in one.cards] for one in found.asked}
-            cards = [str(show(card, "", quality, f"command-{place}")) for card, place in places.items()]
-            detail = {"asked": asked, "cards": cards, "none": "Nothing measured answers this."}
+            detail = for_scripts(found, lambda card, name: str(show(card, "", quality, name)))
             self.script(twin("boards/budget.js", quality), "budget", detail)
         return found
 
@@ -232,6 +233,11 @@ class Site:
     def _overall(self, quality: Quality) -> None:
         if orders := ordering.orders(self.book, quality):
             self.page("overall.html", "overall.html", "overall", ("table",), quality, orders=orders)
+
+    def _says(self) -> None:
+        if self.book.answers:
+            told = saying.told(self.book.answers, self.book.folder, self.out)
+            self.page("says.html", "says.html", "says", told=told)
 
     def _speed(self) -> None:
         published = [row for row in read_published() if row.speedup and row.speedup != 1]

@@ -19,6 +19,7 @@ from headroom.site.numbers import FILTERS
 from headroom.site.panels import CellView, Panel
 from headroom.site.qualities import QUALITIES, WORDS, twin
 from headroom.site.reference import Published
+from headroom.site.saying import said_name
 from headroom.site.series import AXES, Series, Stop, for_scripts, work_words
 from headroom.site.speeds import SpeedView
 from headroom.site.styles import SHAPES, look
@@ -38,6 +39,7 @@ NAV = (
     ("index.html", "Leaderboard"),
     ("overall.html", "Overall"),
     ("compare.html", "Compare"),
+    ("says.html", "What it says"),
     ("speed.html", "Speed"),
     ("claims.html", "Claims"),
     ("data.html", "Data"),
@@ -94,6 +96,7 @@ def environment(book: Book, drawn: dict[str, Drawn], siblings: Mapping[str, Sibl
         cell_page,
         method_page,
         run_page,
+        said_name,
         against,
         packed,
         tracks,

@@ -27,6 +27,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = fixtures.write_profile(found, cells=cells)
     collect("quick", list(fixtures.METHODS), list(fixtures.MODELS), found)
     made.write_verdicts(folder)
+    made.write_answers(folder)
     return found
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import fixtures
 
 from headroom.results.records import Agreement, CellRecord, TaskScore
+from headroom.results.rows import AnswerRow
+from headroom.results.write import write_table
 
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
 CLAIMS = """id,source,prediction,model,task,verdict,figure,low,high,reason
 M1,M1,Most heads are redundant alone.,bert-pydocs,package,holds,0.04,0.01,0.09,
 L2,L2,Deep layers go first.,vit-digits,digits,does not hold,0.41,0.30,0.52,Shallow layers went first.
@@ -58,6 +64,27 @@ def _agreement(scores: dict[str, TaskScore]) -> dict[str, Agreement]:
         value = {"value": 2 * (1 - kept), "retained": kept, "retained_low": kept - 0.004, "retained_high": kept + 0.004}
         found[name] = Agreement(**{"examples": score.examples} | value | ends | paired | share)
     return found
+
+
+def write_answers(folder: Path) -> None:
+    """answers.csv, as `collect` writes it from what the evaluators keep: two translations and a picture."""
+    rows = []
+    for example, (given, wanted) in enumerate([("das haus", "the house"), ("<b>laut</b> " + "und " * 200, "loud")]):
+        common = {"model": "mt-constructed", "task": "pair", "given": given, "wanted": wanted, "example": example}
+        rows.append(common | {"setting": "as is", "method": "dense", "title": "Dense", "target": 0, "said": wanted})
+        for method in ("michel-greedy", "random-heads"):
+            line = {"setting": "as is", "group": "attention", "method": method, "title": fixtures.METHODS[method].title}
+            for target in (0.25, 0.5, 0.75):
+                said = wanted if (method, target) == ("michel-greedy", 0.25) else f"{method} <i>{target}</i>"
+                rows.append(common | line | {"target": target, "said": said})
+    common = {"model": "vit-digits", "task": "digits", "wanted": "7", "setting": "as is", "example": 0}
+    common |= {"image": "answers/vit-digits-digits-0.png"}
+    rows.append(common | {"method": "dense", "title": "Dense", "target": 0, "said": "7"})
+    line = {"group": "attention", "method": "layer-similarity", "title": "Layer similarity", "target": 0.5, "said": "1"}
+    rows.append(common | line)
+    write_table(folder, "answers", [AnswerRow(seed=0, **row) for row in rows])
+    (folder / "answers").mkdir(exist_ok=True)
+    (folder / "answers" / "vit-digits-digits-0.png").write_bytes(PICTURE)
 
 
 def write_verdicts(folder: Path) -> None:
