@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from headroom.site.book import Book, read_book
-from headroom.site.charts import CurveChart, ParetoChart
+from headroom.site.charts import CurveChart, ParetoChart, timed
 from headroom.site.downloads import copy_data
 from headroom.site.drawing import Chart, draw_all
 from headroom.site.installing import pages_in
+from headroom.site.labels import foremost
 from headroom.site.maps import STEPS
 from headroom.site.names import panel_name
 from headroom.site.pages import Site
@@ -72,6 +73,7 @@ def _curves(cells: list[CellView]) -> list[Chart]:
             panel.axis,
             AXES[panel.axis],
             tuple(panel.series.values()),
+            foremost(panel.rows, panel.series),
         )
         for panel in panels
     ]
@@ -82,10 +84,13 @@ def _paretos(cells: list[CellView]) -> list[Chart]:
     for cell in cells:
         for setting in cell.settings:
             if cell.pareto(setting):
-                chosen = [one for p in cell.panels if p.setting == setting for one in p.series.values()]
+                panels = [panel for panel in cell.panels if panel.setting == setting]
+                chosen = tuple(one for panel in panels for one in panel.series.values())
+                rows = [row for panel in panels for row in panel.rows]
+                best = foremost(rows, {one.method for one in chosen if timed(one)}, cell.front(setting))
                 title = f"{cell.model}, {cell.task}: {cell.says.kept} against measured speed, {setting}"
                 name = panel_name(cell.model, cell.task, setting, "pareto", cell.quality)
-                found.append(ParetoChart(name, title, tuple(chosen)))
+                found.append(ParetoChart(name, title, chosen, best))
     return found
 
 

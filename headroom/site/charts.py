@@ -13,15 +13,16 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from headroom.site.labels import Named, anchors, write_names
+from headroom.site.ratios import ratios, roomy
 from headroom.site.series import Series, Stop, front
 from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
 
 SIZE = (5.6, 3.5)
 BOX = (0.1, 0.18, 0.885, 0.77)  # left, bottom, width and height of the axes
+WIDE, WIDE_BOX = (8.0, 3.7), (0.07, 0.17, 0.632, 0.78)  # with room for names on the right
 LOWEST = -0.12  # a curve further below chance is drawn on this edge; the table under the chart has the numbers
 HIGHEST = 1.04
 
@@ -40,25 +41,43 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class CurveChart:
-    """Retained quality against one axis, for the series of a panel. ``name`` is unique in the site."""
+    """Retained quality against one axis, for the series of a panel. ``name`` is unique in the site.
+
+    The methods of ``best`` stand out, the first one most, and have their names beside their lines.
+    """
 
     name: str
     title: str
     axis: str
     label: str
     series: tuple[Series, ...]
+    best: tuple[str, ...] = ()
     frame_only: bool = False
 
     def draw(self) -> Figure:
-        figure, axes = paper()
+        figure, axes = paper() if self.frame_only else paper(WIDE, WIDE_BOX)
         ends = [stop.shares[self.axis] or 0.0 for one in self.series for stop in one.stops]
         end = max(ends, default=1.0)
         least = min((stop.retained for one in self.series for stop in one.stops), default=0.0)
         quality_axis(axes, (0.0, 1.0 if end > 0.8 or not end else end), LOWEST if least < 0 else 0.0, self.label)
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
-        for one in () if self.frame_only else sorted(self.series, key=lambda one: not one.stochastic):
-            (_band if one.stochastic else _line)(axes, self.name, one, self.axis)
+        if not self.frame_only:
+            for one in background_first(self.series, self.best):
+                (_band if one.stochastic else _line)(axes, self.name, one, self.axis)
+            self._write_names(axes)
         return figure
+
+    def _write_names(self, axes: Axes) -> None:
+        by_method = {one.method: one for one in self.series}
+        shown = [by_method[method] for method in self.best if _known(by_method[method], self.axis)]
+        lines = []
+        for one in shown:
+            known = _known(one, self.axis)
+            kept = [stop.middle if one.stochastic else stop.retained for _, stop in known]
+            lines.append(([share for share, _ in known], list(clipped(axes, kept))))
+        places = anchors(lines) if lines else []
+        named = [Named(one.method, one.title, *place) for one, place in zip(shown, places, strict=True)]
+        write_names(axes, self.name, named)
 
 
 @dataclass(frozen=True)
@@ -68,9 +87,10 @@ class ParetoChart:
     name: str
     title: str
     series: tuple[Series, ...]
+    best: tuple[str, ...] = ()
 
     def draw(self) -> Figure:
-        figure, axes = paper()
+        figure, axes = paper(WIDE, WIDE_BOX)
         points = [
             (speed, stop.retained, one)
             for one in self.series
@@ -78,36 +98,33 @@ class ParetoChart:
             if (speed := stop.shares["speed"])
         ]
         speeds = [1.0, *(speed for speed, _, _ in points)]
-        low, high = min(speeds), max(speeds)
-        room = max(0.04 * (high - low), 0.02)
         least = min((kept for _, kept, _ in points), default=0.0)
-        quality_axis(axes, (low - room, high + room), LOWEST if least < 0 else 0.0, "measured speed, times dense")
-        ratios(axes.xaxis)
+        quality_axis(axes, roomy(speeds), LOWEST if least < 0 else 0.0, "measured speed, times dense")
+        ratios(axes.xaxis, speeds)
         best = front([(1.0, 1.0, ""), *((speed, kept, one.method) for speed, kept, one in points)])
         xs, ys = [x for x, _, _ in best], clipped(axes, [y for _, y, _ in best])
         axes.plot(
             xs, ys, color=INK, linewidth=0.9, drawstyle="steps-pre", clip_on=False, gid=f"{self.name}--front--front"
         )
-        for one in self.series:
+        for one in background_first(self.series, self.best):
             if marks := timed(one):
                 marker(axes, f"{self.name}--{one.key}", one.method, marks)
+        shown = {one.method: one for one in self.series if timed(one)}
+        named = [_at_its_best(axes, shown[method]) for method in self.best if method in shown]
+        write_names(axes, self.name, named)
         return figure
 
 
-class Ratio(ScalarFormatter):
-    """Ratios to dense on an axis, all with as many digits as their steps need: 1.0×, 1.2×."""
-
-    def __init__(self) -> None:
-        super().__init__(useOffset=False)
-
-    def __call__(self, value: float, pos: int | None = None) -> str:
-        return f"{super().__call__(value, pos)}\N{MULTIPLICATION SIGN}"
+def _at_its_best(axes: Axes, one: Series) -> Named:
+    """Its timed point of most speed and quality together."""
+    speed, kept = max(timed(one), key=lambda point: (point[0] * point[1], point))
+    return Named(one.method, one.title, speed, float(clipped(axes, [kept])[0]))
 
 
-def ratios(axis: Axis) -> None:
-    """Few round ratios on an axis: a phone has no room for more."""
-    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(Ratio())
+def background_first(series: Iterable[Series], best: Sequence[str]) -> list[Series]:
+    """What is drawn first lies beneath: random bands, what does not stand out, then the best, the first one last."""
+    places = {method: place for place, method in enumerate(best)}
+    return sorted(series, key=lambda one: (not one.stochastic, one.method in places, -places.get(one.method, 0)))
 
 
 def timed(one: Series) -> list[tuple[float, float]]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from headroom.site.charts import style
-from headroom.site.svg import Drawing, embed
+from headroom.site.names import slug
+from headroom.site.styles import QUIET
+from headroom.site.svg import FRONT, THIN, Drawing, embed
 
 MANY = 12  # charts; below it a second process costs more than it saves
 DOTS = 120  # per inch, of the PNG
@@ -41,6 +44,7 @@ class Drawn:
 
     drawing: Drawing
     files: tuple[str, ...]
+    best: tuple[str, ...] = ()  # methods that stand out in it
 
 
 def draw_all(charts: Sequence[Chart], folder: Path | None) -> dict[str, Drawn]:
@@ -61,19 +65,40 @@ def _draw(chart: Chart, folder: Path | None) -> Drawn:
     with style(chart.name):
         figure = chart.draw()
         axes = figure.axes[0]
+        named: tuple[str, ...] = getattr(chart, "best", ())
+        best = {slug(method) for method in named}
         # For the page the title and the paper are left out again: one drawing serves both.
         figure.suptitle(chart.title, fontsize=8, x=0.01, y=0.995, ha="left", va="top", parse_math=False)
-        target = io.StringIO()
-        figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})
-        source = target.getvalue()
-        drawing = embed(source, chart.name, (*axes.get_xlim(), *axes.get_ylim()))
-        return Drawn(drawing, _files(figure, chart, source, folder) if folder else ())
+        logs = "".join(which for which in "xy" if getattr(axes, f"get_{which}scale")() == "log")
+        drawing = embed(_source(figure, chart), chart.name, (*axes.get_xlim(), *axes.get_ylim()), logs, best)
+        if folder and best:
+            _fade(axes, chart.name, best)
+        return Drawn(drawing, _files(figure, chart, folder) if folder else (), named)
 
 
-def _files(figure: Figure, chart: Chart, source: str, folder: Path) -> tuple[str, ...]:
+def _source(figure: Figure, chart: Chart) -> str:
+    target = io.StringIO()
+    figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Title": chart.title})
+    return target.getvalue()
+
+
+def _fade(axes: Axes, name: str, best: Collection[str]) -> None:
+    """On paper nothing can be pointed at: what does not stand out is thin and grey for good."""
+    for part in (*axes.lines, *axes.collections):
+        place, _, rest = str(part.get_gid() or "").removeprefix(f"{name}--").partition("--")
+        kind = rest.partition(".")[0]
+        if not rest or place in (*best, FRONT):
+            continue
+        if kind not in THIN:
+            part.set_visible(False)
+        elif part in axes.lines:
+            part.set(color=QUIET, linewidth=0.8, markersize=2.4, zorder=1.8, marker="." if kind == "marks" else "")
+
+
+def _files(figure: Figure, chart: Chart, folder: Path) -> tuple[str, ...]:
     """The chart by itself, with its title on it and white paper behind it."""
     paths = {kind: folder / f"{chart.name}.{kind}" for kind in WRITTEN}
-    paths["svg"].write_text(source, encoding="utf-8", newline="\n")
+    paths["svg"].write_text(_source(figure, chart), encoding="utf-8", newline="\n")
     with matplotlib.rc_context(CORE_FONTS):
         facts = {"CreationDate": None, "Producer": None, "Creator": None, "Title": chart.title}
         figure.savefig(paths["pdf"], format="pdf", metadata=facts)

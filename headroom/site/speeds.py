@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 
 from headroom.results.load import DENSE
 from headroom.site.book import Book
-from headroom.site.charts import paper, ratios
+from headroom.site.charts import paper
 from headroom.site.names import slug
+from headroom.site.ratios import ratios, roomy
 from headroom.site.series import work_words
 from headroom.site.styles import FAINT, INK, look
 
@@ -149,11 +150,12 @@ class IdealChart:
     rows: tuple[Timed, ...]
 
     def draw(self) -> Figure:
-        figure, axes = _speed_paper()
+        figure, axes = paper()
         ends = [1.0, *(row.ideal for row in self.rows), *(row.speedup for row in self.rows)]
-        low, high = min(ends) * 0.97, max(ends) * 1.03
+        low, high = roomy(ends)
         axes.set(xlim=(low, high), ylim=(low, high), xlabel="ideal, from work and bytes, times dense")
-        ratios(axes.xaxis)
+        ratios(axes.xaxis, ends)
+        ratios(axes.yaxis, ends)
         axes.plot([low, high], [low, high], color=INK, linewidth=0.9, gid="rule-ideal")
         axes.plot([low, high], [1, 1], color=FAINT, linewidth=0.9, linestyle=":", gid="rule-one")
         for method in dict.fromkeys(row.method for row in self.rows):
@@ -172,7 +174,11 @@ class SizeChart:
     target: float
 
     def draw(self) -> Figure:
-        figure, axes = _speed_paper()
+        figure, axes = paper()
+        ratios(
+            axes.yaxis,
+            [1.0, *(ratio for work in self.works for row in work.rows for ratio in (row.speedup, row.ideal))],
+        )
         axes.set_xscale("log", base=2)
         axes.set_xlabel("tokens or images in one call")
         sizes = [work.tokens for work in self.works]
@@ -192,12 +198,6 @@ class SizeChart:
         axes.plot([left, right], [1, 1], color=INK, linewidth=0.9, gid="rule-dense")
         axes.set_xlim(left, right)
         return figure
-
-
-def _speed_paper() -> tuple[Figure, Any]:
-    figure, axes = paper()
-    ratios(axes.yaxis)
-    return figure, axes
 
 
 def _marks(axes: Any, name: str, method: str, points: Sequence[tuple[float, float]]) -> None:

@@ -14,6 +14,7 @@ from itertools import product
 # dark one; charts carry these values and svg.py turns them into the variables --c1 to --c8.
 COLOURS = ("#0b6fae", "#c8500a", "#0a7f5d", "#a8478a", "#9a6b00", "#2f8fc4", "#6a55b4", "#7a828c")
 INK, FAINT, LINE = "#202428", "#6a727c", "#dfe3e7"  # --ink, --faint, --line of page.css
+QUIET = "#c3c9cf"  # --quiet: lines that do not stand out
 
 SHAPES = {  # matplotlib's marker: the page's symbol, drawn in parts.html
     "o": "dot",

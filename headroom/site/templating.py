@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +13,7 @@ from headroom.results.records import Quality
 from headroom.site.book import Book, own_name, setting_of
 from headroom.site.claiming import figures
 from headroom.site.drawing import Drawn
+from headroom.site.labels import MOST, rivals, standing_order
 from headroom.site.maps import STEPS, Atlas, mlp_of, short
 from headroom.site.names import cell_page, method_page, panel_name, run_page, slug
 from headroom.site.numbers import FILTERS
@@ -126,7 +127,7 @@ def columns(quality: Quality) -> list[tuple[str, str, str]]:
 
 def packed(panel: Panel) -> dict[str, Any]:
     """The numbers of a panel's chart for the scripts."""
-    return for_scripts(panel.axis, panel.series.values())
+    return for_scripts(panel.axis, panel.series.values()) | in_front(panel.rows)
 
 
 def packed_speeds(cell: CellView, setting: str) -> dict[str, Any]:
@@ -139,7 +140,9 @@ def packed_speeds(cell: CellView, setting: str) -> dict[str, Any]:
         speeds = [round(stop.shares["speed"] or 0, 2) for stop in stops]
         kept = [round(100 * stop.retained, 1) for stop in stops]
         found[one.key] = {"n": one.title, "t": asked, "x": {"speed": speeds}, "y": kept}
-    return {"x": "speed", "axes": {"speed": AXES["speed"]}, "ratios": "x", "m": found}
+    rows = [row for panel in cell.panels if panel.setting == setting for row in panel.rows]
+    order = in_front(rows, cell.front(setting))
+    return {"x": "speed", "axes": {"speed": AXES["speed"]}, "ratios": "x", "m": found} | order
 
 
 def packed_ideal(view: SpeedView) -> dict[str, Any]:
@@ -166,6 +169,13 @@ def packed_published(rows: list[Published]) -> dict[str, Any]:
         "y": [round(100 * (row.kept or 0), 1) for row in known],
     }
     return {"x": "share", "axes": {"share": "units removed, %"}, "m": {"published": one}}
+
+
+def in_front(rows: list[Any], first: Collection[str] = ()) -> dict[str, list[str]]:
+    """In which order methods stand out, for charts that leave some out: ``f``; the random ones beside them: ``r``."""
+    order = standing_order(rows, first)
+    random = rivals(rows, order[:MOST])
+    return {"f": [slug(row.method) for row in order], "r": [slug(method) for method in random]}
 
 
 def tracks(panel: Panel) -> dict[str, str]:

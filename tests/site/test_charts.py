@@ -14,9 +14,10 @@ import headroom.site
 from headroom.results.collecting import collect
 from headroom.site import build
 from headroom.site.book import read_book
-from headroom.site.charts import CurveChart, paper, ratios
+from headroom.site.charts import CurveChart, paper
 from headroom.site.names import slug
 from headroom.site.panels import cell_view
+from headroom.site.ratios import ratios
 from headroom.site.series import front
 from headroom.site.styles import COLOURS, FAINT, INK, LINE, LOOKS, look
 
@@ -25,7 +26,7 @@ CSS = (STATIC / "site.css").read_text(encoding="utf-8")
 
 
 def charts(html: str) -> list[str]:
-    return re.findall(r'<svg class="chart".*?</svg>', html, re.DOTALL)
+    return re.findall(r'<svg class="chart[^"]*".*?</svg>', html, re.DOTALL)
 
 
 def pages(site: Path) -> list[str]:
