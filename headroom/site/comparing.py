@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from headroom.site.book import Book
@@ -12,6 +14,8 @@ from headroom.site.panels import CellView
 from headroom.site.qualities import QUALITIES
 from headroom.site.series import Series
 from headroom.site.styles import SHAPES, look
+
+FIRST = ("as is", "attention")  # setting and group of units that a reader is shown first
 
 
 def methods(book: Book) -> dict[str, dict[str, Any]]:
@@ -25,6 +29,31 @@ def methods(book: Book) -> dict[str, dict[str, Any]]:
         }
         for name in book.ranked_methods()
     }
+
+
+def opening(book: Book, views: list[CellView]) -> list[str]:
+    """The two that the page opens with, as slugs: the best of all and its random rival, or the two best without one.
+
+    The best is first in the order over all models; where no method is ranked on all rows, the one of the largest mean
+    area among those that are ranked on most.
+    """
+    panels = [panel for view in views for panel in view.panels if (panel.setting, panel.group) == FIRST]
+    rows: dict[str, list[Any]] = defaultdict(list)
+    for row in (row for panel in panels for row in panel.rows if row.ranked):
+        rows[row.method].append(row)
+    quality = views[0].quality if views else QUALITIES[0]
+    means = {
+        row.method: row.area
+        for row in book.overall
+        if (row.setting, row.group, row.quality) == (*FIRST, quality) and row.complete and row.area is not None
+    }
+
+    def worth(method: str) -> tuple[float, ...]:
+        return (means.get(method, -1.0), len(rows[method]), fmean(row.area for row in rows[method]))
+
+    best = sorted((m for m in rows if not rows[m][0].stochastic), key=worth, reverse=True)
+    rivals = [row.random_method for row in rows[best[0]] if row.random_method in rows] if best else []
+    return [slug(method) for method in (best[:1] + rivals[:1] if rivals else best[:2])]
 
 
 def neighbours(cells: list[CellView]) -> list[tuple[Any, Any]]:

@@ -228,6 +228,7 @@ class Site:
             methods=comparing.methods(self.book),
             neighbours=comparing.neighbours(cells),
             compared=comparing.cells(self.book, cells, self.atlases),
+            opening=comparing.opening(self.book, cells),
         )
 
     def _overall(self, quality: Quality) -> None:

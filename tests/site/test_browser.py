@@ -232,6 +232,15 @@ def test_compare_draws_both_names_a_verdict_and_counts_the_units(go):
     until(found, "document.querySelector('[data-for=a]').value === 'michel-greedy'")
 
 
+def test_compare_opens_with_the_best_against_random_and_says_so_in_the_address(go):
+    found = go("compare.html")
+    until(found, "document.querySelectorAll('#compared article').length")
+    assert found.current_url.endswith("#a=layer-similarity&b=random-heads")
+    assert found.execute_script("return document.querySelector('[data-for=b]').value") == "random-heads"
+    found = go("compare.html", "a=random-heads")
+    until(found, "location.hash.includes('b=layer-similarity')")
+
+
 def test_a_command_is_one_click_from_the_clipboard(go):
     found = go(KINDS["run"])
     button = found.find_element("css selector", "[data-copy]")

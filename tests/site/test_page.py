@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import fixtures
@@ -18,7 +19,7 @@ from headroom.errors import UserError
 from headroom.results.collecting import collect
 from headroom.results.leaderboard import LEAST_OWN
 from headroom.results.write import read_table
-from headroom.site import build, claiming, running
+from headroom.site import build, claiming, comparing, running
 from headroom.site.answers import answer
 from headroom.site.numbers import MINUS
 
@@ -177,6 +178,22 @@ def test_without_scripts_every_panel_table_and_map_is_on_a_page(site):
     front = tree(site)
     assert len(find(front, "p.without", "a")) == 5  # a way to every cell
     assert front.get_element_by_id("controls").get("hidden") is not None  # appears with the script that serves it
+
+
+def test_compare_has_the_two_best_where_nothing_is_random():
+    def row(method: str, area: float, random: str = ""):
+        return SimpleNamespace(
+            method=method, area=area, ranked=True, stochastic="random" in method, random_method=random
+        )
+
+    def opened(*rows):
+        panel = SimpleNamespace(setting="as is", group="attention", rows=rows)
+        views = [SimpleNamespace(quality="task", panels=[panel])]
+        return comparing.opening(SimpleNamespace(overall=[]), views)
+
+    assert opened(row("a", 0.5), row("b", 0.7), row("c", 0.6)) == ["b", "c"]
+    assert opened(row("a", 0.5, "random-heads"), row("random-heads", 0.7)) == ["a", "random-heads"]
+    assert opened() == []
 
 
 def test_every_link_and_every_label_resolves(site):
