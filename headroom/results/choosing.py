@@ -1,7 +1,9 @@
 """From a budget to a method: which measured model loses no more than this, and buys as much as that?
 
 An offer keeps within the loss where its curve does up to there, as in "can go": certified when lower ends of intervals
-do, and as measured when the values do. So with speed: certified by the lower end. Shares of parameters are exact.
+do, and as measured when the values do. So with speed: certified by the lower end. Memory is certified where its peak
+was measured, and predicted elsewhere. Shares of parameters are exact.
+Each interval is of one offer: the best of many is certified by luck more often than one time in twenty.
 A smaller model is one for all tasks of its model, so it has to keep within the loss on each, unless one is named.
 """
 
@@ -43,7 +45,7 @@ class Wish:
         if self.speed is not None:
             return (timing.speedup, timing.low) if timing else (None, None)
         if self.memory is not None:
-            return offer.memory, offer.memory
+            return offer.predicted_memory if offer.memory is None else offer.memory, offer.memory
         return offer.parameters, offer.parameters
 
     @property

@@ -30,6 +30,9 @@ class Timing:
     low: float
     high: float
     memory: float | None  # share of the dense model's peak memory saved, where it was measured
+    predicted_memory: float | None = (
+        None  # share of its predicted memory saved: weights, cache and tensors alive at once
+    )
 
     def __str__(self) -> str:
         return f"{self.work}, batch {self.batch}" + (f", length {self.length}" if self.length else "")
@@ -72,6 +75,11 @@ class Offer:
     def memory(self) -> float | None:
         """Share of peak memory saved, where it was measured; the most cautious of the workloads."""
         return min((one.memory for one in self.timings if one.memory is not None), default=None)
+
+    @property
+    def predicted_memory(self) -> float | None:
+        """Share of the predicted memory saved; as cautious."""
+        return min((one.predicted_memory for one in self.timings if one.predicted_memory is not None), default=None)
 
 
 def offers(
@@ -123,25 +131,40 @@ def _sizes(quality: Iterable[Any]) -> dict[tuple[str, ...], dict[Place, dict[str
 
 def _timings(throughput: Iterable[Any]) -> dict[tuple[str, ...], dict[Place, list[Timing]]]:
     """The timings of each step by (machine, model, method): the median over seeds of each kind of work."""
-    rows = [row for row in throughput if row.status == "ok" and not row.label and row.target]
-    largest: dict[tuple[str, str, str], Any] = {}  # one workload of each kind, the same for all methods
-    for row in sorted(rows, key=lambda row: (row.batch, row.length, row.dtype)):
-        largest[row.machine, row.model, row.work] = (row.batch, row.length, row.dtype)
-    groups: dict[tuple[str, ...], dict[Place, dict[str, list[Any]]]] = defaultdict(dict)
+    rows = [row for row in throughput if row.status == "ok" and not row.label and row.target is not None]
+    rows.sort(key=_workload)
+    largest = {(row.machine, row.model, row.work): _workload(row) for row in rows}  # the same for all methods
+    rows = [row for row in rows if largest[row.machine, row.model, row.work] == _workload(row)]
+    dense: dict[tuple[str, ...], float | None] = {
+        (row.machine, row.model, row.work): row.predicted_memory_mb for row in rows if row.method == DENSE
+    }
+    groups: dict[tuple[str, ...], dict[Place, dict[str, list[Any]]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
-        if largest[row.machine, row.model, row.work] == (row.batch, row.length, row.dtype):
-            places = groups[row.machine, row.model, row.method].setdefault(_place(row), {})
-            places.setdefault(row.work, []).append(row)
-    return {key: {place: list(_per_work(works)) for place, works in places.items()} for key, places in groups.items()}
+        groups[row.machine, row.model, row.method][_place(row)].setdefault(row.work, []).append(row)
+    return {
+        key: {place: list(_per_work(works, dense)) for place, works in places.items()} for key, places in groups.items()
+    }
 
 
-def _per_work(works: Mapping[str, list[Any]]) -> Iterator[Timing]:
+def _workload(row: Any) -> tuple[int, int, str]:
+    return row.batch, row.length, row.dtype
+
+
+def _per_work(works: Mapping[str, list[Any]], dense: Mapping[tuple[str, ...], float | None]) -> Iterator[Timing]:
+    """A timing for each kind of work; ``dense`` is the predicted memory of the dense model."""
     for work in sorted(works, key=WORKS.index):
         rows = works[work]
-        saved = [1 - row.memory_mb / row.dense_memory_mb for row in rows if row.memory_mb and row.dense_memory_mb]
         speed, low, high = (median(_known(rows, name)) for name in ("speedup", "speedup_low", "speedup_high"))
-        first, memory = rows[0], median(saved) if saved else None
-        yield Timing(work, first.batch, first.length, first.dtype, speed, low, high, memory)
+        whole = dense.get((rows[0].machine, rows[0].model, work))
+        peaks = [(row.memory_mb, row.dense_memory_mb) for row in rows]
+        saved = _saved(peaks), _saved([(row.predicted_memory_mb, whole) for row in rows])
+        yield Timing(work, *_workload(rows[0]), speed, low, high, *saved)
+
+
+def _saved(pairs: Iterable[tuple[float | None, float | None]]) -> float | None:
+    """The share that is saved of (removed, dense) figures, their median; None where they are not known."""
+    found = [1 - removed / whole for removed, whole in pairs if removed is not None and whole]
+    return median(found) if found else None
 
 
 def _offer(

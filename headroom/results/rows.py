@@ -124,7 +124,7 @@ class ThroughputRow(Row):
     compiled_note: str = column("why there is no compiled speed-up where one was asked for", "")
     dense_memory_mb: float | None = column("peak memory of the dense model in a fresh process", None, "MiB", 1)
     memory_mb: float | None = column("the same for the removed model", None, "MiB", 1)
-    predicted_memory_mb: float | None = column("its weights, cache and tensors alive at once", None, "MiB", 1)
+    predicted_memory_mb: float | None = column("its weights, cache and tensors alive at once", None, "MiB", 3)
     dense_kv_bytes_per_token: float | None = column("found in the dense model's cache, per sequence", None, "bytes", 1)
     kv_bytes_per_token: float | None = column("found in the removed model's cache, per sequence", None, "bytes", 1)
     dense_largest_batch: int | None = column("that fits the stated memory of a GPU, dense model")

@@ -19,9 +19,13 @@ from headroom.terminal.layout import INDENT, wrapped
 from headroom.terminal.power import brief
 
 SURE = {"certified": "certified", "measured": "as measured, not certified", "": "nothing"}
+LUCK = (
+    "Certified is said by 95 % intervals of one smaller model each. Each answer is the best of many, so that some are "
+    "certified by luck: measure yours."
+)
 WORDS = ("method", "title", "track", "grains", "natural", "task", "machine")  # of an answer as JSON
 FIGURES = (
-    *("target", "units", "attention", "parameters", "cache", "memory"),
+    *("target", "units", "attention", "parameters", "cache", "memory", "predicted_memory"),
     *("cost_seconds", "cost_examples", "cost_updates"),
 )
 UNITS = {"head": "heads", "kv_group": "KV groups", "attention": "attention sublayers", "mlp": "MLPs", "block": "blocks"}
@@ -49,6 +53,8 @@ class Answers:
                 yield from (Text(line) for line in wrapped(sentence, width, INDENT))
             if reply.best and (made := self.command(reply.best)):  # in one piece: it is to be copied
                 yield Text(made, no_wrap=True, overflow="ignore")
+        if any(reply.sure == "certified" for reply in self.replies):
+            yield from (Text(line, "dim italic") for line in ("", *wrapped(LUCK, width)))
 
     def found(self) -> str:
         """How many of the replies are answers, in a sentence."""
@@ -76,12 +82,13 @@ class Answers:
         short = "" if answer.keeps == "certified" else f"; not enough examples to certify {brief(self.wish.loss)} %"
         yield "; ".join(map(lost, (offer, *answer.others))) + short
         if answer.timing:
-            short = "" if answer.buys == "certified" else f"; the interval reaches below {bought(self.wish)}"
+            unsure = self.wish.speed is not None and answer.buys != "certified"
+            short = f"; the interval reaches below {bought(self.wish)}" if unsure else ""
             yield f"{speed(answer)}, {answer.timing}, on {self.book.machine(offer.machine)}{short}"
-        if offer.memory is not None:
-            yield f"{brief(offer.memory)} % less memory at the peak"
-        yield cost(offer)
-        yield from filter(None, (why_none(offer), then(offer, self.book.record(offer.model, offer.method))))
+        yield from filter(
+            None,
+            (memory(offer), cost(offer), why_none(offer), then(offer, self.book.record(offer.model, offer.method))),
+        )
 
     def command(self, answer: Answer) -> str:
         """The command that makes it; empty where there is none."""
@@ -149,10 +156,9 @@ def bought(wish: Wish) -> str:
     if wish.speed is not None:
         return f"{times(wish.speed)} the speed"
     if wish.memory is not None:
-        return f"{percent(wish.memory)} % less memory"
-    return (
-        "as few parameters as can be" if wish.parameters is None else f"{percent(wish.parameters)} % fewer parameters"
-    )
+        return f"{brief(wish.memory)} % less memory"
+    fewer = wish.parameters
+    return "as few parameters as can be" if fewer is None else f"{brief(fewer)} % fewer parameters"
 
 
 def gone(offer: Offer) -> str:
@@ -177,6 +183,17 @@ def speed(answer: Answer) -> str:
     """What was timed, with its interval."""
     timing = answer.timing
     return f"{times(timing.speedup)} the speed ({times(timing.low)} to {times(timing.high)})" if timing else ""
+
+
+def memory(offer: Offer) -> str:
+    """What memory is saved; empty where it is not known."""
+    if offer.memory is not None:
+        return f"{percent(offer.memory)} % less memory at the peak, measured"
+    return (
+        ""
+        if offer.predicted_memory is None
+        else f"{percent(offer.predicted_memory)} % less memory, predicted and not measured"
+    )
 
 
 def cost(offer: Offer) -> str:

@@ -11,7 +11,7 @@ from headroom.results.asked import entry_of
 from headroom.results.choosing import Wish, answers
 from headroom.results.records import Quality
 from headroom.site.book import SETTINGS, Book, read_book
-from headroom.site.offering import offered
+from headroom.site.budget import offered
 from headroom.site.panels import CellView, Panel, cell_view
 from headroom.site.qualities import QUALITIES
 from headroom.terminal.answering import Answers

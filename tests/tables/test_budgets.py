@@ -131,11 +131,15 @@ def test_without_a_wish_as_much_goes_as_can():
     assert only([step(0.25, 0.999), step(0.5, 0.998), step(0.75, 0.5)], Wish(0.01)).best.offer.share == 0.5
 
 
-def test_memory_counts_where_it_was_measured_alone():
-    saves = replace(PREFILL, memory=0.3)
-    reply = only([step(0.25, 0.999), step(0.25, 0.995, method="b", speed=saves)], Wish(0.01, memory=0.2))
-    assert reply.best.offer.method == "b" and reply.best.gain == 0.3
+def test_memory_is_certified_where_its_peak_was_measured_and_predicted_elsewhere():
+    measured, predicted = replace(PREFILL, memory=0.3), replace(PREFILL, predicted_memory=0.3)
+    found = [step(0.25, 0.999, speed=predicted), step(0.25, 0.995, method="b", speed=measured)]
+    best = only(found, Wish(0.01, memory=0.2)).best
+    assert (best.offer.method, best.gain, best.sure) == ("b", 0.3, "certified")
+    assert only(found[:1], Wish(0.01, memory=0.2)).best.sure == "measured"
     assert only([step(0.25, 0.999)], Wish(0.01, memory=0.2)).best is None
+    peak_says_less = replace(PREFILL, memory=0.1, predicted_memory=0.3)
+    assert only([step(0.25, 0.999, speed=peak_says_less)], Wish(0.01, memory=0.2)).best is None
 
 
 def test_what_was_not_timed_has_no_speed():

@@ -7,7 +7,10 @@ from rich.text import Text
 
 from headroom.terminal.printing import PlainConsole
 
-READING = (["list"], ["show"], ["compare", "michel-greedy", "layer-similarity"], ["--help"], ["verify", "--help"])
+READING = (
+    *(["list"], ["show"], ["compare", "michel-greedy", "layer-similarity"], ["--help"], ["verify", "--help"]),
+    *(["choose", "--loss", "20%"], ["show", "--all"]),
+)
 TERMINALS = (
     {"COLUMNS": "1"},
     {"COLUMNS": "3"},

@@ -17,7 +17,7 @@ from headroom.terminal import surroundings
 SLOW = pytest.mark.slow  # processes of the command line, seconds each; a few are always run
 HEADROOM = [sys.executable, "-c", "from headroom.cli import main; main()"]
 READING = (  # every command that only reads, and does so at once
-    *(["list"], ["show"], ["claims"], ["compare", "michel-greedy", "layer-similarity"], ["--help"]),
+    *(["list"], ["show"], ["choose"], ["claims"], ["compare", "michel-greedy", "layer-similarity"], ["--help"]),
     *(["export", "--csv"], ["export", "--markdown"], ["export", "--latex"]),
     *([name, "--help"] for name in ("verify", "prune", "check", "stage", "status", "site", "new-method", "schema")),
     *(["schema", "tasks"], ["schema", "params"]),
