@@ -78,7 +78,7 @@ def fine_tune(rows: Sequence[Any]) -> Rule:
         return Rule(regime, f"{UNDECIDED}: no model was measured both as is and fine-tuned.", ())
     helped = {share: [place for place, (bare, tuned) in both.items() if _less(bare, tuned, share)] for share in GONE}
     counts = ", ".join(f"on {len(helped[share])} with {share} % gone" for share in GONE)
-    count = f"of {len(both)} rows it saves quality beyond the intervals {counts}"
+    count = f"of {len(both)} row{'s' if len(both) > 1 else ''} it saves quality beyond the intervals {counts}"
     start = next((share for share in GONE if 2 * len(helped[share]) > len(both)), "")
     says = f"With {start} % gone or more: {count}." if start else f"{UNDECIDED}: {count}."
     return Rule(regime, says, tuple((*place, _where(place, helped)) for place in both))

@@ -85,7 +85,7 @@ def test_three_rules_stand_under_it_with_their_rows(site):
     )
     assert "bert-pydocs, package: 0.90, place 1" in said[0]
     assert said[1].startswith(
-        "Fine-tune. The tables do not decide: of 1 rows it saves quality beyond the intervals on 0"
+        "Fine-tune. The tables do not decide: of 1 row it saves quality beyond the intervals on 0"
     )
     assert said[2].startswith(
         "Leave attention alone. On none of 4 models do other units buy more speed within 5 % loss"

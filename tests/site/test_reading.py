@@ -148,3 +148,13 @@ def test_results_without_an_order_have_no_page_of_it(tmp_path):
     build("quick", tmp_path, tmp_path / "site")
     assert not (tmp_path / "site" / "overall.html").exists()
     assert "Overall" not in words(find(tree(tmp_path / "site"), "nav")[0])
+
+
+def test_the_page_of_a_record_has_flips_and_bits_beside_each_score(site):
+    points = "section[@aria-labelledby='points-title']"
+    (heads,) = find(tree(site, "run/bert-pydocs/michel-greedy.html"), points, "thead")
+    assert "Kept, %KL, bitsFlips, %Plan" in words(heads)
+    widths = {len(row) for row in find(heads.getparent(), "tbody", "tr")}
+    assert widths == {len(heads[0])}
+    (other,) = find(tree(site, "run/vit-digits/layer-similarity.html"), points)
+    assert "KL" not in words(other)
