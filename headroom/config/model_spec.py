@@ -128,6 +128,13 @@ class TrainSpec(Section):
         return self
 
 
+class DistilSpec(Section):
+    """A train split for a pretrained translator without parallel texts: sentences in its own translations."""
+
+    task: str = Field(description="a task whose train split lends its sentences")
+    examples: int = Field(default=1000, ge=1)
+
+
 class CalibrateSpec(Section):
     """What methods may look at."""
 
@@ -174,6 +181,9 @@ class ModelSpec(Section):
         default_factory=dict, description="the tokenizer's code for a task's language, where it is not the same"
     )
     train: TrainSpec | None = None
+    distil: DistilSpec | None = Field(
+        default=None, description="what a pretrained translator is fine-tuned on where its task has no train split"
+    )
     calibrate: CalibrateSpec = CalibrateSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
     dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
@@ -185,6 +195,11 @@ class ModelSpec(Section):
     )
     trust_remote_code: bool = Field(default=False, description="run python code that comes with a Hub model")
 
+    @property
+    def reads(self) -> list[str]:
+        """The tasks whose data are needed."""
+        return list(dict.fromkeys([*self.tasks, *([self.distil.task] if self.distil else [])]))
+
     @model_validator(mode="after")
     def _made(self) -> ModelSpec:
         if self.source.config is not None and self.train is None:
@@ -195,6 +210,8 @@ class ModelSpec(Section):
             raise wrong("tokenizer.kind", "a pretrained model brings its tokenizer; leave it out", self.tokenizer.kind)
         if self.tokenizer.kind != "none" and not self.tokenizer.size:
             raise wrong("tokenizer.size", "give a size to every kind but 'none': the largest number of pieces", 0)
+        if self.distil and self.train:
+            raise wrong("distil", "a model that is trained here has a train split; leave the key out")
         if self.classes and self.train:
             raise wrong("classes", "a model that is trained here has those of its task; leave the key out")
         if len(set(self.tasks)) < len(self.tasks):

@@ -43,7 +43,7 @@ def pins(params: Params, file: Path) -> Iterator[Pin]:
         if spec.source.hub:
             keys = ("models", name, "source", "revision")
             yield Pin(file, keys, spec.source.hub, str(spec.source.revision), "model")
-    for name in dict.fromkeys(task for spec in params.models.values() for task in spec.tasks):
+    for name in dict.fromkeys(task for spec in params.models.values() for task in spec.reads):
         data = load_task(name).data
         if data.hub:
             yield Pin(tasks_folder() / f"{name}.yaml", ("data", "revision"), data.hub, str(data.revision), "dataset")
@@ -56,7 +56,7 @@ def loose(params: Params, file: Path) -> list[str]:
         for pin in pins(params, file)
         if not pin.fixed
     ]
-    for name in dict.fromkeys(task for spec in params.models.values() for task in spec.tasks):
+    for name in dict.fromkeys(task for spec in params.models.values() for task in spec.reads):
         task = load_task(name)
         if task.lm_eval and not task.lm_eval.revision and not (task.data.folder or task.data.made):
             found.append(

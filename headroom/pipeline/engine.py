@@ -24,6 +24,8 @@ PREPARED = (  # a dense model and its data splits depend on these
     "headroom/data",
     "headroom/models",
     "headroom/training",
+    "headroom/evaluate/translation.py",
+    "headroom/pipeline/distilled.py",
     "headroom/pipeline/prepare.py",
 )
 TIMED = ("headroom/attention", "headroom/measure")  # and timings on these

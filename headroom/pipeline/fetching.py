@@ -32,7 +32,7 @@ def wanted(params: Params) -> list[Wanted]:
         for name, spec in params.models.items()
         if spec.source.config is None and spec.source.folder is None
     ]
-    names = dict.fromkeys(task for spec in params.models.values() for task in spec.tasks)
+    names = dict.fromkeys(task for spec in params.models.values() for task in spec.reads)
     return models + [one for name in names for one in _of_task(load_task(name), params.data)]
 
 

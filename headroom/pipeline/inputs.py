@@ -35,7 +35,7 @@ def inputs(spec: ModelSpec, data: Path | None) -> dict[str, Any]:
     source = spec.source
     return {
         "model": contents(local_folder(spec, data)) if source.folder else commit(source.hub, source.revision, "model"),
-        "tasks": {name: of_task(load_task(name), data_folder(data)) for name in spec.tasks},
+        "tasks": {name: of_task(load_task(name), data_folder(data)) for name in spec.reads},
     }
 
 

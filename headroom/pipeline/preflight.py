@@ -34,7 +34,7 @@ def preflight(params_file: Path) -> Params:
         raise UserError(f"{params_file}: recover: this key is missing; add the line `recover: {{}}`, or a recovery.")
     check_apart(params, params_file)
     check_threads(params, str(params_file))
-    tasks = {name: load_task(name) for spec in params.models.values() for name in spec.tasks}
+    tasks = {name: load_task(name) for spec in params.models.values() for name in spec.reads}
     for name in params.models:
         check_purpose(params, name, str(params_file))
     for task in tasks.values():

@@ -40,6 +40,7 @@ from headroom.models.snapshots import digests, pinned, sightings
 from headroom.models.sources import Source
 from headroom.models.weights import check_numbers
 from headroom.pipeline import engine
+from headroom.pipeline.distilled import distilled, in_words, sentences
 from headroom.pipeline.model_run import SEEN, changes, noted, seen_before
 from headroom.pipeline.provenance import contents, file_hash
 from headroom.training.fit import fit
@@ -77,6 +78,7 @@ def prepare(
     tasks, first = {task: load_task(task) for task in spec.tasks}, spec.tasks[0]
     purpose = purpose_of(spec)
     splits = {task: load_splits(tasks[task], data_dir) for task in tasks}
+    lent = spec.distil and sentences(spec.distil, tasks[first], splits[first], data_dir, f"params.yaml: models.{name}")
     named = {task: names_in(tasks[task], splits[task]) for task in tasks}
     fits = partial(troubles, spec, list(tasks.values()), f"params.yaml: models.{name}", data_dir, named)
     source = Source.of(spec, data_dir) if spec.source.config is None else None
@@ -89,7 +91,8 @@ def prepare(
     files = digests(source.folder, seen_before(folder)) if source else {}
     if spec.train is not None:
         devices.check(device)
-    recipe = recipe_hash(spec, tasks, splits, files, threads, device)
+    read = splits | ({f"distil.{spec.distil.task}": {"train": lent}} if spec.distil and lent else {})
+    recipe = recipe_hash(spec, tasks, read, files, threads, device)
     if known := prepared_with(folder, recipe, data_dir):
         logger.info("%s: prepared already", name)
         return known
@@ -101,6 +104,9 @@ def prepare(
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
             model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named, device, draft)
+        if spec.distil and lent and source:
+            splits[first]["train"] = distilled(source.model(purpose), contract, spec, tasks[first], lent)
+            origins[first]["train"] = in_words(spec.distil, len(splits[first]["train"]))
         if stays:
             _write(draft / SEEN, sightings(stays.folder, files))
         else:
