@@ -13,10 +13,16 @@ from pathlib import Path
 
 from headroom.results.rows import TABLES, Row
 from headroom.results.write import base_type
+from headroom.site.names import board_file
 
-EXTRA = ("checks",)
+EXTRA = {"checks": "What `headroom check` found, method by method."}
 NUMBERS = ("figure", "low", "high")  # of the extra tables
-OTHERS = ("summary.json", "dictionary.md", "dictionary.csv")
+OTHERS = {
+    "summary.json": "The best area of each model, and how many cells came out how.",
+    "dictionary.md": "What each column of each table means, to read.",
+    "dictionary.csv": "The same as a table.",
+}
+BOARD = "leaderboard"  # the table whose rows are also written board by board
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,14 @@ class Download:
     path: str
     bytes: int
     sha256: str
+    says: str = ""  # what it is, in a sentence
 
 
 def copy_data(folder: Path, out: Path, tables: Mapping[str, type[Row]] = TABLES) -> list[Download]:
-    """Copy the tables that are there into ``out/data`` and write each as JSON too; sorted by name."""
+    """Copy the tables that are there into ``out/data``, write each as JSON too, and each board by itself.
+
+    Returns the tables sorted by name, then the boards.
+    """
     target = out / "data"
     target.mkdir(parents=True, exist_ok=True)
     for name in (*tables, *EXTRA):
@@ -41,7 +51,37 @@ def copy_data(folder: Path, out: Path, tables: Mapping[str, type[Row]] = TABLES)
     for name in OTHERS:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
-    return [_described(path, out) for path in sorted(target.iterdir())]
+    said = (
+        EXTRA
+        | OTHERS
+        | {name: " ".join((row.__doc__ or "").partition("\n\n")[0].split()) for name, row in tables.items()}
+    )
+    found = [_described(path, out, said.get(path.name, said.get(path.stem, ""))) for path in sorted(target.iterdir())]
+    return found + _boards(target / f"{BOARD}.csv", out)
+
+
+def _boards(table: Path, out: Path) -> list[Download]:
+    """The rows of each (model, task, setting, quality) as a CSV of their own, letter by letter those of the table."""
+    boards: dict[str, list[list[str]]] = {}
+    said: dict[str, str] = {}
+    columns: list[str] = []
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as file:
+            columns, *rows = list(csv.reader(file))
+        for row in rows:
+            cell = dict(zip(columns, row, strict=True))
+            if not cell["task"]:
+                continue
+            where = (cell["model"], cell["task"], cell.get("setting", "as is"), cell.get("quality", "task"))
+            path = board_file(*where)
+            boards.setdefault(path, []).append(row)
+            model, task, setting, quality = where
+            said[path] = f"The board of {model}, {task}, {setting}" + (f", by {quality}." if quality != "task" else ".")
+    for path, rows in boards.items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        with (out / path).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+    return [_described(out / path, out, said[path]) for path in boards]
 
 
 def _as_json(table: Path, schema: type[Row] | None) -> None:
@@ -76,6 +116,6 @@ def _value(cell: str, kind: type) -> str | float | bool | None:
     return int(number) if kind is int else number if math.isfinite(number) else None
 
 
-def _described(path: Path, out: Path) -> Download:
+def _described(path: Path, out: Path, says: str) -> Download:
     content = path.read_bytes()
-    return Download(path.relative_to(out).as_posix(), len(content), hashlib.sha256(content).hexdigest())
+    return Download(path.relative_to(out).as_posix(), len(content), hashlib.sha256(content).hexdigest(), says)

@@ -30,6 +30,12 @@ def cell_page(model: str, task: str, quality: str = "task") -> str:
     return twin(f"cell/{slug(model)}/{slug(task)}.html", quality)
 
 
+def board_file(model: str, task: str, setting: str, quality: str = "task") -> str:
+    """Where the rows of one board lie as CSV: an address that does not change."""
+    stem = setting.replace(" ", "-") + ("" if quality == "task" else f"-{quality}")
+    return f"data/{slug(model)}/{slug(task)}/{stem}.csv"
+
+
 def method_page(method: str, quality: str = "task") -> str:
     """Where the page of a method lies."""
     return twin(f"method/{slug(method)}.html", quality)

@@ -15,7 +15,7 @@ from headroom.results.leaderboard import LEAST_OWN
 from headroom.results.offers import Offer
 from headroom.results.records import Quality
 from headroom.results.rows import TABLES, Row
-from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running, saying
+from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running, saying, telling
 from headroom.site.book import Book, Pair
 from headroom.site.budget import Budget, budget, for_scripts, offered
 from headroom.site.changes import history
@@ -262,15 +262,19 @@ class Site:
     def words(self) -> None:
         """What every site says of its data, of how they were measured, and of how to add to them."""
         book = self.book
+        self.page("data.html", "data.html", "words")
         self.page(
-            "data.html",
-            "data.html",
+            "data/index.html",
+            "files.html",
             "data",
             ("table",),
             downloads=self.downloads,
+            boards=bool(book.board),
             dictionary=citing.columns(self.tables),
             bibtex=citing.bibtex(book),
         )
+        tables = [file for file in self.downloads if file.path.count("/") == 1]
+        self.page("llms.txt", "llms.txt", "told", **telling.values(book, self.nav, tables, self.siblings))
         rows = [row for rows in book.quality.values() for row in rows]
         self.page(
             "methodology.html",

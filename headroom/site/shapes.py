@@ -25,7 +25,7 @@ from headroom.site.templating import Sibling
 
 NAV = (
     ("index.html", "Real shapes"),
-    ("data.html", "Data"),
+    ("data/index.html", "Data"),
     ("methodology.html", "How it is measured"),
     ("contribute.html", "Contribute"),
 )

@@ -43,7 +43,7 @@ NAV = (
     ("says.html", "What it says"),
     ("speed.html", "Speed"),
     ("claims.html", "Claims"),
-    ("data.html", "Data"),
+    ("data/index.html", "Data"),
     ("methodology.html", "How it is measured"),
     ("contribute.html", "Contribute"),
     ("changes.html", "Changes"),

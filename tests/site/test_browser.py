@@ -18,7 +18,7 @@ KINDS = {
     "agreement": "index.agreement.html",
     "speed": "speed.html",
     "claims": "claims.html",
-    "data": "data.html",
+    "data": "data/index.html",
     "methodology": "methodology.html",
     "contribute": "contribute.html",
     "changes": "changes.html",

@@ -19,7 +19,7 @@ from headroom.errors import UserError
 from headroom.results.collecting import collect
 from headroom.results.leaderboard import LEAST_OWN
 from headroom.results.write import read_table
-from headroom.site import build, claiming, comparing, running
+from headroom.site import build, claiming, comparing, running, telling, templating
 from headroom.site.answers import answer
 from headroom.site.numbers import MINUS
 
@@ -214,12 +214,35 @@ def test_every_link_and_every_label_resolves(site):
 
 
 def test_downloads_carry_their_checksum(site):
-    data = tree(site, "data.html")
+    data = tree(site, "data/index.html")
     rows = [link.getparent().getparent() for link in find(data, "a[@download]")]
     assert len(rows) > 15
     for row in rows:
         path = find(row, "a")[0].get("href")
-        assert hashlib.sha256((site / path).read_bytes()).hexdigest() in words(row)
+        assert hashlib.sha256((site / "data" / path).read_bytes()).hexdigest() in words(row)
+        assert words(find(row, "td")[0]).endswith("."), f"{path}: what it is"
+
+
+def test_every_board_is_a_file_at_a_fixed_address(site):
+    whole = fixtures.read_csv(site / "data" / "leaderboard.csv")
+    for name, setting, quality in (("as-is", "as is", "task"), ("as-is-agreement", "as is", "agreement")):
+        rows = fixtures.read_csv(site / "data" / "bert-pydocs" / "package" / f"{name}.csv")
+        where = {"model": "bert-pydocs", "task": "package", "setting": setting, "quality": quality}
+        assert rows == [row for row in whole if row.items() >= where.items()] and rows, name
+    links = {part.get("href") for part in find(tree(site, "data/index.html"), "a[@download]")}
+    boards = {(row["model"], row["task"], row["setting"], row["quality"]) for row in whole if row["task"]}
+    assert sum(link.count("/") > 2 for link in links) == len(boards)
+
+
+def test_llms_txt_names_every_page_and_table_with_a_sentence(site):
+    text = (site / "llms.txt").read_text(encoding="utf-8")
+    assert text.startswith("# Headroom, quick profile\n\n> How much of a transformer's attention")
+    lines = re.findall(r"^- \[(.+)\]\((.+?)\): (.+\.)$", text, re.MULTILINE)
+    assert len(lines) == text.count("\n- ") and all((site / path).is_file() for _, path, _ in lines)
+    linked = {path for _, path, _ in lines}
+    shown = {page for page, _ in templating.NAV if (site / page).is_file()}
+    assert shown <= linked and {"data/leaderboard.csv", "data/dictionary.md"} <= linked
+    assert {page for page, _ in templating.NAV} == set(telling.SAYS), "a sentence for every page"
 
 
 def test_json_holds_the_numbers_of_the_csv(site):

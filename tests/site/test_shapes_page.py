@@ -57,7 +57,7 @@ def test_its_data_are_its_own_two_tables_with_their_dictionary(site):
     content = json.loads((site / "shapes" / "data" / "published.json").read_text(encoding="utf-8"))
     row = dict(zip(content["columns"], content["rows"][-1], strict=True))
     assert row["published"] == 1.2 and row["speedup"] is None
-    text = (site / "shapes" / "data.html").read_text(encoding="utf-8")
+    text = (site / "shapes" / "data" / "index.html").read_text(encoding="utf-8")
     assert 'id="table-published"' in text and 'id="table-leaderboard"' not in text
 
 
