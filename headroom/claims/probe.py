@@ -36,6 +36,7 @@ from headroom.results.resamples import retained
 PASSES = 12_000  # examples that the ablation of every single head may take: twenty seconds on one core
 LANGUAGE_PASSES = 2_000  # the same for texts as long as the model allows
 LEAST = 50  # examples of a task, however many heads there are
+SETS = 6  # of units that are silenced at each stage of a training, nothing at all being one of them
 CHOSEN_ON = 32  # calibration examples on which the best head of a site is chosen
 Array = np.ndarray
 
@@ -43,16 +44,20 @@ Array = np.ndarray
 class Probe:
     """One model to try things on. ``run`` lends it with its data, the journal, and what every number hangs on.
 
-    With a ``step`` it is the model as its training had made it by then, one of ``train.checkpoints``.
+    With a ``step`` it is the model as its training had made it by then, one of ``train.checkpoints``. ``scorings``
+    says how often it, and others like it, are scored in all; as often as there are heads, unless given.
     """
 
-    def __init__(self, run: ModelRun, tasks: Mapping[str, TaskFacts], step: int | None = None) -> None:
+    def __init__(
+        self, run: ModelRun, tasks: Mapping[str, TaskFacts], step: int | None = None, scorings: int | None = None
+    ) -> None:
         self.run, self.bench, self.tasks, self.step = run, run.bench, tasks, step
         trained = self.bench.prepared.model
         self.model = trained if step is None else checkpoints.at_step(trained, run.folder, step)
         self.plan = attention.anatomy(self.model)
         self.units = self.plan.units(resolved((Grain.HEAD,), self.plan.info))  # heads, or KV groups where there are any
         self.seed = run.params.run.seeds[0]
+        self.scorings = scorings or len(self.units)
 
     @property
     def sites(self) -> dict[Site, list[Unit]]:
@@ -68,18 +73,19 @@ class Probe:
             raise NotTestable("Its training here began with pretrained weights; this needs checkpoints of a whole one.")
         if not spec.train.checkpoints:
             raise NotTestable("Its training kept no checkpoints; `train.checkpoints` of the model names the steps.")
-        return [*(Stage(f"step {step}", self._at[step]) for step in spec.train.checkpoints), Stage("trained", self)]
+        return self._stages
 
     @cached_property
-    def _at(self) -> dict[int, Probe]:
-        assert self.run.spec.train is not None
-        return {step: Probe(self.run, self.tasks, step) for step in self.run.spec.train.checkpoints}
+    def _stages(self) -> list[Stage]:
+        steps = [*(self.run.spec.train.checkpoints if self.run.spec.train else ()), None]
+        probes = {step: Probe(self.run, self.tasks, step, SETS * len(steps)) for step in steps}
+        return [Stage(f"step {step}" if step else "trained", probe) for step, probe in probes.items()]
 
     @property
     def examples(self) -> int:
-        """Evaluation examples of each task that are scored: so many that all single heads take ``PASSES``."""
+        """Evaluation examples of each task that are scored: so many that all scorings take ``PASSES``."""
         passes = LANGUAGE_PASSES if self.bench.prepared.purpose == "language" else PASSES
-        return max(LEAST, passes // (len(self.units) * len(self.tasks)))
+        return max(LEAST, passes // (self.scorings * len(self.tasks)))
 
     @cached_property
     def rows(self) -> dict[str, list[dict[str, Any]]]:

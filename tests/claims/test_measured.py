@@ -90,12 +90,13 @@ def test_a_stage_of_the_training_is_the_model_as_it_was(profile, probe):
     assert [str(stage) for stage in (early, later, trained)] == ["step 12", "step 30", "trained"]
     kept = load_file(profile.model_folder("bert-toy") / "checkpoints" / "step-12.safetensors")
     then = early.probe.model.state_dict()
-    assert trained.probe is probe and all(torch.equal(then[name], value) for name, value in kept.items())
+    assert trained.probe.model is probe.model and all(torch.equal(then[name], value) for name, value in kept.items())
     heads = probe.units[:5]
     assert np.array_equal(
         early.probe.scores(heads)[TASK], early.probe.evaluation.score(removed(then, probe, heads))[TASK].stats
     )
-    assert not np.array_equal(early.probe.scores(())[TASK], probe.scores(())[TASK]), "the journal keeps them apart"
+    assert not np.array_equal(early.probe.scores(())[TASK], trained.probe.scores(())[TASK]), "the journal parts them"
+    assert early.probe.examples == trained.probe.examples > 600 and probe.examples == 1000, "18 scorings, and 12 heads"
 
 
 def removed(weights, probe, heads):
