@@ -16,7 +16,7 @@ from headroom.results.recipes import command, then, why_none
 from headroom.site.book import Book
 from headroom.site.numbers import count, percent, seconds, times
 from headroom.terminal.layout import INDENT, wrapped
-from headroom.terminal.power import brief
+from headroom.terminal.power import brief, not_enough
 
 SURE = {"certified": "certified", "measured": "as measured, not certified", "": "nothing"}
 LUCK = (
@@ -79,8 +79,9 @@ class Answers:
         """The sentences of a smaller model."""
         offer = answer.offer
         yield f"{offer.method}: {gone(offer)} ({also_gone(offer)})"
-        short = "" if answer.keeps == "certified" else f"; not enough examples to certify {brief(self.wish.loss)} %"
-        yield "; ".join(map(lost, (offer, *answer.others))) + short
+        yield "; ".join(map(lost, (offer, *answer.others)))
+        if answer.keeps != "certified":
+            yield f"{not_enough((offer, *answer.others))} to certify {brief(self.wish.loss)} %"
         if answer.timing:
             unsure = self.wish.speed is not None and answer.buys != "certified"
             short = f"; the interval reaches below {bought(self.wish)}" if unsure else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rich.text import Text
+
 from headroom.results.records import Quality
 from headroom.site.book import Book
 from headroom.site.numbers import DASH, fixed, places
@@ -14,11 +16,14 @@ from headroom.terminal.layout import Listing
 
 HEADINGS = ("method", "rank", "kept", "95 % interval", "rows", "won", "open", "lost")
 WEIGHTS = "kept: mean area under the curves; models weigh the same, and so do the tasks of a model."
+NONE = "No order over all models: overall.csv is not there, or nothing is ranked. `dvc repro collect` makes it."
 DUELS = "won, open, lost: a duel is a row and a rival; the interval of their difference decides it."
 
 
-def orders_of(book: Book, qualities: Iterable[Quality], setting: str | None) -> list[Listing]:
-    """The orders of some qualities and, where one is named, of one setting."""
+def orders_of(book: Book, qualities: Iterable[Quality], setting: str | None) -> list[Listing | Text]:
+    """The orders of some qualities and, where one is named, of one setting; a sentence where the tables hold none."""
+    if not book.overall:
+        return [Text(NONE)]
     return [
         order(found, WORDS[quality].name)
         for quality in qualities

@@ -34,9 +34,14 @@ def legend(rows: Iterable[Any], headings: Iterable[str]) -> Iterator[str]:
 
 def uncertified(ranked: Sequence[Any], loss: str) -> str:
     """For how many rows there are not enough examples to certify a loss; empty where there are for each."""
-    short = sum(getattr(row, f"certifiable_{loss}") is False for row in ranked)
-    whose = f"{short} of {len(ranked)} methods" if short < len(ranked) else "any method"
-    return f"Not enough examples to certify {loss} % for {whose}." if short else ""
+    short = [row for row in ranked if getattr(row, f"certifiable_{loss}") is False]
+    whose = f"{len(short)} of {len(ranked)} methods" if len(short) < len(ranked) else "any method"
+    return f"{not_enough(short)} to certify {loss} % for {whose}." if short else ""
+
+
+def not_enough(rows: Iterable[Any]) -> str:
+    """What there are too few of: seeds that lie apart widen an interval as well."""
+    return "Not enough examples or seeds" if any(row.seeds > 1 for row in rows) else "Not enough examples"
 
 
 def seen(row: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -11,8 +12,9 @@ from typer.testing import CliRunner
 from headroom.errors import UserError
 from headroom.site.book import read_book
 from headroom.site.numbers import TIMES
-from headroom.site.qualities import WORDS
+from headroom.site.qualities import QUALITIES, WORDS
 from headroom.terminal import power
+from headroom.terminal.ordering import orders_of
 from headroom.terminal.wishing import file_of_profile, ratio_of, share_of
 
 
@@ -106,6 +108,12 @@ def test_show_all_begins_with_the_order_over_all_models_at_every_width(project, 
     assert said.count("(dense ") == 6  # and every board follows
 
 
+def test_tables_without_an_order_say_how_it_is_made(results):
+    older = replace(read_book("quick", results), overall=[])
+    (said,) = orders_of(older, QUALITIES, None)
+    assert "`dvc repro collect` makes it" in str(said)
+
+
 def test_the_order_is_shown_on_demand_alone(project):
     assert "All models" not in run("show")
 
@@ -113,7 +121,7 @@ def test_the_order_is_shown_on_demand_alone(project):
 def test_boards_say_in_words_what_could_not_be_certified_or_seen(project):
     said = " ".join(run("show", "--model", "bert-pydocs", width=160).split())
     assert "go: share that can go at a loss, as measured/certified by the interval" in said
-    assert "Not enough examples to certify 1 % for" in said and "Two methods are told apart from" in said
+    assert "to certify 1 % for" in said and "Two methods are told apart from" in said
 
 
 def test_a_zero_that_means_too_few_examples_is_never_shown(results):
@@ -124,10 +132,14 @@ def test_a_zero_that_means_too_few_examples_is_never_shown(results):
     surely = rows[0].model_copy(update={"measured_1": 0.0, "removable_1": 0.0, "certifiable_1": True})
     older = rows[0].model_copy(update={"measured_1": None, "removable_1": 0.125, "certifiable_1": None})
     assert power.go(surely, "1") == "0/0" and power.go(older, "1") == "12.5"
-    assert power.uncertified(short, "1") == "Not enough examples to certify 1 % for any method."
+    one, more = (rows[0].model_copy(update={"certifiable_1": False, "seeds": seeds}) for seeds in (1, 3))
+    assert power.uncertified([one], "1") == "Not enough examples to certify 1 % for any method."
+    assert (
+        power.uncertified([one, more, surely], "1") == "Not enough examples or seeds to certify 1 % for 2 of 3 methods."
+    )
     assert power.uncertified([surely], "1") == "" and power.seen(older.model_copy(update={"visible_area": None})) == ""
 
 
 def test_list_says_of_which_models_the_examples_were_too_few(whole, headroom):
     said = " ".join(headroom("list").out.split())
-    assert "package: not enough examples to certify 1 % for" in said
+    assert "package: not enough examples or seeds to certify 1 % for" in said
