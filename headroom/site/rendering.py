@@ -12,7 +12,8 @@ from typing import Any
 from jinja2 import Environment
 
 from headroom.results.records import Quality
-from headroom.results.rows import TABLES, Row
+from headroom.results.rows import Row
+from headroom.results.write import TABLES
 from headroom.site.book import Book, Pair
 from headroom.site.downloads import Download
 from headroom.site.drawing import Drawn

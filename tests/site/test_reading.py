@@ -101,19 +101,21 @@ def test_every_board_says_what_it_could_have_seen(site):
 
 
 @pytest.mark.parametrize(
-    ("removable", "certifiable", "measured", "said"),
+    ("removable", "certifiable", "measured", "seeds", "said"),
     [
-        (0.125, True, 0.25, "25.0 12.5 % certified"),
-        (0.0, False, 0.25, "25.0 too few examples to certify"),
-        (0.0, True, 0.0, "0.0 nothing certified"),
-        (0.125, None, None, "12.5"),  # of an older table
+        (0.125, True, 0.25, 1, "25.0 12.5 % certified"),
+        (0.0, False, 0.25, 1, "25.0 too few examples to certify"),
+        (0.0, False, 0.25, 3, "25.0 too few examples or seeds to certify"),
+        (0.0, True, 0.0, 1, "0.0 nothing certified"),
+        (0.125, None, None, 1, "12.5"),  # of an older table
     ],
 )
-def test_what_can_go_has_two_figures_and_no_zero_for_want_of_examples(removable, certifiable, measured, said):
+def test_what_can_go_has_two_figures_and_no_zero_for_want_of_examples(removable, certifiable, measured, seeds, said):
     environment = Environment(loader=PackageLoader("headroom.site", package_path=""), autoescape=True)
     environment.filters.update(FILTERS, drawn=str)
     go = environment.get_template("templates/parts.html").module.go
     row = {"removable_1": removable, "certifiable_1": certifiable, "measured_1": measured, "speedup_1": None}
+    row["seeds"] = seeds
     assert " ".join(re.sub("<[^>]*>", " ", go(row, "1")).split()) == said
 
 
