@@ -41,13 +41,13 @@ class Scores:
     """Sufficient statistics of one model on one task: the metric is ``aggregate(stats.sum(axis=0))``.
 
     ``stats`` has shape (examples, k), float64, in the order of the examples; ``aggregate`` is a key of
-    ``headroom.results.stats.AGGREGATES``.
+    ``headroom.results.aggregates.AGGREGATES``.
     """
 
     stats: np.ndarray
     aggregate: str
     signature: str
-    agreement: np.ndarray | None = None  # with the dense model, (examples, 3), see stats.divergence
+    agreement: np.ndarray | None = None  # with the dense model, (examples, 3), see aggregates.divergence
     said: tuple[str, ...] = ()  # the answers to the first examples, in words, see ``said.py``
 
 

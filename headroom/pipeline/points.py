@@ -14,7 +14,7 @@ from headroom.pipeline.cell import Asked, Cell, dense_question
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.questions import PointQuestion
 from headroom.pipeline.working import Trouble
-from headroom.results import stats
+from headroom.results import aggregates, stats
 from headroom.results.files import finding
 from headroom.results.plan_names import plan_hash
 from headroom.results.records import Agreement, Point, Setting, TaskFacts, TaskScore
@@ -160,7 +160,7 @@ class Scoring:
 
 def divergence(answer: Answer, task: str) -> float:
     """Bits of a prediction by which a model is away from the dense one."""
-    return float(stats.divergence(answer[f"agreement:{task}"].sum(axis=0)))
+    return float(aggregates.divergence(answer[f"agreement:{task}"].sum(axis=0)))
 
 
 def failed(why: str, units: int, **names: Any) -> Point:

@@ -16,7 +16,7 @@ from headroom.data.batches import batches
 from headroom.evaluate import Evaluation, Settings, logit_difference
 from headroom.measure.speed import speed_points
 from headroom.pruning.subject import Subject
-from headroom.results import stats
+from headroom.results.aggregates import AGGREGATES
 from headroom.terminal.layout import made
 
 WORKS = {
@@ -63,7 +63,7 @@ def quality(table: Table, subject: Subject, smaller: Any, task: Task) -> None:
     settings = Settings.of(subject.spec, subject.contract.length)
     evaluation = Evaluation([(task, subject.splits["evaluate"])], subject.contract, settings)
     whole, left = (evaluation.score(model)[task.name] for model in (subject.model, smaller))
-    value: Callable[[Any], float] = lambda scores: float(stats.AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
+    value: Callable[[Any], float] = lambda scores: float(AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
     name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {len(whole.stats)} examples)"
     table.add_row(name, f"{value(whole):.3f}", f"{value(left):.3f}", f"{value(left) - value(whole):+.3f}")
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from headroom.results.against_random import against_random
+from headroom.results.board_rows import LeaderboardRow
 from headroom.results.completeness import Completeness, targets_asked
 from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step
 from headroom.results.load import DENSE, Records, no_skill
 from headroom.results.power import HEADLINES, LOSSES, can_go, name_of, visible
 from headroom.results.records import CellRecord
 from headroom.results.resamples import Draws, draws_of
-from headroom.results.rows import LeaderboardRow, Row
+from headroom.results.rows import Row
 from headroom.results.speeds import main_machine, speed_columns, work_of
 from headroom.results.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
 

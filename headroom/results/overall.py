@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from headroom.results.board_rows import DuelRow, OverallRow
 from headroom.results.leaderboard import Board
 from headroom.results.load import DENSE
-from headroom.results.rows import DuelRow, OverallRow
 from headroom.results.stats import NORMAL, beats, paired_beats, paired_ranks, percentiles
 
 RESAMPLES = 2000

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from headroom.errors import UserError
+from headroom.results.aggregates import AGGREGATES
+from headroom.results.board_rows import PairRow
 from headroom.results.curves import Curve, Step, at
 from headroom.results.load import DENSE, Records
 from headroom.results.records import Quality, Setting, TaskFacts
-from headroom.results.rows import PairRow
-from headroom.results.stats import AGGREGATES, percentiles, resampled_sums
+from headroom.results.stats import percentiles, resampled_sums
 
 RESAMPLES = 500
 SEED = 7  # of the spread over seeds, which is drawn apart for every row

@@ -9,8 +9,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 from headroom.errors import UserError
-from headroom.results.rows import TABLES, Row
+from headroom.results.board_rows import DuelRow, LeaderboardRow, OverallRow, PairRow
+from headroom.results.rows import AnswerRow, ClaimRow, CurveRow, FloorRow, QualityRow, Row, ThroughputRow
 
+TABLES: dict[str, type[Row]] = {
+    "leaderboard": LeaderboardRow,
+    "quality": QualityRow,
+    "throughput": ThroughputRow,
+    "floors": FloorRow,
+    "curves": CurveRow,
+    "claims": ClaimRow,
+    "pairs": PairRow,
+    "answers": AnswerRow,
+    "overall": OverallRow,
+    "duels": DuelRow,
+}
 PARQUET = ("leaderboard", "quality", "throughput", "floors")
 MADE_BY = {"claims.csv": "dvc repro claims", "checks.csv": "headroom check --all --csv FILE"}  # the others by collect
 KINDS = {float: "Float64", int: "Int64", bool: "boolean", str: "string"}
@@ -111,7 +124,7 @@ def write_dictionary(folder: Path) -> None:
     lines = [
         "# Data dictionary",
         "",
-        "Written from the row schemas in `headroom/results/rows.py`. Empty means unknown.",
+        "Written from the row schemas in `headroom/results/`: `rows.py`, `board_rows.py`. Empty means unknown.",
     ]
     for name, kind in TABLES.items():
         lines += ["", f"## {name}.csv", "", kind.__doc__ or ""]

@@ -11,8 +11,7 @@ from typing import Any
 from headroom.errors import UserError
 from headroom.results.load import DENSE, Records, load, profile_folder
 from headroom.results.records import CellRecord, Point, Quality
-from headroom.results.rows import TABLES
-from headroom.results.write import MADE_BY, csv_rows, read_table
+from headroom.results.write import MADE_BY, TABLES, csv_rows, read_table
 from headroom.site.qualities import QUALITIES
 
 SETTINGS = ("as is", "recovered")

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headroom.results.rows import TABLES, Row
-from headroom.results.write import base_type
+from headroom.results.rows import Row
+from headroom.results.write import TABLES, base_type
 from headroom.site.names import board_file
 
 EXTRA = {"checks": "What `headroom check` found, method by method."}

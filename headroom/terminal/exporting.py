@@ -7,8 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from headroom.results.rows import TABLES
-from headroom.results.write import text
+from headroom.results.write import TABLES, text
 from headroom.site.numbers import DASH, MINUS, TIMES, fixed, percent, places, seconds, times
 from headroom.site.panels import Panel
 from headroom.terminal.power import go

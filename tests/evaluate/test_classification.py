@@ -11,7 +11,7 @@ from headroom.config.model_spec import ImageSpec
 from headroom.data.images import ImageCollator
 from headroom.data.processors import processor_for
 from headroom.evaluate import NotFinite, Settings, score
-from headroom.results.stats import per_cent
+from headroom.results.aggregates import per_cent
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from headroom.data.contract import Contract
 from headroom.data.start import start_of
 from headroom.evaluate import Evaluation, NotFinite, Settings, score
 from headroom.evaluate.harness import LanguageTasks
-from headroom.results.stats import ratio
+from headroom.results.aggregates import ratio
 
 WINDOW = 16
 

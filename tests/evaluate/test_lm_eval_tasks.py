@@ -24,7 +24,8 @@ from headroom.data.start import Start
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, NotFinite, Settings
 from headroom.evaluate.answering import AnsweringModel
-from headroom.results.stats import AGGREGATES, task_score
+from headroom.results.aggregates import AGGREGATES
+from headroom.results.stats import task_score
 
 LENGTH = 512
 ASKED = {

@@ -21,9 +21,10 @@ from headroom.config.metrics import METRICS, Metric
 from headroom.config.tasks import Languages, load_task
 from headroom.errors import UserError
 from headroom.evaluate import sacre
+from headroom.results.aggregates import AGGREGATES
 from headroom.results.records import TaskFacts
 from headroom.results.resamples import retained
-from headroom.results.stats import AGGREGATES, resampled_sums, task_score
+from headroom.results.stats import resampled_sums, task_score
 
 TOKENIZERS = ["13a", "zh", "intl", "char", "none"]  # those that need nothing else
 WORDS = [

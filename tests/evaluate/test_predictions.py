@@ -16,7 +16,7 @@ from headroom.data.contract import Contract
 from headroom.data.processors import processor_for
 from headroom.evaluate import Evaluation, Settings, predictions
 from headroom.evaluate.predictions import KEPT, Predictions, counts
-from headroom.results.stats import divergence, flips
+from headroom.results.aggregates import divergence, flips
 
 LINES = sentences(12, 6)
 EXAMPLES = {

@@ -8,7 +8,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from headroom.data.contract import Contract
 from headroom.evaluate import Evaluation, NotFinite, Settings, score
-from headroom.results.stats import AGGREGATES
+from headroom.results.aggregates import AGGREGATES
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from headroom.errors import UserError
 from headroom.results.collecting import collect
-from headroom.results.rows import TABLES, QualityRow
-from headroom.results.write import dictionary, read_table
+from headroom.results.rows import QualityRow
+from headroom.results.write import TABLES, dictionary, read_table
 
 
 def test_quality_has_a_row_for_every_point_and_task(table):
