@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from headroom.site.archiving import Board, earlier
 from headroom.site.book import Book, read_book
 from headroom.site.charts import CurveChart, ParetoChart, timed
 from headroom.site.downloads import copy_data
@@ -27,18 +28,22 @@ from headroom.site.templating import Sibling
 STATIC = Path(__file__).parent / "static"
 
 
-def build(profile: str, results: Path, out: Path, siblings: Mapping[str, Sibling] | None = None) -> None:
+def build(
+    profile: str, results: Path, out: Path, siblings: Mapping[str, Sibling] | None = None, sites: Iterable[Path] = ()
+) -> None:
     """Write the pages of a profile into ``out``. ``collect`` has to have run.
 
-    ``siblings`` are the profiles that a reader can switch to, by name, itself among them.
+    ``siblings`` are the profiles that a reader can switch to, by name, itself among them. The board that ``out`` shows
+    is kept in its archive where the tables are others by now, and so are those of other ``sites`` of the profile.
     """
     book = read_book(profile, results)
+    before = earlier(dict.fromkeys([out, *sites]), book.folder)
     with pages_in(out) as draft:
-        write(book, draft, siblings or {})
+        write(book, draft, siblings or {}, before)
 
 
-def write(book: Book, out: Path, siblings: Mapping[str, Sibling]) -> None:
-    """Every page, chart and file of a profile."""
+def write(book: Book, out: Path, siblings: Mapping[str, Sibling], before: list[Board]) -> None:
+    """Every page, chart and file of a profile, and the boards before this one."""
     cells = [cell_view(book, *board) for board in book.boards]
     views = speed_views(book)
     published = _published(cells, {m: record.paper for m in book.methods if (record := book.source(m))})
@@ -46,7 +51,7 @@ def write(book: Book, out: Path, siblings: Mapping[str, Sibling]) -> None:
     drawn = draw_all(shown, out / "figures")
     drawn |= draw_all(_frames(cells), None)
     dress(out)
-    site = Site(book, cells, views, drawn, out, dict(siblings), copy_data(book.folder, out))
+    site = Site(book, cells, views, drawn, out, dict(siblings), copy_data(book.folder, out), before=before)
     site.write()
 
 

@@ -42,9 +42,9 @@ class Change:
 def history(folder: Path) -> list[Change]:
     """Changes of the leaderboard in ``folder``, the last one first."""
     table = folder / "leaderboard.csv"
-    log = _git(folder, "log", f"-n{MOST + 1}", "--format=%H%x1f%cI%x1f%s", "--", table.name)
+    log = git(folder, "log", f"-n{MOST + 1}", "--format=%H%x1f%cI%x1f%s", "--", table.name)
     commits = [line.split("\x1f") for line in log.splitlines() if line.count("\x1f") == 2]
-    tables = [_rows(_git(folder, "show", f"{commit}:./{table.name}")) for commit, _, _ in commits]
+    tables = [_rows(git(folder, "show", f"{commit}:./{table.name}")) for commit, _, _ in commits]
     tables.append({})
     found = [
         Change(commit, date, subject, tuple(moved(tables[place + 1], tables[place])))
@@ -80,7 +80,8 @@ def _rows(text: str) -> Rows:
     }
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """What Git says in a folder; nothing where it refuses, or is not there."""
     git = shutil.which("git")
     if git is None or not folder.is_dir():
         return ""

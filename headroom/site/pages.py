@@ -8,6 +8,7 @@ from headroom.results.leaderboard import LEAST_OWN
 from headroom.results.offers import Offer
 from headroom.results.records import Quality
 from headroom.site import checking, citing, claiming, comparing, fronting, ordering, running, saying, telling
+from headroom.site.archiving import read
 from headroom.site.budget import Budget, budget, for_scripts, offered
 from headroom.site.changes import history
 from headroom.site.names import cell_page, method_page, run_page, slug
@@ -48,6 +49,7 @@ class Site(Pages):
         self._claims()
         self.words()
         self._changes()
+        self._archive()
 
     def _front(self, quality: Quality, cells: list[CellView]) -> None:
         shown = next(((cell, panel) for cell in cells for panel in cell.panels), None)
@@ -221,5 +223,12 @@ class Site(Pages):
 
     def _changes(self) -> None:
         changes = history(self.book.folder)
-        self.page("changes.html", "changes.html", "changes", (), changes=changes)
+        self.page("changes.html", "changes.html", "changes", (), changes=changes, before=self.before)
         self.page("feed.xml", "feed.xml", "feed", (), changes=changes)
+
+    def _archive(self) -> None:
+        """The boards of earlier days: their tables as they were, and a plain page."""
+        for board in self.before:
+            self.page(f"{board.place}/index.html", "archived.html", "words", board=board, read=read)
+            for name, content in board.files.items():
+                (self.out / board.place / name).write_bytes(content)

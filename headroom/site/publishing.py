@@ -56,7 +56,7 @@ class Profile:
         if isinstance(self.params, ShapesParams):
             shapes.build(self.params, results, out, siblings)
         else:
-            building.build(self.name, results, out, siblings)
+            building.build(self.name, results, out, siblings, [root() / self.site])
 
 
 def profile(path: Path) -> Profile:

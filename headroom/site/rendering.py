@@ -14,6 +14,7 @@ from jinja2 import Environment
 from headroom.results.records import Quality
 from headroom.results.rows import Row
 from headroom.results.write import TABLES
+from headroom.site.archiving import Board
 from headroom.site.book import Book, Pair
 from headroom.site.downloads import Download
 from headroom.site.drawing import Drawn
@@ -38,6 +39,7 @@ class Pages:
     downloads: list[Download]
     nav: Nav = NAV
     tables: Mapping[str, type[Row]] = field(default_factory=lambda: TABLES)
+    before: list[Board] = field(default_factory=list)  # boards of earlier days
     atlases: dict[str, Atlas | None] = field(init=False)
     twins: set[str] = field(init=False)  # pages that are made for both qualities
     told: set[Pair] = field(init=False)  # models and tasks whose answers to examples are shown
