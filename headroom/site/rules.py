@@ -48,20 +48,32 @@ def first(found: Sequence[Order], rows: Sequence[Any]) -> Rule:
     if order is None:
         return Rule(regime, f"{UNDECIDED}: no method of attention units is ranked on every row as is.", ())
     own = [row for row in rows if row.setting == "as is" and row.group == "attention"]
+    chance = {row.method for row in own if row.stochastic}
+    if any(one.method in chance for one in order.first):
+        return Rule(regime, *_undecided(order, chance, own), "overall.html")
     cost = {one.method: _mean(row.cost_seconds for row in own if row.method == one.method) for one in order.first}
     known = [one for one in order.first if cost[one.method] is not None]
     pick = min(known, key=lambda one: cost[one.method] or 0.0) if known else order.first[0]
     area = f"mean area {fixed(pick.area)}, {fixed(pick.area_low)} to {fixed(pick.area_high)}"
     price = f", {seconds(cost[pick.method])} of scoring" if known else ""
-    if len(order.first) == 1:
-        says = f"{pick.title}: clear of all others over all rows ({area}{price})."
-    elif len(order.first) == len(order.complete):
-        says = f"{UNDECIDED}: all {len(order.complete)} methods with a place tie for the first."
-    else:
-        says = f"{pick.title}: the cheapest of {len(order.first)} that may be first over all rows ({area}{price})."
-    mine = [row for row in own if row.method == pick.method]
-    shown = tuple((row.model, row.task, f"{fixed(row.area, 2)}, place {row.rank_all}") for row in mine)
-    return Rule(regime, says, shown, "overall.html")
+    tied = f"the cheapest of {len(order.first)} that may be first" if len(order.first) > 1 else "clear of all others"
+    return Rule(regime, f"{pick.title}: {tied} over all rows ({area}{price}).", _rows_of(pick, own), "overall.html")
+
+
+def _undecided(order: Order, chance: set[str], own: Sequence[Any]) -> tuple[str, tuple[Row, ...]]:
+    """Where random ones may be first too the means say nothing; the duels, row by row, may."""
+    known = [one for one in order.complete if one.method not in chance]
+    if not known:
+        return f"{UNDECIDED}: only random methods are ranked on every row.", ()
+    pick = max(known, key=lambda one: one.wins - one.losses)
+    who = f"{len(order.first)} of {len(order.complete)} methods may be first over all rows, random ones among them"
+    duels = f"{pick.wins} won, {pick.ties} open, {pick.losses} lost"
+    return f"{UNDECIDED}: {who}. In duels won less lost {pick.title} leads ({duels}).", _rows_of(pick, own)
+
+
+def _rows_of(pick: Any, rows: Sequence[Any]) -> tuple[Row, ...]:
+    mine = [row for row in rows if row.method == pick.method]
+    return tuple((row.model, row.task, f"{fixed(row.area, 2)}, place {row.rank_all}") for row in mine)
 
 
 def fine_tune(rows: Sequence[Any]) -> Rule:

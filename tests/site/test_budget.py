@@ -113,7 +113,10 @@ def test_fine_tuning_is_advised_from_the_share_at_which_it_helps_on_most_rows():
 
 def order(*places: tuple[str, int]) -> Order:
     rows = [
-        SimpleNamespace(method=name, title=name.upper(), complete=True, rank=rank, area=0.9, area_low=0.8, area_high=1)
+        SimpleNamespace(
+            **{"method": name, "title": name.upper(), "complete": True, "rank": rank},
+            **{"area": 0.9, "area_low": 0.8, "area_high": 1.0, "wins": 9 - rank, "ties": 2, "losses": rank},
+        )
         for name, rank in places
     ]
     return Order("as is", "attention", "Attention units", "heads", rows, {}, True, True)
@@ -121,15 +124,21 @@ def order(*places: tuple[str, int]) -> Order:
 
 def cost_row(method: str, cost: float) -> SimpleNamespace:
     row = {"model": "a", "task": "t", "setting": "as is", "group": "attention", "area": 0.9, "rank_all": 1}
-    return SimpleNamespace(method=method, cost_seconds=cost, **row)
+    return SimpleNamespace(method=method, cost_seconds=cost, stochastic=method == "random", **row)
 
 
-def test_what_to_try_first_is_the_cheapest_of_a_tie_and_nothing_where_all_tie():
+def test_what_to_try_first_is_the_cheapest_of_a_tie_and_nothing_where_random_ties():
     rows = [cost_row("dear", 90.0), cost_row("cheap", 2.0), cost_row("worse", 1.0)]
     said = rules.first([order(("dear", 1), ("cheap", 1), ("worse", 3))], rows)
     assert said.says.startswith("CHEAP: the cheapest of 2 that may be first over all rows")
     assert said.rows == (("a", "t", "0.90, place 1"),)
-    assert rules.first([order(("dear", 1), ("cheap", 1))], rows).says.startswith("The tables do not decide: all 2")
+    tied = rules.first([order(("dear", 1), ("random", 1), ("worse", 3))], [*rows, cost_row("random", 0.0)])
+    assert tied.says == (
+        "The tables do not decide: 2 of 3 methods may be first over all rows, random ones among them. "
+        "In duels won less lost DEAR leads (8 won, 2 open, 1 lost)."
+    )
+    chance = rules.first([order(("random", 1))], [cost_row("random", 0.0)])
+    assert chance.says == "The tables do not decide: only random methods are ranked on every row."
     assert rules.first([], rows).says.startswith("The tables do not decide: no method")
 
 
