@@ -22,7 +22,7 @@ from headroom.site.styles import FAINT, INK, LINE, PATTERNS, look
 
 SIZE = (5.6, 3.5)
 BOX = (0.1, 0.18, 0.885, 0.77)  # left, bottom, width and height of the axes
-WIDE, WIDE_BOX = (8.0, 3.7), (0.07, 0.17, 0.632, 0.78)  # with room for names on the right
+WIDE, WIDE_BOX = (8.0, 3.7), (0.08, 0.17, 0.622, 0.78)  # with room for names on the right
 LOWEST = -0.12  # a curve further below chance is drawn on this edge; the table under the chart has the numbers
 HIGHEST = 1.04
 

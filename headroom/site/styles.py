@@ -10,10 +10,10 @@ import hashlib
 from dataclasses import dataclass
 from itertools import product
 
-# Eight colours that stay apart for colour-blind readers, dark enough for a light page. page.css holds the pairs for the
-# dark one; charts carry these values and svg.py turns them into the variables --c1 to --c8.
-COLOURS = ("#0b6fae", "#c8500a", "#0a7f5d", "#a8478a", "#9a6b00", "#2f8fc4", "#6a55b4", "#7a828c")
-INK, FAINT, LINE = "#202428", "#6a727c", "#dfe3e7"  # --ink, --faint, --line of page.css
+# Eight colours that stay apart for colour-blind readers too, as a test holds, dark enough for a light page. site.css holds
+# the pairs for the dark one; charts carry these values and svg.py turns them into the variables --c1 to --c8.
+COLOURS = ("#38698a", "#d47b19", "#004518", "#5c0065", "#8a5e32", "#0694fd", "#6716b7", "#8b8b8b")
+INK, FAINT, LINE = "#202428", "#6a727c", "#dfe3e7"  # --ink, --faint, --line of site.css
 QUIET = "#c3c9cf"  # --quiet: lines that do not stand out
 
 SHAPES = {  # matplotlib's marker: the page's symbol, drawn in parts.html
