@@ -32,6 +32,9 @@ DENSE = [  # model, task, examples, figure, how far off another processor's arit
     ("vit-tiny-imagenet", "tiny-imagenet-sample", 400, 79.25, 0.5),  # 82.6 on all 800
     ("bergamot-en-pt", "flores200-en-pt", 797, 47.10, 0.15),  # 45.6 on the first 96, which test_real_packages.py has
     ("rxnfp", "schneider50k", 5000, 98.32, 0.05),  # 98.67 on 1,500, published about 98.9
+    ("smollm2-135m", "piqa", 132, 61.36, 1.6),  # two questions of 132
+    ("smollm2-135m", "arc-easy", 76, 42.11, 2.7),  # two of 76
+    ("smollm2-135m", "blimp", 500, 74.20, 0.8),  # four pairs of 500
 ]
 
 
