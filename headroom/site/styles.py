@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from itertools import product
 
-# Eight colours that stay apart for colour-blind readers too, as a test holds, dark enough for a light page. site.css has
-# the pairs for the dark one; charts carry these values and svg.py turns them into the variables --c1 to --c8.
+# Eight colours that stay apart for colour-blind readers too (a test holds it), dark enough for a light page. site.css
+# has the pairs for the dark one; charts carry these values and svg.py turns them into the variables --c1 to --c8.
 COLOURS = ("#38698a", "#d47b19", "#004518", "#5c0065", "#8a5e32", "#0694fd", "#6716b7", "#8b8b8b")
 INK, FAINT, LINE = "#202428", "#6a727c", "#dfe3e7"  # --ink, --faint, --line of site.css
 QUIET = "#c3c9cf"  # --quiet: lines that do not stand out
