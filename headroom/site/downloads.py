@@ -20,7 +20,7 @@ NUMBERS = ("figure", "low", "high")  # of the extra tables
 OTHERS = {
     "summary.json": "The best area of each model, and how many cells came out how.",
     "dictionary.md": "What each column of each table means, to read.",
-    "dictionary.csv": "The same as a table.",
+    "dictionary.csv": "What each column of each table means, as a table.",
 }
 BOARD = "leaderboard"  # the table whose rows are also written board by board
 
