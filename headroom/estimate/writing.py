@@ -40,7 +40,7 @@ def written(evaluation: Evaluation, model: Any, time: Callable[[Callable[[], Any
 def steps(one: Translation) -> tuple[list[int], list[int]]:
     """Of each batch: the steps to the limit, and to the end of its longest reference."""
     limits = [max(one.limits(inputs)) for _, inputs in one.batches]
-    lengths = [len(ids) for ids in one.tokenizer(one.references, add_special_tokens=False)["input_ids"]]
+    lengths = [len(ids) for ids in one.tokenizer(one.metered[0].references, add_special_tokens=False)["input_ids"]]
     return limits, [1 + max(lengths[place] for place in together) for together, _ in one.batches]
 
 

@@ -51,11 +51,24 @@ class Evaluation:
             if task.evaluator in LANGUAGE
         }
         others = [(task, rows) for task, rows in filled if task.evaluator not in LANGUAGE]
-        self.evaluators: list[Evaluator] = [evaluator(task, rows, contract, settings) for task, rows in others]
+        self.evaluators: list[Evaluator] = []
+        for task, rows in others:
+            if not self._shared(task, rows, contract):
+                self.evaluators.append(evaluator(task, rows, contract, settings))
         if language:
             from headroom.evaluate.harness import LanguageTasks
 
             self.evaluators.append(LanguageTasks(language, contract.tokenizer, settings, contract.start))
+
+    def _shared(self, task: Task, rows: list[dict[str, Any]], contract: Contract) -> bool:
+        """Whether a task wants translations that are made for another one: the model says them once for both."""
+        if task.evaluator != "translation":
+            return False
+        from headroom.evaluate.translation import Translation
+
+        collator: Any = contract.collator(task)
+        known = (one for one in self.evaluators if isinstance(one, Translation))
+        return any(one.also(task.name, rows, collator, task.metric) for one in known)
 
     @classmethod
     def of(

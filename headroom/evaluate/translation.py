@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,30 @@ if TYPE_CHECKING:
 UNSAID = -1  # behind the end of a translation
 
 
+@dataclass(frozen=True)
+class Metered:
+    """A task that asks for the translations: what they are held against, and by which metric."""
+
+    task: str
+    metric: Metric
+    references: list[str]
+    scorer: Any
+
+    @classmethod
+    def of(cls, task: str, examples: Sequence[dict[str, Any]], metric: Metric) -> Metered:
+        """Raises ``UserError`` for a tokenizer that is not installed.
+
+        Warns, once, when the metric splits at spaces and the references have none.
+        """
+        references = [example["target"] for example in examples]
+        sacre.check_metric(metric, f"task {task}")
+        if said := spacing.unspaced(references, metric):
+            spacing.warn(task, said)
+        return cls(task, metric, references, sacre.scorer(metric, references))
+
+
 class Translation:
-    """Source sentences of one task, encoded once and batched by length."""
+    """Source sentences, encoded once and batched by length; translated once for all tasks that ask for the same."""
 
     dense: Predictions | None = None  # what the dense model predicted, once it is to be remembered
     own: dict[int, Tensor]  # by example: the tokens of the dense model's translation, its start in front
@@ -41,20 +64,22 @@ class Translation:
         settings: Settings,
         metric: Metric,
     ) -> None:
-        """``examples`` have ``source`` and ``target``. Raises ``UserError`` for a tokenizer that is not installed.
-
-        Warns, once, when the metric splits at spaces and the references have none.
-        """
-        self.task, self.settings, self.metric = task, settings, metric
+        """``examples`` have ``source`` and ``target``. Raises ``UserError`` as ``Metered.of`` does."""
+        self.settings, self.metered = settings, [Metered.of(task, examples, metric)]
         self.spoken, self.tokenizer = collator.spoken, collator.tokenizer
-        self.references = [example["target"] for example in examples]
-        sacre.check_metric(metric, f"task {task}")
-        if said := spacing.unspaced(self.references, metric):
-            spacing.warn(task, said)
-        self.scorer = sacre.scorer(metric, self.references)
-        sources = [{"source": example["source"]} for example in examples]
-        together = places(sources, collator, settings)
-        self.batches = [(batch, collator([sources[place] for place in batch])) for batch in together]
+        self.sources = [{"source": example["source"]} for example in examples]
+        together = places(self.sources, collator, settings)
+        self.batches = [(batch, collator([self.sources[place] for place in batch])) for batch in together]
+
+    def also(
+        self, task: str, examples: Sequence[dict[str, Any]], collator: TranslationCollator, metric: Metric
+    ) -> bool:
+        """Take a task that asks for the same translations, between the same languages; whether it does."""
+        same = self.sources == [{"source": example["source"]} for example in examples]
+        if same and replace(self.spoken, tokenizer=None) == replace(collator.spoken, tokenizer=None):
+            self.metered.append(Metered.of(task, examples, metric))
+            return True
+        return False
 
     def limits(self, inputs: dict[str, Tensor]) -> list[int]:
         """Tokens each translation may have. Without a limit a model that never ends would take most of the time."""
@@ -68,31 +93,36 @@ class Translation:
         with as_found(model):
             texts = self.translate(model)
             agreement = self.agreement(model) if self.dense is not None else None
-        stats = sacre.statistics(self.scorer, texts)
-        return {self.task: Scores(stats, self.metric.name, self.signature(), agreement, tuple(texts[:SHOWN]))}
+        said = tuple(texts[:SHOWN])
+        return {
+            one.task: Scores(
+                sacre.statistics(one.scorer, texts), one.metric.name, self.signature(one.scorer), agreement, said
+            )
+            for one in self.metered
+        }
 
     def translate(self, model: Any) -> list[str]:
         """Translations in the order of the examples."""
-        texts, spoken = [""] * len(self.references), dict[int, Tensor]()
+        texts, said = [""] * len(self.sources), dict[int, Tensor]()
         for together, inputs in self.batches:
             tokens = in_rows(partial(self.decoded, model), inputs)
-            spoken |= zip(together, tokens, strict=True)
+            said |= zip(together, tokens, strict=True)
             found = self.tokenizer.batch_decode(tokens, skip_special_tokens=True)
             for place, text in zip(together, found, strict=True):
                 texts[place] = text
         if self.dense is not None and not self.own:
-            self.own = spoken
+            self.own = said
         return texts
 
     def remember(self) -> dict[str, Predictions]:
         """Take what the model says that is scored next for the dense model's own translations; by task."""
         self.dense, self.own = Predictions(), {}
-        return {self.task: self.dense}
+        return {one.task: self.dense for one in self.metered}
 
     def agreement(self, model: Any) -> np.ndarray:
         """Counts of the predictions of each token of the dense model's own translations, (examples, 3)."""
         assert self.dense is not None
-        found = np.empty((len(self.references), 3))
+        found = np.empty((len(self.sources), 3))
         for together, inputs in self.batches:
             own = pad_sequence([self.own[place] for place in together], batch_first=True, padding_value=UNSAID)
             for place, row in zip(together, in_rows(partial(self.told, model), inputs | {"own": own}), strict=True):
@@ -134,14 +164,14 @@ class Translation:
             logits_processor=[guard],
         )
         if guard.broken is not None and bool(guard.broken):
-            raise NotFinite(self.task)
+            raise NotFinite(" and ".join(one.task for one in self.metered))
         return tokens.cpu()
 
-    def signature(self) -> str:
+    def signature(self, scorer: Any) -> str:
         """sacreBLEU's signature and how the translations were decoded."""
         how = "greedy" if self.settings.beams == 1 else f"beam {self.settings.beams} (length penalty 1)"
         longest = f"at most min({self.settings.max_new_tokens}, 2 x source + 10) tokens"
-        return f"{self.scorer.get_signature()}, {how} decoding, {longest}, transformers {version('transformers')}"
+        return f"{scorer.get_signature()}, {how} decoding, {longest}, transformers {version('transformers')}"
 
 
 def spoken(tokens: Tensor, ends: Tensor) -> int:

@@ -42,6 +42,27 @@ def test_scores_equal_sacrebleu_on_the_translations(model, reader, examples, nam
     assert scores.signature.startswith(f"{theirs.get_signature()}, greedy decoding")
 
 
+def test_two_metrics_of_the_same_sentences_are_of_one_translation(model, reader, examples, monkeypatch):
+    asked = [
+        task("translation", name.replace("+", "p")).model_copy(update={"metric": metric(name)})
+        for name in ("bleu", "chrf", "chrf++")
+    ]
+    others = [example | {"source": example["target"]} for example in examples]
+    rows = [(asked[0], examples), (asked[1], examples), (asked[2], others)]
+    made, generate = [], type(model).generate
+    monkeypatch.setattr(type(model), "generate", lambda *a, **k: made.append(1) or generate(*a, **k))
+    apart = {}
+    for one, some in rows:
+        apart |= Evaluation([(one, some)], Contract.of(model, reader), Settings()).score(model)
+    alone, together = len(made), Evaluation(rows, Contract.of(model, reader), Settings())
+    found = together.score(model)
+    assert len(made) - alone < alone and len(together.evaluators) == 2
+    for name, scores in found.items():
+        np.testing.assert_array_equal(scores.stats, apart[name].stats)
+        assert scores.signature == apart[name].signature
+    assert set(together.remember(model)) == {"bleu", "chrf", "chrfpp"}
+
+
 @pytest.mark.parametrize("beams", [1, 2])
 def test_translations_do_not_depend_on_the_batch(model, reader, examples, beams):
     alone, together = (
