@@ -18,7 +18,8 @@ from lxml import html as parser
 from headroom.errors import UserError
 from headroom.results.collecting import collect
 from headroom.results.leaderboard import LEAST_OWN
-from headroom.results.write import read_table
+from headroom.results.rows import AnswerRow
+from headroom.results.write import read_table, write_table
 from headroom.site import build, claiming, comparing, running, telling, templating
 from headroom.site.answers import answer
 from headroom.site.numbers import MINUS
@@ -333,6 +334,8 @@ def test_hostile_records_render_inert_on_every_page(tmp_path):
         header = columns.splitlines()[0]
         row = ",".join([quoted] * len(header.split(",")))
         (folder / f"{name}.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    texts = dict.fromkeys(("model", "task", "setting", "method", "title", "given", "wanted", "said", "image"), EVIL)
+    write_table(folder, "answers", [AnswerRow(target=0.5, seed=0, example=0, **texts)])
     build("quick", tmp_path, tmp_path / "site")
     seen = 0
     for page in pages(tmp_path / "site"):
