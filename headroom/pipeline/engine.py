@@ -24,9 +24,11 @@ PREPARED = (  # a dense model and its data splits depend on these
     "headroom/data",
     "headroom/models",
     "headroom/training",
+    "headroom/pipeline/prepare.py",
+)
+DISTILLED = (  # and what a translator is fine-tuned on where it says so itself, on these as well
     "headroom/evaluate/translation.py",
     "headroom/pipeline/distilled.py",
-    "headroom/pipeline/prepare.py",
 )
 TIMED = ("headroom/attention", "headroom/measure")  # and timings on these
 

@@ -153,7 +153,7 @@ def recipe_hash(
         "tasks": [task.model_dump(mode="json", exclude={"data"}) for task in tasks.values()],
         "data": {task: data_hash(dict(found)) for task, found in splits.items()},
         "model": model,
-        "engine": file_hash(*engine.files(engine.PREPARED)),
+        "engine": file_hash(*engine.files(engine.PREPARED + (engine.DISTILLED if spec.distil else ()))),
         "threads": threads,
         "device": devices.kind(device) if spec.train else "",  # one that came trained is the same everywhere
         "versions": _versions(),
