@@ -30,7 +30,7 @@ COUNTED = {
 }
 
 # Settings that say something about some metrics only.
-SETTINGS = {"tokenize": ("bleu",), "lowercase": ("bleu", "chrf", "chrf++")}
+SETTINGS = {"tokenize": ("bleu",), "lowercase": ("bleu", "chrf", "chrf++"), "by_length": ("accuracy",)}
 
 
 class Metric(Section):
@@ -55,6 +55,10 @@ class Metric(Section):
     chance: float | Literal["majority", "unigram", "uniform"]
     tokenize: str | None = Field(None, description="sacreBLEU's tokenizer of bleu; without it 13a")
     lowercase: bool = Field(False, description="whether translations and references are compared in lower case")
+
+    by_length: bool = Field(
+        False, description="of several choices the likeliest for its letters is the answer, lm-eval's acc_norm"
+    )
 
     @model_validator(mode="after")
     def _reads_right(self) -> Metric:
@@ -95,6 +99,8 @@ def check_fit(metric: Metric, evaluator: str) -> None:
     allowed, counted, name = METRICS[evaluator], COUNTED.get(evaluator), metric.name
     if name not in allowed:
         raise wrong("metric.name", f"{evaluator} is scored in {listed(allowed, 'or')}, and in nothing else", name)
+    if metric.by_length and evaluator != "multiple-choice":
+        raise wrong("metric.by_length", "belongs to multiple-choice; leave it out", metric.by_length)
     if isinstance(metric.chance, str) and metric.chance != counted:
         levels = f"'{counted}' or a number" if counted else "a number"
         raise wrong("metric.chance", f"that is not counted for {evaluator}; allowed: {levels}", metric.chance)

@@ -58,7 +58,8 @@ class Evaluation:
         if language:
             from headroom.evaluate.harness import LanguageTasks
 
-            self.evaluators.append(LanguageTasks(language, contract.tokenizer, settings, contract.start))
+            by_length = {task.name for task, _ in filled if task.metric.by_length}
+            self.evaluators.append(LanguageTasks(language, contract.tokenizer, settings, contract.start, by_length))
 
     def _shared(self, task: Task, rows: list[dict[str, Any]], contract: Contract) -> bool:
         """Whether a task wants translations that are made for another one: the model says them once for both."""

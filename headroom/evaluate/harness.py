@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -36,11 +36,17 @@ class LanguageTasks:
     """All lm-eval tasks of a model, scored together."""
 
     def __init__(
-        self, tasks: Mapping[str, tuple[str | Task, Rows]], tokenizer: Any, settings: Settings, start: Start
+        self,
+        tasks: Mapping[str, tuple[str | Task, Rows]],
+        tokenizer: Any,
+        settings: Settings,
+        start: Start,
+        by_length: Collection[str] = (),
     ) -> None:
         """``tasks``: name -> (evaluator, or the task itself where it names one of lm-eval's; its examples).
 
-        ``start``: what the model wants in front of a text.
+        ``start``: what the model wants in front of a text. ``by_length``: the tasks of several choices whose answer is
+        the likeliest for its letters.
 
         Raises ``UserError`` where that is nothing: the first token of a text is predicted from a mark.
         """
@@ -49,7 +55,7 @@ class LanguageTasks:
                 "The tokenizer names neither a start nor an end mark (bos_token, eos_token), and the first token of a "
                 "text is predicted from one. Name the one that the model was trained with in tokenizer_config.json."
             )
-        self.settings, self.start = settings, start
+        self.settings, self.start, self.by_length = settings, start, by_length
         self.tokenizer = copy.deepcopy(tokenizer)  # lm-eval may give it a padding token
         self.known: Known = {}
         self.order: dict[str, list[int]] = {}
@@ -92,7 +98,7 @@ class LanguageTasks:
         if dense := self.dense.get(frozen.name):
             beside = np.array(
                 [
-                    choice_counts(dense, (member, sample["doc_id"]), sample)
+                    choice_counts(dense, (member, sample["doc_id"]), likelihoods(sample))
                     for member, ordered in frozen.ordered(samples)
                     for sample in ordered
                 ]
@@ -107,9 +113,11 @@ class LanguageTasks:
             check_finite(name, sample["filtered_resps"])
             place = self.order[name][sample["doc_id"]]
             stats[place] = statistics(sample[metric])
+            if name in self.by_length:
+                stats[place, 0] = self.likelihoods(name, sample).argmax() == sample["doc"]["gold"]
             if name in self.dense:
                 agreement[place] = self.changed(name, sample, live)
-        said = signature(self.kept[name].OUTPUT_TYPE, live)
+        said = signature("by_length" if name in self.by_length else self.kept[name].OUTPUT_TYPE, live)
         beside = agreement if name in self.dense else None
         return Scores(stats, "accuracy" if metric == "acc" else "bits-per-byte", said, beside, words)
 
@@ -131,14 +139,23 @@ class LanguageTasks:
         """Counts of one example of our own, (3,): of its tokens, or of its choice."""
         if name in self.by_token:
             return live.changed[name][sample["doc_id"]]
-        return choice_counts(self.dense[name], sample["doc_id"], sample)
+        return choice_counts(self.dense[name], sample["doc_id"], self.likelihoods(name, sample))
+
+    def likelihoods(self, name: str, sample: dict[str, Any]) -> np.ndarray:
+        """Log likelihood of each choice of an example; by length, as if each had as many letters as all on the mean."""
+        found = likelihoods(sample)
+        if name not in self.by_length:
+            return found
+        letters = np.array([len(choice.lstrip()) for choice in sample["doc"]["choices"]])
+        return found * letters.mean() / letters
 
     def in_words(self, name: str, samples: list[dict[str, Any]], live: AnsweringModel) -> tuple[str, ...]:
         """What the model says to the first examples: its choice, or how it goes on."""
         by_place = {self.order[name][sample["doc_id"]]: sample for sample in samples}
         first = [by_place[place] for place in range(min(SHOWN, len(samples)))]
         if name not in self.by_token:
-            return tuple(sample["doc"]["choices"][int(likelihoods(sample).argmax())].strip() for sample in first)
+            chosen = [(one["doc"]["choices"], int(self.likelihoods(name, one).argmax())) for one in first]
+            return tuple(choices[place].strip() for choices, place in chosen)
         given = [beginning(doc["text"]) if "text" in (doc := sample["doc"]) else doc["context"] for sample in first]
         how = {"until": [], "max_gen_toks": FOLLOWS, "do_sample": False}
         asked = [Instance("generate_until", {}, (text, how), 0, (name, number, 1)) for number, text in enumerate(given)]
@@ -150,9 +167,9 @@ def likelihoods(sample: dict[str, Any]) -> np.ndarray:
     return np.array([answer[0] for answer in sample["filtered_resps"]])
 
 
-def choice_counts(dense: Predictions, key: Hashable, sample: dict[str, Any]) -> np.ndarray:
+def choice_counts(dense: Predictions, key: Hashable, found: np.ndarray) -> np.ndarray:
     """Counts of one choice of several, (3,); the choices are as probable as they are likely beside each other."""
-    return counts(dense.changes(key, torch.from_numpy(likelihoods(sample)).log_softmax(-1)[None]))
+    return counts(dense.changes(key, torch.from_numpy(found).log_softmax(-1)[None]))
 
 
 def statistics(value: Any) -> tuple[float, float]:
@@ -171,6 +188,7 @@ def fed(live: LiveModel) -> str:
 
 SAID = {
     "multiple_choice": "acc, log likelihood of each choice",
+    "by_length": "acc_norm, log likelihood of each choice by its letters",
     "loglikelihood": "acc, whether greedy decoding goes on so",
 }
 

@@ -31,6 +31,25 @@ def texts():
     return [{"text": text} for text in [*sentences(9), "é and ü: more bytes than letters"]]
 
 
+def test_by_length_the_likeliest_choice_for_its_letters_is_the_answer(model, reader, questions):
+    plain = task("multiple-choice")
+    by_length = plain.model_copy(update={"metric": plain.metric.model_copy(update={"by_length": True})})
+    found = score(model, by_length, questions, reader, Settings(4, 64))
+    ids = [reader.encode(question["context"], add_special_tokens=False) for question in questions]
+    for place, question in enumerate(questions):
+        choices = [" " + choice for choice in question["choices"]]
+        tokens = [
+            reader.encode(question["context"] + one, add_special_tokens=False)[len(ids[place]) :] for one in choices
+        ]
+        likely = [log_likelihood(model, ids[place], some) for some in tokens]
+        best = int(np.argmax([value / len(one.strip()) for value, one in zip(likely, choices, strict=True)]))
+        assert found.stats[place, 0] == (best == question["gold"])
+    assert (
+        "acc_norm" in found.signature
+        and "acc_norm" not in score(model, plain, questions, reader, Settings(4, 64)).signature
+    )
+
+
 @pytest.fixture(scope="module")
 def questions():
     lines = sentences(12, 6)
