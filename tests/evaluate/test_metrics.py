@@ -13,11 +13,12 @@ import pytest
 from evaluation_helpers import metric
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.tokenizers import tokenizer_spm
 
 from headroom.config.located import validated
-from headroom.config.metrics import METRICS, Metric
+from headroom.config.metrics import METRICS, Metric, check_fit
 from headroom.config.tasks import Languages, load_task
 from headroom.errors import UserError
 from headroom.evaluate import sacre
@@ -161,6 +162,7 @@ def stated(**changes):
         ({"tokenize": 13}, "tokenize is 13"),
         ({"name": "chrf", "tokenize": "zh"}, "tokenize: belongs to bleu, and this is chrf; leave it out"),
         ({"name": "accuracy", "lowercase": False}, "lowercase: belongs to bleu, chrf and chrf++, and this is accuracy"),
+        ({"by_length": True}, "by_length: belongs to accuracy, and this is bleu; leave it out"),
         ({"name": "chrf", "better": "lower"}, "better is 'lower'; of chrf the higher is the better"),
         ({"name": "chrf++", "chance": 100}, "chance is 100.0; chrf++ goes from 0 to 100"),
         ({"name": "chrf+"}, "name is 'chrf+'. Did you mean 'chrf"),
@@ -172,6 +174,14 @@ def test_a_setting_that_does_not_fit_is_a_sentence(changes, words):
     with pytest.raises(UserError) as caught:
         stated(**changes)
     assert str(caught.value).startswith("tasks/x.yaml: ") and words in str(caught.value)
+
+
+def test_by_length_is_of_several_choices_alone():
+    accuracy = Metric(name="accuracy", better="higher", unit="%", chance=25, by_length=True)
+    check_fit(accuracy, "multiple-choice")
+    with pytest.raises(PydanticCustomError) as caught:
+        check_fit(accuracy, "classification")
+    assert "belongs to multiple-choice; leave it out" in str(caught.value.context)
 
 
 @pytest.mark.parametrize("name", METRICS["translation"])
