@@ -8,7 +8,7 @@ from benchmarks.figures import Figure
 from benchmarks.shapes import bert, llama
 from headroom.api import Grain
 from headroom.attention import without
-from headroom.config.params import Speed, Work
+from headroom.config.speed import Speed, Work
 from headroom.measure.speed import speed_points
 from headroom.models.shapes import plan
 

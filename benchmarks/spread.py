@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 from benchmarks.shapes import bert
 from headroom.api import Grain
 from headroom.attention import without
-from headroom.config.params import Work
+from headroom.config.speed import Work
 from headroom.measure.clock import ProcessClock
 from headroom.measure.paired import Paired, compare
 from headroom.measure.work import task

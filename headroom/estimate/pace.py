@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from headroom.config.params import Work
+from headroom.config.speed import Work
 from headroom.estimate.figures import Basis
 from headroom.measure.clock import clock_for
 from headroom.measure.devices import kind

@@ -21,7 +21,7 @@ import torch
 
 from headroom import attention
 from headroom.api import Unit
-from headroom.config.params import Work
+from headroom.config.speed import Work
 from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split
 from headroom.estimate.fed import Fed

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import torch
 
-from headroom.config.params import Work
+from headroom.config.speed import Work
 from headroom.config.tasks import Task
 from headroom.data.contract import LENGTH, longest
 from headroom.estimate.examples import Expected

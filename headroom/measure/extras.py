@@ -15,7 +15,7 @@ from headroom.measure.paired import compare
 from headroom.measure.work import task
 
 if TYPE_CHECKING:
-    from headroom.config.params import Work
+    from headroom.config.speed import Work
 
 ONE_PASS = ("encode", "images", "prefill")  # a growing cache would be compiled again at every length
 SECONDS = 2.0  # the energy counter moves about ten times a second: short runs would read steps of it

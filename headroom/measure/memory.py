@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headroom.config.params import Work
+    from headroom.config.speed import Work
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     import torch
 
-    from headroom.config.params import Work
+    from headroom.config.speed import Work
 
     torch.set_num_threads(request["threads"])
     import transformers.modeling_utils  # noqa: F401  - belongs to the libraries, not to the model

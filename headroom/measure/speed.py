@@ -19,7 +19,7 @@ from headroom.measure.work import Cached, Task, task
 from headroom.results.speed_records import Machine, SpeedPoint
 
 if TYPE_CHECKING:
-    from headroom.config.params import Work
+    from headroom.config.speed import Work
     from headroom.measure.counter import Cost
 
 MIDDLE = 0.5  # the target at which what takes a process or a compilation of its own is measured too

@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 
 from headroom.api import Unit
-from headroom.config.params import Params, Work
+from headroom.config.params import Params
+from headroom.config.speed import Work
 from headroom.errors import UserError
 from headroom.measure.speed import MIDDLE, Removed, speed_points
 from headroom.pipeline import engine

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from headroom import attention
 from headroom.api import Grain, Plan
-from headroom.config.params import Speed, Work
+from headroom.config.speed import Speed, Work
 from headroom.config.tasks import Task
 from headroom.data.batches import batches
 from headroom.evaluate import Evaluation, Settings, logit_difference

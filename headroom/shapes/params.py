@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 
 from headroom.api import Grain
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
-from headroom.config.params import About, Target, Work, check_works, of_shapes
+from headroom.config.params import About, Target, of_shapes
 from headroom.config.plain import shown
+from headroom.config.speed import Work, check_works
 from headroom.errors import UserError, suggest
 
 Purpose = Literal["classification", "translation", "image-classification", "language", "stack"]

@@ -14,7 +14,17 @@ from headroom.data.columns import check_labels
 from headroom.data.loading import check_disjoint, data_hash, load_splits, read_split
 from headroom.errors import UserError
 
-REAL = ["multi30k-en-de", "tinystories", "blimp", "tiny-imagenet-sample", "mnist", "sst2", "lambada", "piqa", "wikitext2"]
+REAL = [
+    "multi30k-en-de",
+    "tinystories",
+    "blimp",
+    "tiny-imagenet-sample",
+    "mnist",
+    "sst2",
+    "lambada",
+    "piqa",
+    "wikitext2",
+]
 TEXTS = [{"sentence": f"text {number}", "label": number % 2} for number in range(10)]
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from headroom.attention import toy
-from headroom.config.params import Work
+from headroom.config.speed import Work
 from headroom.measure.memory import saved_peak_mb
 from headroom.measure.speed import Side, predicted_memory_mb
 from headroom.measure.work import task

@@ -7,7 +7,7 @@ import torch
 
 from headroom.api import Grain, Unit
 from headroom.attention import anatomy, count, remove, toy
-from headroom.config.params import Speed, Work
+from headroom.config.speed import Speed, Work
 from headroom.errors import UserError
 from headroom.measure.clock import Lap
 from headroom.measure.machine import machine
