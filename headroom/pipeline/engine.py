@@ -24,6 +24,7 @@ PREPARED = (  # a dense model and its data splits depend on these
     "headroom/data",
     "headroom/models",
     "headroom/training",
+    "headroom/pipeline/making.py",
     "headroom/pipeline/prepare.py",
 )
 DISTILLED = (  # and what a translator is fine-tuned on where it says so itself, on these as well

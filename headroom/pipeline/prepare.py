@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,35 +13,27 @@ import torch
 
 from headroom.config.model_spec import ModelSpec, load_spec
 from headroom.config.tasks import Task, load_task
-from headroom.data.batches import batches
-from headroom.data.choices import texts_of
+from headroom.data.apart import data_hash
 from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
-from headroom.data.contract import has_segments
 from headroom.data.guessing import chance
-from headroom.data.loading import data_hash, load_splits, origin
-from headroom.data.tokenize import train_tokenizer
+from headroom.data.loading import load_splits, origin
 from headroom.data.words import quiet
 from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.measure import devices
 from headroom.measure.clock import Stopwatch
-from headroom.models.checkpoints import keeping
-from headroom.models.configs import config_of
 from headroom.models.fitting import troubles
 from headroom.models.heads import begun, keep_beginning, to_train
-from headroom.models.loading import Names, build, classes_of, contract_of, purpose_of
-from headroom.models.placement import HERE, Placement
-from headroom.models.readers import readers
+from headroom.models.loading import classes_of, purpose_of
 from headroom.models.saving import save
 from headroom.models.snapshots import digests, pinned, sightings
 from headroom.models.sources import Source
-from headroom.models.weights import check_numbers
 from headroom.pipeline import engine
 from headroom.pipeline.distilled import distilled, in_words, sentences
+from headroom.pipeline.making import make
 from headroom.pipeline.model_run import SEEN, changes, noted, seen_before
 from headroom.pipeline.provenance import contents, file_hash
-from headroom.training.fit import fit
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +93,7 @@ def prepare(
     origins = {name: _origins(spec, source, task, splits[name], data_dir) for name, task in tasks.items()}
     with whole(folder) as draft, quiet():
         with Stopwatch() as watch:
-            model, contract, losses = _make(spec, tasks[first], splits[first], name, source, named, device, draft)
+            model, contract, losses = make(spec, tasks[first], splits[first], name, source, named, device, draft)
         if spec.distil and lent and source:
             splits[first]["train"] = distilled(source.model(purpose), contract, spec, tasks[first], lent)
             origins[first]["train"] = in_words(spec.distil, len(splits[first]["train"]))
@@ -173,62 +163,6 @@ def prepared_with(folder: Path, recipe: str, data_dir: Path | None = None) -> di
         logger.warning("%s: %s since it was prepared; it is made again", folder, changed)
         return None
     return facts
-
-
-def _make(
-    spec: ModelSpec,
-    task: Task,
-    splits: Splits,
-    name: str,
-    source: Source | None,
-    named: Names,
-    device: str,
-    draft: Path,
-) -> tuple[Any, Contract, list[Any]]:
-    """Model, what it wants of its input, and loss curve; of a pretrained one no weights, which are looked through.
-
-    Weights that ``train.checkpoints`` asks for are written to ``draft`` on the way.
-    """
-    where = f"params.yaml: models.{name}"
-    if spec.train is None:
-        assert source is not None  # nothing else is left to be without a training
-        model = source.shape(task.purpose)
-        check_numbers(source.folder, str(source))
-        feeding = readers(spec, task.purpose, model.config, where, source)
-        return model, contract_of(spec, model, *feeding, named, str(source)), []
-    data = splits.get("train", splits["calibrate"])
-    if source is not None:
-        model = begun(source, task.purpose, spec.train)
-        tokenizer, processor = readers(spec, task.purpose, model.config, where, source)
-    else:
-        tokenizer = _tokenizer(spec, task, data, where)
-        torch.manual_seed(spec.train.seed)
-        model = build(spec, task.purpose, tokenizer, classes=named[task.name])
-        _, processor = readers(spec, task.purpose, model.config, where)
-    settings = spec.train.model_dump(exclude={"threads", "checkpoints"})
-    length, batch = settings.pop("length"), settings.pop("batch")
-    contract = contract_of(spec, model, tokenizer, processor, named, where)
-    stream = batches(data, replace(contract, length=length).collator(task), batch, seed=spec.train.seed, endless=True)
-    placement = Placement(device)
-    model = placement.put(model)
-    keep = keeping(model, draft, spec.train.checkpoints)
-    losses = fit(model, stream, label=name, on_step=keep, **settings)
-    return HERE.put(model), contract, losses
-
-
-def _tokenizer(spec: ModelSpec, task: Task, data: Dataset, where: str) -> Any:
-    """The tokenizer of a model that is made here, trained on its texts; None for one of images."""
-    if spec.tokenizer.kind == "none":
-        return None
-    parts = task.pair and has_segments(config_of(spec.source.config or {}, f"{where}.source.config"))
-    words, ends = texts(data, task.calibration), task.purpose != "language"
-    return train_tokenizer(spec.tokenizer, words, ends=ends, segments=parts)
-
-
-def texts(data: Dataset, calibration: str | None = None) -> Iterable[str]:
-    """Every text of a split, to train a tokenizer on; of questions what a model is trained on, see ``texts_of``."""
-    columns = [column for column in ("source", "target", "text", "pair") if column in data.column_names]
-    return (text for column in columns for text in data[column]) if columns else texts_of(data, calibration)
 
 
 def _write_splits(folder: Path, splits: Splits) -> None:

@@ -89,7 +89,7 @@ def test_questions_alone_train_a_tokenizer_and_count_as_what_was_seen(tmp_path):
 
 
 def test_a_label_out_of_the_models_classes_is_said_before_anything_is_trained(tmp_path, monkeypatch):
-    monkeypatch.setattr("headroom.pipeline.prepare.fit", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr("headroom.pipeline.making.fit", lambda *_, **__: pytest.fail("trained"))
     few = entry("vit")
     few["source"] = {"config": few["source"]["config"] | {"num_labels": 3}}
     with pytest.raises(UserError) as caught:

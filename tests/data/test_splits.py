@@ -9,9 +9,10 @@ import pytest
 from datasets import Dataset
 
 from headroom.config.tasks import Task, load_task
+from headroom.data.apart import check_disjoint, data_hash
 from headroom.data.choices import texts_of
 from headroom.data.columns import check_labels
-from headroom.data.loading import check_disjoint, data_hash, load_splits, read_split
+from headroom.data.loading import load_splits, read_split
 from headroom.errors import UserError
 
 REAL = [

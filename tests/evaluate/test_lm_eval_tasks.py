@@ -16,10 +16,10 @@ from tokenizers.processors import TemplateProcessing
 
 from headroom import attention
 from headroom.api import Grain
+from headroom.data.apart import data_hash
 from headroom.data.contract import Contract
 from headroom.data.guessing import commonest, guessed
 from headroom.data.lm_eval_tasks import manager
-from headroom.data.loading import data_hash
 from headroom.data.start import Start
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, NotFinite, Settings

@@ -15,7 +15,8 @@ from loopback import Hub
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluate"))
 from lm_eval_helpers import ROWS, task
 
-from headroom.data.loading import data_hash, load_splits
+from headroom.data.apart import data_hash
+from headroom.data.loading import load_splits
 from headroom.errors import UserError
 
 NAME = "Rowan/hellaswag"
