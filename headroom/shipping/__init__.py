@@ -1,0 +1,9 @@
+"""What a pruned model is written as, so that others can load it, and what a folder of one is.
+
+Importing this package imports torch but no modelling file of transformers.
+"""
+
+from headroom.shipping.again import Loaded
+from headroom.shipping.shipping import FORMATS, Shipped, ship
+
+__all__ = ["FORMATS", "Loaded", "Shipped", "ship"]

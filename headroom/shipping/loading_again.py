@@ -1,0 +1,56 @@
+"""The script of a process that has transformers and no Headroom: load a folder, compare what it says, print JSON.
+
+Run as a file, with the folder, the class, the file of ``probing.write``, the threads and whether code of the folder
+may run.
+"""
+
+import json
+import sys
+
+
+class NoHeadroom:
+    """An import hook: whoever imports Headroom here fails as one who does not have it."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "headroom":
+            raise ModuleNotFoundError("No module named 'headroom'", name=name)
+
+
+def main(folder: str, loader: str, file: str, threads: str, trusted: str) -> dict[str, object]:
+    import torch
+    import transformers
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(int(threads))
+    kept = load_file(file)
+    inputs = {name: value for name, value in kept.items() if not name.startswith("said.")}
+    model, found = getattr(transformers, loader).from_pretrained(
+        folder, trust_remote_code=trusted == "yes", use_safetensors=True, output_loading_info=True
+    )
+    gaps = sorted({*found["missing_keys"], *(key[0] for key in found["mismatched_keys"])})
+    if gaps:
+        return {"error": f"it drew random numbers for {gaps[0]}"}
+    model = model.eval()
+    with torch.no_grad():
+        logits = model(**inputs)[0].float()
+        words = None
+        if "said.words" in kept:
+            given = {name: value for name, value in inputs.items() if name != "decoder_input_ids"}
+            new = FLAGS
+            words = bool(torch.equal(model.generate(**given, **new), kept["said.words"]))
+    return {
+        "difference": float((logits - kept["said.logits"]).abs().max()),
+        "words": words,
+        "class": type(model).__name__,
+    }
+
+
+FLAGS = {"do_sample": False, "num_beams": 1, "max_new_tokens": 6, "min_new_tokens": 6}  # as in probing.py
+
+if __name__ == "__main__":
+    sys.path[:] = sys.path[1:]  # the folder of this file
+    sys.meta_path.insert(0, NoHeadroom())  # type: ignore[arg-type]
+    try:
+        print("\n" + json.dumps(main(*sys.argv[1:])))
+    except Exception as error:
+        print("\n" + json.dumps({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}))

@@ -1,0 +1,175 @@
+"""What is shipped is loaded by its own loader equal to the bit, and by a stock loader equal or not at all."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+import transformers
+
+from headroom import attention
+from headroom.api import Grain, Unit
+from headroom.attention.families import supported_class
+from headroom.errors import UserError
+from headroom.shipping import Loaded, code, probing, ship
+
+SINGLE = ("llama", "qwen3", "mistral", "gemma3", "bert", "vit", "distilbert")  # one stack, cut by the modelling file
+FAMILIES = (*SINGLE, "gpt2", "t5", "m2m_100")
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    """Folders are loaded again in this process, and their code is cached where the test ends."""
+
+    def load(folder, loader, probe, trusted):
+        again = getattr(transformers, loader).from_pretrained(folder, trust_remote_code=trusted).eval()
+        kept = load_file(probe)
+        said = probing.said(again, {name: value for name, value in kept.items() if not name.startswith("said.")})
+        words = torch.equal(said["words"], kept["said.words"]) if "words" in said else None
+        return Loaded(loader, float((said["logits"] - kept["said.logits"]).abs().max()), words)
+
+    from safetensors.torch import load_file
+
+    monkeypatch.setattr("headroom.shipping.shipping.load_again", load)
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+
+
+def pruned(family, *units):
+    return attention.without(attention.toy(family), [Unit.parse(unit) for unit in units])
+
+
+def logits(model):
+    return probing.said(model, probing.inputs_of(model))["logits"]
+
+
+def every(family, grain, index):
+    plan = attention.anatomy(attention.toy(family))
+    return [str(unit) for unit in plan.units((grain,)) if unit.index in index]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stock_loader_gives_what_was_pruned_or_refuses_random_plans(family, tmp_path):
+    for seed in range(5):
+        draw = random.Random(f"{family}{seed}")
+        plan = attention.anatomy(attention.toy(family))
+        grains = draw.sample(plan.info.grains, k=draw.choice((1, 1, 2)))
+        units = [unit for unit in plan.units(grains) if draw.random() < 0.4 and unit.site.layer > 0] or plan.units(
+            grains
+        )[:1]
+        model, folder = attention.without(attention.toy(family), units), tmp_path / f"{family}-{seed}"
+        shipped = ship(model, folder)
+        assert all(one.equal for one in shipped.loaded), shipped
+        for loader in {code.auto_class(model), supported_class(type(model))} - {None}:
+            try:
+                again = getattr(transformers, loader).from_pretrained(folder, trust_remote_code=False).eval()
+            except (OSError, ValueError):
+                assert shipped.kind != "stock", units
+                continue
+            assert shipped.kind == "stock", units
+            assert torch.equal(logits(again), logits(model)), units
+        if shipped.kind != "stock":
+            assert torch.equal(logits(attention.load_removed(folder)), logits(model)), units
+
+
+@pytest.mark.parametrize(
+    ("family", "units", "says"),
+    [
+        ("llama", ["block:decoder.block.0", "block:decoder.block.2"], "2 blocks fewer"),
+        ("gemma3", ["attention:decoder.self.2", "mlp:decoder.mlp.2"], "1 blocks fewer"),
+        ("m2m_100", ["block:encoder.block.1", "block:decoder.block.0"], "2 blocks fewer"),
+        ("t5", ["block:decoder.block.0"], "1 blocks fewer"),
+        ("llama", every("llama", Grain.KV_GROUP, {0}), "4 query and 1 KV heads in every layer"),
+        ("qwen3", every("qwen3", Grain.HEAD, {0, 3, 4, 5}), "4 query and 2 KV heads in every layer"),
+        ("vit", every("vit", Grain.HEAD, {1}), "3 query and 3 KV heads in every layer"),
+    ],
+)
+def test_what_a_stock_config_can_say_is_a_stock_folder(family, units, says, tmp_path):
+    shipped = ship(pruned(family, *units), tmp_path / "small")
+    assert shipped.kind == "stock" and says in shipped.sentence
+    assert shipped.difference == 0
+    assert not (tmp_path / "small" / "headroom_plan.json").exists()
+
+
+def test_lists_of_the_config_lose_the_layers_that_went(tmp_path):
+    ship(pruned("gemma3", "attention:decoder.self.2", "mlp:decoder.mlp.2"), tmp_path / "small")
+    config = transformers.AutoConfig.from_pretrained(tmp_path / "small")
+    assert config.num_hidden_layers == 3 and config.layer_types == ["sliding_attention"] * 3
+
+
+@pytest.mark.parametrize(
+    ("family", "units", "why"),
+    [
+        ("llama", ["attention:decoder.self.1"], "decoder.self.1 is gone while the block stays"),
+        ("llama", ["head:decoder.self.1.0"], "heads differ from layer to layer (decoder.self.1 lost some)"),
+        ("llama", every("llama", Grain.HEAD, {0}), "read by different numbers of query heads"),
+        ("vit", every("vit", Grain.HEAD, {0, 1, 2, 3}), "every head is gone"),
+        ("bert", every("bert", Grain.HEAD, {0}), "the width of a bert head follows from the number of heads"),
+        ("t5", ["block:encoder.block.1"], "the decoder has more blocks than the encoder"),
+        ("marian_ssru", ["block:encoder.block.1"], "no class for a decoder with a recurrence"),
+    ],
+)
+def test_a_stock_folder_that_would_lie_is_refused(family, units, why, tmp_path):
+    with pytest.raises(UserError, match="--format stock: ") as refused:
+        ship(pruned(family, *units), tmp_path / "small", "stock")
+    assert why in str(refused.value) and not (tmp_path / "small").exists()
+
+
+@pytest.mark.parametrize(
+    ("family", "unit", "why"),
+    [
+        ("gpt2", "head:decoder.self.1.0", "a gpt2 makes queries, keys and values in one map"),
+        ("m2m_100", "head:encoder.self.1.0", "this model has an encoder and a decoder"),
+    ],
+)
+def test_what_no_form_can_say_is_a_headroom_folder_with_the_reasons(family, unit, why, tmp_path):
+    model = pruned(family, unit)
+    shipped = ship(model, tmp_path / "small")
+    assert shipped.kind == "headroom" and why in shipped.sentence
+    assert torch.equal(logits(attention.load_removed(tmp_path / "small")), logits(model))
+    with pytest.raises(UserError, match="--format code: "):
+        ship(model, tmp_path / "other", "code")
+
+
+@pytest.mark.parametrize("family", SINGLE)
+def test_a_folder_with_code_says_what_is_gone_and_saves_again(family, tmp_path):
+    stack = next(iter(attention.anatomy(attention.toy(family)).stacks))
+    heads = [unit for unit in every(family, Grain.HEAD, range(8)) if ".self.0." in unit]
+    model = pruned(family, f"block:{stack}.block.1", f"attention:{stack}.self.2", heads[0], heads[-1])
+    shipped = ship(model, tmp_path / "small")
+    assert shipped.kind == "code"
+    auto = getattr(transformers, code.auto_class(model))
+    again = auto.from_pretrained(tmp_path / "small", trust_remote_code=True).eval()
+    said = again.config.to_dict()["per_layer_config"]
+    assert {layer: one.get("skip", []) for layer, one in said.items()} == {
+        "0": [],
+        "1": ["attention", "mlp"],
+        "2": ["attention"],
+    }
+    assert said["0"]["num_attention_heads"] == len(heads) - 2
+    again.save_pretrained(tmp_path / "twice")
+    twice = auto.from_pretrained(tmp_path / "twice", trust_remote_code=True).eval()
+    assert torch.equal(logits(twice), logits(model))
+
+
+def test_a_dense_model_and_another_number_format_are_shipped_too(tmp_path):
+    assert ship(attention.toy("llama"), tmp_path / "dense").kind == "stock"
+    half = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "dense", dtype=torch.bfloat16).eval()
+    attention.remove(half, [Unit.parse("head:decoder.self.1.0")])
+    shipped = ship(half, tmp_path / "half")
+    assert shipped.difference == 0, shipped
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "half", trust_remote_code=True)
+    assert again.dtype == torch.bfloat16
+
+
+def test_a_form_whose_loader_gives_other_numbers_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr("headroom.shipping.shipping.load_again", lambda *_: Loaded("theirs", 0.5))
+    shipped = ship(pruned("llama", "block:decoder.block.1"), tmp_path / "small")
+    assert shipped.kind == "headroom" and "largest logit difference 0.5" in shipped.sentence
+    with pytest.raises(UserError, match="loaded again it is not what was written"):
+        ship(pruned("llama", "block:decoder.block.1"), tmp_path / "other", "stock")
+
+
+def test_an_unknown_format_is_named_with_those_that_there_are(tmp_path):
+    with pytest.raises(UserError, match=r"--format is 'stok'. Did you mean 'stock'\?"):
+        ship(attention.toy("llama"), tmp_path / "small", "stok")
