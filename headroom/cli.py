@@ -15,6 +15,7 @@ import typer.core
 
 from headroom.config.plain import PlainLines
 from headroom.errors import UserError
+from headroom.pruning.command import prune
 from headroom.terminal import streams, surroundings
 from headroom.terminal.ahead import ahead
 from headroom.terminal.commands import add_commands
@@ -39,6 +40,7 @@ app.command()(fetch)
 app.command()(pin)
 app.command()(ahead)
 app.command()(estimate)
+app.command()(prune)
 stage.add_typer(shapes, name="shapes")
 
 KEEPING = (["stage", "measure"], ["stage", "time"])  # what writes each point to the journal as it is finished
@@ -147,44 +149,6 @@ def claims(
     from headroom.terminal.claims import table
 
     out.print(table(load(params), model))
-
-
-@app.command()
-def prune(
-    model: Annotated[str, typer.Option(help="a folder with a model, or a Hub id")],
-    method: Annotated[str, typer.Option(help="see `headroom list`")],
-    target: Annotated[float, typer.Option(help="share of the units to remove, above 0 and below 1")],
-    out_folder: Annotated[Path, typer.Option("--out", help="where the smaller model goes")],
-    task: Annotated[str | None, typer.Option(help="a task to calibrate on and to report quality for")] = None,
-    revision: Annotated[str | None, typer.Option(help="commit of a Hub id, 40 hex digits")] = None,
-    data: Annotated[Path | None, typer.Option(help="folder of local data; else HEADROOM_DATA")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
-    seed: int = 0,
-    threads: int = 2,
-    trust_remote_code: Annotated[bool, typer.Option(help="run python code that comes with a Hub model")] = False,
-    image_mean: Annotated[float | None, typer.Option(help="of pixels, 0 to 1; else as the model's files say")] = None,
-    image_std: Annotated[float | None, typer.Option(help="of pixels; else as the model's files say")] = None,
-) -> None:
-    """Shrink a model of your own: a physically smaller model that loads again, measured beside the dense one."""
-    from headroom.pruning.prune import prune as shrink
-    from headroom.pruning.subject import Request
-
-    request = Request(
-        model=model,
-        method=method,
-        target=target,
-        out=out_folder,
-        task=task,
-        revision=revision,
-        data=data,
-        parameters=set_ or [],
-        seed=seed,
-        threads=threads,
-        trust_remote_code=trust_remote_code,
-        image_mean=image_mean,
-        image_std=image_std,
-    )
-    out.print(shrink(request))
 
 
 def main() -> None:

@@ -1,77 +1,58 @@
-"""The dense model beside the removed one, for the person who shrinks it: size, quality, agreement, speed."""
+"""The dense model beside the removed one, for the person who shrinks it: size, quality, speed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
-from headroom import attention
-from headroom.api import Grain, Plan
-from headroom.config.speed import Speed, Work
+from headroom.config.speed import Work
 from headroom.config.tasks import Task
-from headroom.data.batches import batches
-from headroom.evaluate import Evaluation, Settings, logit_difference
-from headroom.measure.speed import speed_points
-from headroom.pruning.subject import Subject
-from headroom.results.aggregates import AGGREGATES
+from headroom.pruning.trials import Sizes, Timing, Trial, said_of
+from headroom.results.records import TaskScore
+from headroom.site.numbers import size
 from headroom.terminal.layout import made
 
-WORKS = {
-    "translation": Work(kind="encode", batch=8, length=32),
-    "classification": Work(kind="encode", batch=8, length=64),
-    "image-classification": Work(kind="images", batch=8),
-    "language": Work(kind="prefill", batch=1, length=128),
-}
 
-
-def comparison(method: str, subject: Subject, smaller: Any, plan: Plan, collator: Any, saved: Path) -> Table:
-    """Dense beside removed: size, quality where a task is named, agreement with the mask, speed."""
-    table = made(f"{method}, {len(plan.drop)} units removed", "", "dense", "removed", "")
-    task = subject.task
-    batch = next(iter(batches(subject.splits["calibrate"], collator, 8))) if task else None
-    sizes(table, subject.model, smaller)
-    if task and batch:
-        quality(table, subject, smaller, task)
-        difference = logit_difference(subject.changed, smaller, plan.drop, batch)
+def comparison(
+    method: str, dense: Sizes, trial: Trial, task: Task | None, work: Work, difference: float | None, saved: Path
+) -> Table:
+    """Dense beside removed; ``difference`` is the largest of logits between the masked model and the saved one."""
+    table = made(f"{method}, {len(trial.step.drop)} units removed", "", "dense", "removed", "")
+    assert trial.sizes is not None
+    sizes(table, dense, trial.sizes)
+    if task and trial.score:
+        quality(table, task, trial.score)
+    if difference is not None:
         table.add_row("largest logit difference, masked against removed", "", f"{difference:.1e}", "")
-    speed(table, subject, smaller)
+    if trial.timing:
+        speed(table, work, trial.timing)
     table.caption = f"saved to {saved}; load it with headroom.attention.load_removed({str(saved)!r})"
     table.caption_justify = "left"
     return table
 
 
-def sizes(table: Table, dense: Any, removed: Any) -> None:
-    for name, count in (("parameters", parameters), ("attention parameters", attention_parameters)):
-        whole, left = count(dense), count(removed)
+def sizes(table: Table, dense: Sizes, removed: Sizes) -> None:
+    counts = (
+        ("parameters", dense.parameters, removed.parameters),
+        ("attention parameters", dense.attention_parameters, removed.attention_parameters),
+    )
+    for name, whole, left in counts:
         table.add_row(name, f"{whole:,}", f"{left:,}", f"{left / whole - 1:+.1%}")
+    name = "memory, predicted, of weights and one call"
+    table.add_row(name, size(dense.memory), size(removed.memory), f"{removed.memory / dense.memory - 1:+.1%}")
+    if dense.kv and removed.kv is not None:
+        table.add_row("cache of a token", size(dense.kv), size(removed.kv), f"{removed.kv / dense.kv - 1:+.1%}")
 
 
-def parameters(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+def quality(table: Table, task: Task, score: TaskScore) -> None:
+    name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {score.examples} examples)"
+    dense = score.value - score.difference
+    change = f"{score.difference:+.3f} ({score.difference_low:+.2f} to {score.difference_high:+.2f})"
+    table.add_row(name, f"{dense:.3f}", f"{score.value:.3f}", change)
 
 
-def attention_parameters(model: Any) -> int:
-    plan = attention.anatomy(model)
-    sites = plan.units((Grain.ATTENTION,))
-    return sum(plan.parameters(unit) for unit in sites)
-
-
-def quality(table: Table, subject: Subject, smaller: Any, task: Task) -> None:
-    settings = Settings.of(subject.spec, subject.contract.length)
-    evaluation = Evaluation([(task, subject.splits["evaluate"])], subject.contract, settings)
-    whole, left = (evaluation.score(model)[task.name] for model in (subject.model, smaller))
-    value: Callable[[Any], float] = lambda scores: float(AGGREGATES[scores.aggregate](scores.stats.sum(axis=0)))  # noqa: E731
-    name = f"{task.name}, {task.metric.name} ({task.metric.better} is better, {len(whole.stats)} examples)"
-    table.add_row(name, f"{value(whole):.3f}", f"{value(left):.3f}", f"{value(left) - value(whole):+.3f}")
-
-
-def speed(table: Table, subject: Subject, smaller: Any) -> None:
-    work = WORKS[subject.purpose]
-    settings = Speed(pairs=25, works={})
-    point = speed_points(subject.model, [(0.0, 0, "", "", smaller)], [work], settings)[0]
-    interval = f"{point.speedup:.2f}x ({point.speedup_low:.2f} to {point.speedup_high:.2f})"
-    name = f"{work.kind}, batch {work.batch}" + (f" x {work.length} tokens" if work.length else "") + ", ms, one thread"
-    table.add_row(name, f"{point.dense_ms:.2f}", f"{point.removed_ms:.2f}", interval)
+def speed(table: Table, work: Work, timing: Timing) -> None:
+    interval = f"{timing.speedup:.2f}x ({timing.low:.2f} to {timing.high:.2f})"
+    name = f"{said_of(work)}, ms, one thread"
+    table.add_row(name, f"{timing.dense_ms:.2f}", f"{timing.removed_ms:.2f}", interval)

@@ -1,115 +1,202 @@
-"""Shrink a model of one's own: plan, remove, save, and measure the smaller model beside the dense one."""
+"""Shrink a model of one's own: plan, search, remove, save, and measure the smaller model beside the dense one."""
 
 from __future__ import annotations
 
-import math
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderableType
 
 from headroom import attention
-from headroom.api import Method, Plan, Track
-from headroom.config.params import kinds_of
-from headroom.config.registry import file_of, load_method, short
-from headroom.config.tasks import load_task
+from headroom.config.tasks import Task, load_task
+from headroom.data.batches import batches
 from headroom.data.loading import load_splits
 from headroom.drafts import whole
 from headroom.errors import UserError
+from headroom.evaluate import logit_difference
 from headroom.evaluate.sacre import check_task
+from headroom.models.packages import cache_folder
 from headroom.models.saving import begin, save_readers
-from headroom.pipeline.context import HarnessContext
-from headroom.pipeline.plans import ask
-from headroom.pipeline.reach import refusal
+from headroom.pipeline.journal import Journal
+from headroom.pruning import frontier
+from headroom.pruning.budgets import Budget
 from headroom.pruning.comparison import comparison
+from headroom.pruning.judging import Judge
+from headroom.pruning.measuring import Bench
+from headroom.pruning.planning import Planner, Step, method_of, parsed
+from headroom.pruning.searching import Found, search
 from headroom.pruning.subject import Request, Subject, check_place, subject_of
+from headroom.pruning.trials import CACHED, Trial
+from headroom.pruning.watching import Watch, stoppable, watched
+
+REPORT = "headroom.json"
+VERSION = 1
 
 
-def prune(request: Request) -> Table:
-    """Write the smaller model to ``request.out`` and return the comparison.
+@dataclass
+class Result:
+    """What is printed, and whether there is a smaller model."""
+
+    parts: list[RenderableType] = field(default_factory=list)
+    nothing: str = ""  # why there is none
+    stopped: bool = False  # by Ctrl-C
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield from self.parts
+
+
+def prune(request: Request) -> Result:
+    """Write a smaller model that meets the budget to ``request.out``, if there is one, and return what was found.
 
     Raises ``UserError`` for a target outside (0, 1) or below one unit, an unknown method, task or model, a family that
     is not supported, and a method that needs calibration examples when no task is named. Nothing is written then.
     """
-    if not 0 < request.target < 1:
-        raise UserError(
-            f"--target is {request.target:g}; a target is the share of units to remove, above 0 and below 1."
-        )
+    budget = request.wanted
     if request.threads < 1:
         raise UserError(f"--threads is {request.threads}; one or more are wanted.")
     check_place(request.out)
-    method = load_method(request.method, parsed(request.parameters), f"--method {request.method}")
-    if method.track is Track.TRAINED:
-        raise UserError(
-            f"--method {request.method}: trains weights, which `headroom prune` does not. List it with the model in a "
-            "params.yaml that has a `recover` section, or take a method of another track; see `headroom list`."
-        )
+    method = method_of(request.method, parsed(request.parameters), request.examples)
     if method.calibrated and not method.stochastic and not request.task:
         raise UserError(
             f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`."
         )
+    if budget.loss is not None and not request.task:
+        raise UserError("--max-loss: the loss is of a task's quality. Name one with --task; see `headroom list`.")
     torch.set_num_threads(request.threads)
     task = load_task(request.task) if request.task else None
     if task:
         check_task(task)
     splits = load_splits(task, request.data, train=False) if task else {}
+    if request.examples is not None:
+        splits = {name: spread(rows, request.examples) for name, rows in splits.items()}
     subject = subject_of(request, task, splits)
-    collator = subject.collator
-    with TemporaryDirectory() as scratch:
-        plan = plan_of(request, method, subject, splits.get("calibrate"), collator, Path(scratch))
-        subject.apply(plan)
-    smaller = attention.without(subject.changed, plan.drop)
-    tasks = [task] if task else []
+    check_budget(budget, subject)
+    work = cache_folder() / "prune"
+    weights = work / "weights"
+    weights.mkdir(parents=True, exist_ok=True)
+    with watched() as watch:
+        bench = Bench(subject, Journal(work / "journal"), budget.confidence, request.threads, watch)
+        planner = Planner(request, method, subject, weights, watch)
+        if budget.exact:
+            assert budget.target is not None
+            return saved(request, bench, planner.one(budget.target), Result(), [])
+        return searched(request, bench, planner, watch)
+
+
+def spread(rows: Any, examples: int) -> Any:
+    """So many examples of a split, evenly over all of it: it may be sorted."""
+    if examples < 1:
+        raise UserError(f"--examples is {examples}; one or more are wanted.")
+    many = len(rows)
+    return rows if many <= examples else rows.select([place * many // examples for place in range(examples)])
+
+
+def check_budget(budget: Budget, subject: Subject) -> None:
+    """Raises ``UserError`` for a limit on what a model has not."""
+    if budget.kv is not None and subject.purpose not in CACHED:
+        raise UserError(f"--max-kv: a model for {subject.purpose} keeps no cache. Leave the option out.")
+
+
+def searched(request: Request, bench: Bench, planner: Planner, watch: Watch) -> Result:
+    """The search, its frontier, and the model that it found; after Ctrl-C the best so far."""
+    budget, result = request.wanted, Result()
+    judge: Judge | None = None
+    found = Found()
+    try:
+        with stoppable():
+            judge = Judge(bench, budget, bench.ladder(planner))
+            found = search(len(judge.ladder), judge, *questions(budget))
+    except KeyboardInterrupt:
+        result.stopped = True
+        found = Found(judge.best_so_far() if judge else None)
+    trials = [trial for _, trial in sorted(judge.trials.items())] if judge else []
+    best = judge.trials[found.best] if judge and found.best is not None else None
+    if trials:
+        quality = f"{bench.subject.task.metric.name}" if bench.subject.task else ""
+        result.parts.append(frontier.table(trials, best, budget.confidence, quality))
+    if best is not None:
+        return saved(request, bench, best.step, result, trials)
+    if result.stopped:
+        result.nothing = "Stopped before anything was found that meets the budget: nothing is written."
+    else:
+        assert judge is not None
+        result.nothing = f"Nothing that {planner.method.name} gives meets the budget: {nearest(judge, found)}"
+    result.nothing += " What was measured is kept: another budget goes on from it."
+    return result
+
+
+def questions(budget: Budget) -> tuple[bool, bool, bool]:
+    """Whether sizes, speed and loss are asked about."""
+    sizes = (budget.parameters, budget.memory, budget.kv, budget.target)
+    return any(limit is not None for limit in sizes), budget.speed is not None, budget.loss is not None
+
+
+def nearest(judge: Judge, found: Found) -> str:
+    """What comes nearest to the budget on either side, as the end of a sentence."""
+    said = []
+    if found.beyond is not None:
+        trial = judge.trials[found.beyond]
+        said.append(f"with {trial.step.share:.1%} of the units gone, {' and '.join(judge.lacks(trial))}")
+    if found.within is not None and found.within != found.beyond:
+        trial = judge.trials[found.within]
+        for ask in (judge.small, judge.fast)[: 1 + (judge.budget.speed is not None)]:
+            ask(found.within)
+        lacks = " and ".join(judge.lacks(trial)) or "nothing is lacking"
+        said.append(f"with {trial.step.share:.1%} gone, the most that keeps within the loss, {lacks}")
+    if not said:
+        trial = min(judge.trials.values(), key=lambda one: len(judge.lacks(one)))
+        said.append(f"with {trial.step.share:.1%} of the units gone, {' and '.join(judge.lacks(trial))}")
+    return "; ".join(said) + "."
+
+
+def saved(request: Request, bench: Bench, step: Step, result: Result, trials: list[Trial]) -> Result:
+    """Write the folder: the one place where a smaller model is saved. What fails on the way leaves nothing."""
+    subject = bench.subject
+    smaller = bench.smaller(step)
+    tasks = [subject.task] if subject.task else []
     begin(smaller, subject.contract, tasks)
-    with whole(request.out) as draft:  # a measurement that fails leaves nothing in the way of the next try
+    with whole(request.out) as draft:
         attention.save_removed(smaller, draft)
         save_readers(draft, subject.contract, tasks)
-        smaller = attention.load_removed(draft)  # what is measured is what was saved
-        return comparison(request.method, subject, smaller, plan, collator, request.out)
+        result.parts += reported(request, bench, step, trials, draft)
+    if result.stopped:
+        result.parts.append(f"Stopped. {request.out} holds the best that was found until then.")
+    return result
 
 
-def parsed(pairs: list[str]) -> dict[str, Any]:
-    """``["examples=64"]`` as ``{"examples": 64}``, values read as YAML."""
-    from ruamel.yaml import YAML
+def reported(request: Request, bench: Bench, step: Step, trials: list[Trial], draft: Path) -> list[RenderableType]:
+    """Measure what lies in the draft, write the report beside it, and give what is printed."""
+    subject = bench.subject
+    difference = differs(subject, attention.load_removed(draft), step, subject.task)
+    best, dense = bench.whole(step), bench.sizes(None)
+    others = [trial for trial in trials if trial.step != step]
+    report = {
+        "version": VERSION,
+        "model": {"name": request.model, "revision": request.revision, "files": subject.files},
+        "method": {"name": request.method, "parameters": parsed(request.parameters), "seed": request.seed},
+        "budget": asdict(request.wanted),
+        "task": subject.task.model_dump(mode="json") if subject.task else None,
+        "examples": {name: len(rows) for name, rows in subject.splits.items()},
+        "threads": request.threads,
+        "timed": bench.work.model_dump(exclude_defaults=True),
+        "dense": {"sizes": asdict(dense)},
+        "found": frontier.as_json(best),
+        "logit_difference": difference,
+        "tried": [frontier.as_json(trial) for trial in trials],
+    }
+    (draft / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if trials:
+        frontier.draw([*others, best], best, asdict(request.wanted), draft / frontier.CHART)
+    return [comparison(request.method, dense, best, subject.task, bench.work, difference, request.out)]
 
-    wrong = [pair for pair in pairs if "=" not in pair]
-    if wrong:
-        raise UserError(f"--set {wrong[0]}: wanted name=value, e.g. --set examples=64.")
-    return {name: YAML(typ="safe").load(value) for name, _, value in (pair.partition("=") for pair in pairs)}
 
-
-def plan_of(request: Request, method: Method, subject: Subject, examples: Any, collator: Any, folder: Path) -> Plan:
-    where = f"--method {request.method}"
-    kinds = kinds_of(parsed(request.parameters), where)
-    ctx = HarnessContext(
-        subject.model,
-        method.removes(),
-        examples,
-        collator,
-        method.params,
-        request.seed,
-        weights_folder=folder,
-        kinds=kinds,
-    )
-    if refused := refusal(method, ctx.info):
-        raise UserError(f"{where}: {refused}")
-    if not ctx.units:
-        raise UserError(f"{where}: the model has no such unit at {', '.join(kinds or ())} (--set kinds).")
-    file = short(file_of(request.method, None, "--method"))
-    answer = ask(method, ctx, [request.target], file, seconds=3600)
-    if answer.trace:
-        raise UserError(f"{answer.missing.get(request.target, '')}\n{answer.trace}")
-    # a method with points of its own gives the one nearest to what was asked
-    plans = [plan for plan in answer.plans if plan.target == request.target or plan.natural]
-    if not plans:
-        raise UserError(answer.missing.get(request.target) or f"{file}: has no plan for a share of {request.target:g}.")
-    plan = min(plans, key=lambda plan: abs(plan.target - request.target))
-    if not plan.drop:
-        total = len(ctx.units)
-        raise UserError(
-            f"--target is {request.target:g}, which of {total} units is none: the model would stay as it is. "
-            f"With {math.ceil(1e4 / total) / 1e4:g} and above {request.method} removes one or more."
-        )
-    return plan
+def differs(subject: Subject, smaller: Any, step: Step, task: Task | None) -> float | None:
+    """The largest difference of logits between the masked model and the one that was saved; None without examples."""
+    if task is None or subject.collator is None:
+        return None
+    batch = next(iter(batches(subject.splits["calibrate"], subject.collator, 8)))
+    return logit_difference(subject.changed, smaller, step.drop, batch)

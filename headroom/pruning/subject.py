@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from headroom import attention
-from headroom.api import Plan
 from headroom.config.located import validated
 from headroom.config.model_spec import ModelSpec
 from headroom.config.tasks import Task
@@ -21,7 +20,9 @@ from headroom.errors import UserError
 from headroom.models.fitting import troubles
 from headroom.models.loading import contract_of
 from headroom.models.readers import readers
+from headroom.models.snapshots import digests
 from headroom.models.sources import Source
+from headroom.pruning.budgets import Budget, budget_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Request:
 
     model: str
     method: str
-    target: float
+    target: float | None  # share of the units, where nothing else says how small
     out: Path
     task: str | None
     revision: str | None
@@ -41,6 +42,13 @@ class Request:
     trust_remote_code: bool
     image_mean: float | None = None
     image_std: float | None = None
+    budget: Budget | None = None  # None: ``target`` alone
+    examples: int | None = None  # for calibration, and for evaluation; None: as method and task have it
+
+    @property
+    def wanted(self) -> Budget:
+        """How small the model has to be. Raises ``UserError`` where that is not said."""
+        return self.budget or budget_of(target=self.target)
 
 
 @dataclass
@@ -52,7 +60,8 @@ class Subject:
     spec: ModelSpec
     contract: Contract
     task: Task | None = None
-    splits: Any = None  # of the task
+    splits: dict[str, Any] = field(default_factory=dict)  # of the task
+    files: dict[str, str] = field(default_factory=dict)  # what the model was loaded from, by hash or commit
     changed: Any = None  # the dense shape with the weights that a method set, before anything is removed
 
     @property
@@ -60,14 +69,14 @@ class Subject:
         """What makes batches of the task's examples."""
         return self.contract.collator(self.task) if self.task else None
 
-    def apply(self, plan: Plan) -> None:
-        """Take over the weights that come with a plan, such as a bias that makes up for what goes."""
+    def apply(self, weights: str) -> None:
+        """Take over a file of weights that comes with a plan, such as a bias that makes up for what goes."""
         self.changed = self.model
-        if plan.weights:
+        if weights:
             from safetensors.torch import load_model
 
             self.changed = copy.deepcopy(self.model)
-            load_model(self.changed, str(plan.weights))
+            load_model(self.changed, weights)
 
 
 def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
@@ -81,7 +90,15 @@ def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
     if task and "classification" in purpose:
         check_labels(splits, task, int(model.config.num_labels or 0), f"{request.model}: num_labels")
     feeding = readers(spec, purpose, model.config, where, source, needed=task is not None)
-    return Subject(model, purpose, spec, contract_of(spec, model, *feeding, named, request.model), task, splits)
+    contract = contract_of(spec, model, *feeding, named, request.model)
+    return Subject(model, purpose, spec, contract, task, splits, files_of(source))
+
+
+def files_of(source: Source) -> dict[str, str]:
+    """What a model was loaded from: its files by their hashes, or the commit on the Hub."""
+    if isinstance(source.place, Path):
+        return digests(source.place)
+    return {source.place: str(source.revision)}
 
 
 def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:

@@ -1,7 +1,8 @@
 """Intervals, retained quality, areas and ranks from per-example counts. NumPy and SciPy only, so pages need no torch.
 
-Every interval is a 95 % percentile interval over ``RESAMPLES`` resamples of the examples, drawn with a fixed seed. The
-removed and the dense model share each resample, so that differences and ratios are paired.
+Every interval is a percentile interval, of 95 % unless another level is asked for, over ``RESAMPLES`` resamples of the
+examples, drawn with a fixed seed. The removed and the dense model share each resample, so that differences and ratios
+are paired.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ def drawn(examples: int, resamples: int, seed: int) -> Array:
     return np.concatenate(blocks)
 
 
-def percentiles(draws: Array, value: float) -> Interval:
+def percentiles(draws: Array, value: float, level: float = LEVEL) -> Interval:
     """The percentile interval of bootstrap draws, widened where needed to hold the value itself."""
-    tail = 50 * (1 - LEVEL)
+    tail = 50 * (1 - level)
     low, high = np.percentile(draws, [tail, 100 - tail])
     return min(float(low), value), max(float(high), value)
 
@@ -64,6 +65,7 @@ def task_score(
     better: Literal["higher", "lower"] = "higher",
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    level: float = LEVEL,
 ) -> TaskScore:
     """The score of a removed model beside the dense one, from counts of the same examples in the same order.
 
@@ -83,10 +85,10 @@ def task_score(
     values, denses = metric(both[:, : stats.shape[1]]), metric(both[:, stats.shape[1] :])
     # A resample in which the dense model falls to chance says "anything": keep its sign, and let it widen the interval.
     gaps = np.maximum(sign * (denses - chance), gap / 100)
-    low, high = percentiles(values, value)
-    difference_low, difference_high = percentiles(values - denses, value - dense)
+    low, high = percentiles(values, value, level)
+    difference_low, difference_high = percentiles(values - denses, value - dense, level)
     retained = sign * (value - chance) / gap
-    retained_low, retained_high = percentiles(sign * (values - chance) / gaps, retained)
+    retained_low, retained_high = percentiles(sign * (values - chance) / gaps, retained, level)
     return TaskScore(
         value=value,
         low=low,
@@ -205,11 +207,11 @@ def _places(beats: Array) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in zip(best, worst, strict=True)]
 
 
-def median_interval(values: Sequence[float]) -> tuple[float, float, float]:
+def median_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float, float]:
     """Median with its order-statistic (binomial) interval: value, low, high. Too few values give the whole range."""
     from scipy import stats as scipy_stats
 
-    found = scipy_stats.quantile_test(values, p=0.5).confidence_interval(LEVEL)
+    found = scipy_stats.quantile_test(values, p=0.5).confidence_interval(level)
     low, high = (float(end) for end in (found.low, found.high))
     low, high = (low if np.isfinite(low) else min(values)), (high if np.isfinite(high) else max(values))
     return float(np.median(values)), float(low), float(high)

@@ -23,9 +23,10 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is timed."""
-    monkeypatch.setattr("headroom.pruning.comparison.speed", lambda *_: None)
+def unmeasured(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is timed, and nothing is remembered."""
+    monkeypatch.setattr("headroom.pruning.measuring.Bench.timing", lambda *_: None)
+    monkeypatch.setenv("HEADROOM_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture

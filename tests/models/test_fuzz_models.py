@@ -14,7 +14,7 @@ def spoilt(tmp_path, monkeypatch):
     """Cases of a kind, in this process: methods are loaded in others, and their files are whole."""
     monkeypatch.setattr("headroom.pipeline.preflight.check_methods", lambda *_: None)
     monkeypatch.setattr("headroom.pipeline.preflight.check_apart", lambda *_: None)
-    monkeypatch.setattr("headroom.pruning.prune.comparison", lambda *_: None)
+    monkeypatch.setattr("headroom.pruning.prune.reported", lambda *_: [])
     monkeypatch.setenv("HEADROOM_DATA", str(tmp_path / "case"))
     return lambda kind, seeds: fuzz(kind, seeds, tmp_path)
 

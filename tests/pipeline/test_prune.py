@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 
 import pytest
 
@@ -17,8 +19,11 @@ from headroom.models.loading import load_prepared
 def prune(world, monkeypatch, capsys):
     """``headroom prune`` on the toy model: exit code and what it printed, as one line."""
 
+    monkeypatch.setenv("HEADROOM_CACHE", str(world.folder / "cache"))
+
     def call(out="small", model="work/test/models/bert-toy/model", **options):
         given = {"model": model, "method": "michel-greedy", "target": 0.5, "out": out, "threads": 1} | options
+        given = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
         words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
         monkeypatch.setattr("sys.argv", ["headroom", "prune", *words])
         with pytest.raises(SystemExit) as ended:
@@ -90,7 +95,7 @@ def test_a_label_that_the_model_has_no_class_for_is_said(world, prune):
 
 def test_a_measurement_that_fails_leaves_nothing_in_the_way_of_the_next_try(world, prune, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("headroom.pruning.prune.comparison", lambda *_: 1 / 0)
+        patch.setattr("headroom.pruning.prune.reported", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             prune(method="magnitude-heads")
     assert not list(world.folder.glob("*small*")) and not list(world.folder.glob(".*small*"))
@@ -166,3 +171,97 @@ def test_of_a_methods_own_points_the_nearest_is_taken(world, prune):
     )
     code, said = prune(method="tested", target=0.6)
     assert code == 0 and "5 units removed" in said, said
+
+
+def report(world, out="small"):
+    """What the folder says of itself to machines."""
+    return json.loads((world.folder / out / "headroom.json").read_text())
+
+
+def test_the_folder_says_what_it_keeps_with_intervals(world, prune):
+    assert prune(task="toy-classification")[0] == 0
+    found = report(world)["found"]
+    quality = found["quality"]
+    assert (
+        quality["examples"] == 48 and quality["difference_low"] <= quality["difference"] <= quality["difference_high"]
+    )
+    assert found["units_removed"] == 4 and len(found["removed"]) == 4 and report(world)["method"]["seed"] == 0
+    assert found["speed"]["low"] <= found["speed"]["speedup"] <= found["speed"]["high"]
+    assert not (world.folder / "small/headroom.svg").exists(), "one share is no frontier"
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """How often a model was really scored."""
+    from headroom.evaluate import Evaluation
+
+    real, calls = Evaluation.score, []
+    monkeypatch.setattr(Evaluation, "score", lambda self, model: calls.append(1) or real(self, model))
+    return calls
+
+
+def test_the_most_goes_that_keeps_within_the_loss_and_another_budget_goes_on_from_there(world, prune, scored):
+    budget = {"method": "magnitude-heads", "task": "toy-classification", "target": None}
+    code, said = prune(max_loss="60%", **budget)
+    assert code == 0, said
+    told, first = report(world), len(scored)
+    tried = {one["units_removed"]: one["quality"]["retained_low"] for one in told["tried"]}
+    assert first == len(tried) + 1 <= 4, "the dense model and three of seven steps"
+    taken = told["found"]["units_removed"]
+    assert taken == max(gone for gone, low in tried.items() if low >= 0.4)
+    assert all(low < 0.4 for gone, low in tried.items() if gone > taken)
+    assert "tried, with intervals of 95 %" in said and "taken" in said
+    assert "<svg" in (world.folder / "small/headroom.svg").read_text()
+    assert prune(out="again", max_loss="60%", max_parameters="1M", confidence="80%", **budget)[0] == 0
+    assert len(scored) <= first + 1, "what was measured is kept"
+
+
+def test_the_least_goes_that_buys_what_is_wanted(world, prune):
+    code, said = prune(method="magnitude-heads", target=None, max_parameters="19000")
+    assert code == 0, said
+    found = report(world)["found"]
+    assert found["sizes"]["parameters"] <= 19_000 < found["sizes"]["parameters"] + 1072, "a head more would not do"
+
+
+def test_when_nothing_meets_the_budget_the_nearest_is_said_and_nothing_is_written(world, prune):
+    code, said = prune(task="toy-classification", target=None, max_loss="0%", max_parameters="14500")
+    assert code == 1 and "Nothing that michel-greedy gives meets the budget: with" in said, said
+    assert "of the quality" in said and "0.0% may go" in said
+    code, said = prune(method="magnitude-heads", target=None, max_parameters="1000")
+    assert code == 1 and "parameters are more than 1,000" in said, said
+    assert not (world.folder / "small").exists()
+
+
+def test_limits_that_mean_nothing_here_are_said(world, prune):
+    code, said = prune(method="magnitude-heads", target=None, max_loss="1%")
+    assert code == 2 and "--max-loss: the loss is of a task's quality. Name one with --task" in said
+    code, said = prune(method="magnitude-heads", target=None, max_kv="8KB/token")
+    assert code == 2 and "--max-kv: a model for classification keeps no cache" in said
+    code, said = prune(method="magnitude-heads", target=None)
+    assert code == 2 and "how small the model has to be is not said" in said
+
+
+def test_ctrl_c_leaves_the_best_so_far(world, prune, monkeypatch):
+    from headroom.pruning.judging import Judge
+
+    real = Judge.keeps
+    budget = {"method": "magnitude-heads", "task": "toy-classification", "target": None, "max_loss": "95%"}
+
+    def interrupted(self, place):
+        if self.evaluations:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(self, place)
+
+    monkeypatch.setattr(Judge, "keeps", interrupted)
+    code, said = prune(**budget)
+    assert code == 130 and "Stopped. small holds the best that was found until then." in said, said
+    assert report(world)["found"]["units_removed"] == 4
+    monkeypatch.setattr(Judge, "keeps", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    code, said = prune(out="none", **budget)
+    assert code == 130 and "nothing is written" in said and not (world.folder / "none").exists(), said
+
+
+def test_fewer_examples_calibrate_and_evaluate(world, prune):
+    code, said = prune(task="toy-classification", examples=8)
+    assert code == 0 and report(world)["examples"] == {"calibrate": 8, "evaluate": 8}, said
+    assert prune(out="no", task="toy-classification", examples=0)[0] == 2

@@ -1,0 +1,66 @@
+"""The command `prune`. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headroom.terminal.printing import PlainConsole
+
+
+def prune(
+    model: Annotated[str, typer.Option(help="a folder with a model, or a Hub id")],
+    method: Annotated[str, typer.Option(help="see `headroom list`")],
+    out_folder: Annotated[Path, typer.Option("--out", help="where the smaller model goes")],
+    target: Annotated[
+        float | None, typer.Option(help="share of the units to remove, above 0 and below 1; beside a limit at least")
+    ] = None,
+    max_loss: Annotated[str | None, typer.Option(help="most quality to lose, certified, such as 1%")] = None,
+    min_speed: Annotated[str | None, typer.Option(help="times the dense model's, certified, such as 1.2")] = None,
+    max_parameters: Annotated[str | None, typer.Option(help="such as 100M or 1.5B")] = None,
+    max_memory: Annotated[str | None, typer.Option(help="weights and one call, such as 2GB or 500MB")] = None,
+    max_kv: Annotated[str | None, typer.Option(help="cache of a token, such as 8KB/token")] = None,
+    confidence: Annotated[str, typer.Option(help="of every interval")] = "95%",
+    examples: Annotated[
+        int | None, typer.Option(help="so many for calibration, and for evaluation; else as method and task have it")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="a task to calibrate on and to report quality for")] = None,
+    revision: Annotated[str | None, typer.Option(help="commit of a Hub id, 40 hex digits")] = None,
+    data: Annotated[Path | None, typer.Option(help="folder of local data; else HEADROOM_DATA")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
+    seed: int = 0,
+    threads: int = 2,
+    trust_remote_code: Annotated[bool, typer.Option(help="run python code that comes with a Hub model")] = False,
+    image_mean: Annotated[float | None, typer.Option(help="of pixels, 0 to 1; else as the model's files say")] = None,
+    image_std: Annotated[float | None, typer.Option(help="of pixels; else as the model's files say")] = None,
+) -> None:
+    """Shrink a model of your own to a budget: physically smaller, it loads again, measured beside the dense one."""
+    from headroom.pruning.budgets import budget_of
+    from headroom.pruning.prune import prune as shrink
+    from headroom.pruning.subject import Request
+
+    request = Request(
+        model=model,
+        method=method,
+        target=target,
+        out=out_folder,
+        task=task,
+        revision=revision,
+        data=data,
+        parameters=set_ or [],
+        seed=seed,
+        threads=threads,
+        trust_remote_code=trust_remote_code,
+        image_mean=image_mean,
+        image_std=image_std,
+        budget=budget_of(max_loss, min_speed, max_parameters, max_memory, max_kv, target, confidence),
+        examples=examples,
+    )
+    result = shrink(request)
+    PlainConsole().print(result)
+    if result.nothing:
+        PlainConsole(stderr=True).print(result.nothing, style="bold", highlight=False, soft_wrap=True)
+    if result.stopped or result.nothing:
+        raise typer.Exit(130 if result.stopped else 1)
