@@ -4,6 +4,7 @@ Importing this package imports torch but no modelling file of transformers.
 """
 
 from headroom.shipping.again import Loaded
+from headroom.shipping.reading import as_headroom, opened
 from headroom.shipping.shipping import FORMATS, Shipped, ship
 
-__all__ = ["FORMATS", "Loaded", "Shipped", "ship"]
+__all__ = ["FORMATS", "Loaded", "Shipped", "as_headroom", "opened", "ship"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,17 +13,14 @@ from typing import Any, Literal
 import torch
 
 from headroom import attention
-from headroom.attention.families import supported_class
 from headroom.data.words import silent
 from headroom.errors import UserError, suggest
-from headroom.shipping import code, probing, stock
+from headroom.shipping import code, notes, probing, stock
 from headroom.shipping.again import Loaded, load_again
 from headroom.shipping.left import Left, left_of
 
 Kind = Literal["stock", "code", "headroom"]
 FORMATS = ("auto", "stock", "code", "headroom")
-NOTE = "headroom_shipped.json"  # what a stock config has no words for: what it was, and what is gone
-NOTE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def ship(model: Any, folder: str | Path, format: str = "auto") -> Shipped:
     if next(model.parameters()).device.type != "cpu":  # its own loader will read it there, and kernels differ
         model = copy.deepcopy(model).cpu()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".headroom-", dir=folder.parent) as scratch:
+    with TemporaryDirectory(prefix=".headroom-", dir=folder.parent) as scratch, silent():
         probe = Path(scratch) / "probe.safetensors"
         probing.write(model, probe)
         return _first(model, folder, format, Path(scratch), probe)
@@ -84,8 +80,7 @@ def _first(model: Any, folder: Path, format: str, scratch: Path, probe: Path) ->
 def _by_headroom(folder: Path, model: Any) -> Loaded:
     """How Headroom itself reads what it wrote."""
     inputs = probing.inputs_of(model)
-    with silent():  # of a config with words for single layers, the library tells at each look
-        first, second = (probing.said(one, inputs) for one in (attention.load_removed(folder), model))
+    first, second = (probing.said(one, inputs) for one in (attention.load_removed(folder), model))
     same = torch.equal(first["words"], second["words"]) if "words" in second else None
     difference = float((first["logits"] - second["logits"]).abs().max())
     return Loaded("headroom.attention.load_removed", difference, same)
@@ -140,7 +135,7 @@ def _checked(
 
 def _finish(model: Any, made: Path, folder: Path, shipped: Shipped) -> Shipped:
     """Note what is gone, and move the files to where they were asked for; others that lie there stay."""
-    (made / NOTE).write_text(json.dumps(_note(model, shipped), indent=1) + "\n", encoding="utf-8")
+    notes.write(model, made, shipped.kind, shipped.sentence, [str(one) for one in shipped.loaded])
     try:
         folder.mkdir(exist_ok=True)
         for path in sorted(made.iterdir()):
@@ -148,20 +143,3 @@ def _finish(model: Any, made: Path, folder: Path, shipped: Shipped) -> Shipped:
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}") from error
     return shipped
-
-
-def _note(model: Any, shipped: Shipped) -> dict[str, Any]:
-    plan = attention.anatomy(model)
-    shape = plan.removal.shape
-    return {
-        "version": NOTE_VERSION,
-        "kind": shipped.kind,
-        "sentence": shipped.sentence,
-        "class": supported_class(type(model)),
-        "family": plan.family,
-        "layers": shape.layers,
-        "heads": {str(site): count for site, count in sorted(shape.heads.items())},
-        "groups": {str(site): count for site, count in sorted(shape.groups.items())},
-        "removed": sorted(map(str, plan.removal.units)),
-        "loaders": [str(one) for one in shipped.loaded],
-    }

@@ -1,4 +1,4 @@
-"""`show`, `choose`, `compare`, `export`, `site` and `schema`. Nothing heavy is imported before one of them runs."""
+"""`show`, `choose`, `compare`, `export`, `site`, `schema`, `inspect`. Nothing heavy is imported before one runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from headroom.config.plain import plain
 from headroom.errors import UserError
+from headroom.terminal.inspecting import inspect
 from headroom.terminal.options import ROOT_PARAMS, ParamsFile
 from headroom.terminal.printing import PlainConsole
 
@@ -29,6 +30,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(site)
     app.command()(schema)
+    app.command()(inspect)
 
 
 def show(
