@@ -28,7 +28,15 @@ def prune(
     ] = None,
     task: Annotated[str | None, typer.Option(help="a task to calibrate on and to report quality for")] = None,
     revision: Annotated[str | None, typer.Option(help="commit of a Hub id, 40 hex digits")] = None,
-    data: Annotated[Path | None, typer.Option(help="folder of local data; else HEADROOM_DATA")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="your own examples (.txt, .jsonl, .csv, .parquet), or the folder of a task's local data"),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="of your own examples: text, classification or translation")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="what a column is called there: text=sentence")] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="stock, code or headroom; auto: the first of them that can say what is left")
+    ] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
     seed: int = 0,
     threads: int = 2,
@@ -38,9 +46,11 @@ def prune(
 ) -> None:
     """Shrink a model of your own to a budget: physically smaller, it loads again, measured beside the dense one."""
     from headroom.pruning.budgets import budget_of
+    from headroom.pruning.own_data import OwnData
     from headroom.pruning.prune import prune as shrink
     from headroom.pruning.subject import Request
 
+    own = OwnData.of(data, kind, column or [], task)
     request = Request(
         model=model,
         method=method,
@@ -48,7 +58,7 @@ def prune(
         out=out_folder,
         task=task,
         revision=revision,
-        data=data,
+        data=None if own else data,
         parameters=set_ or [],
         seed=seed,
         threads=threads,
@@ -56,7 +66,9 @@ def prune(
         image_mean=image_mean,
         image_std=image_std,
         budget=budget_of(max_loss, min_speed, max_parameters, max_memory, max_kv, target, confidence),
+        own=own,
         examples=examples,
+        format=format_,
     )
     result = shrink(request)
     PlainConsole().print(result)

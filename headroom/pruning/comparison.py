@@ -27,7 +27,7 @@ def comparison(
         table.add_row("largest logit difference, masked against removed", "", f"{difference:.1e}", "")
     if trial.timing:
         speed(table, work, trial.timing)
-    table.caption = f"saved to {saved}; load it with headroom.attention.load_removed({str(saved)!r})"
+    table.caption = f"saved to {saved}; `headroom inspect {saved}` says what it is"
     table.caption_justify = "left"
     return table
 

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from rich.console import Console, ConsoleOptions, RenderableType
 
-from headroom import attention
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import batches
 from headroom.data.loading import load_splits
@@ -32,6 +31,7 @@ from headroom.pruning.searching import Found, search
 from headroom.pruning.subject import Request, Subject, check_place, subject_of
 from headroom.pruning.trials import CACHED, Trial
 from headroom.pruning.watching import Watch, stoppable, watched
+from headroom.shipping import Shipped, check_format, opened, ship
 
 REPORT = "headroom.json"
 VERSION = 1
@@ -59,21 +59,16 @@ def prune(request: Request) -> Result:
     if request.threads < 1:
         raise UserError(f"--threads is {request.threads}; one or more are wanted.")
     check_place(request.out)
+    check_format(request.format)
     method = method_of(request.method, parsed(request.parameters), request.examples)
-    if method.calibrated and not method.stochastic and not request.task:
-        raise UserError(
-            f"--method {request.method}: needs calibration examples. Name a task with --task; see `headroom list`."
-        )
-    if budget.loss is not None and not request.task:
-        raise UserError("--max-loss: the loss is of a task's quality. Name one with --task; see `headroom list`.")
+    or_own = "or your own examples with --data and --kind; see `headroom list`."
+    asks = request.task or request.own
+    if method.calibrated and not method.stochastic and not asks:
+        raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task, {or_own}")
+    if budget.loss is not None and not asks:
+        raise UserError(f"--max-loss: the loss is of a task's quality. Name one with --task, {or_own}")
     torch.set_num_threads(request.threads)
-    task = load_task(request.task) if request.task else None
-    if task:
-        check_task(task)
-    splits = load_splits(task, request.data, train=False) if task else {}
-    if request.examples is not None:
-        splits = {name: spread(rows, request.examples) for name, rows in splits.items()}
-    subject = subject_of(request, task, splits)
+    subject = subject_of(request, *examples_of(request))
     check_budget(budget, subject)
     work = cache_folder() / "prune"
     weights = work / "weights"
@@ -85,6 +80,21 @@ def prune(request: Request) -> Result:
             assert budget.target is not None
             return saved(request, bench, planner.one(budget.target), Result(), [])
         return searched(request, bench, planner, watch)
+
+
+def examples_of(request: Request) -> tuple[Task | None, dict[str, Any]]:
+    """The task and its splits, of the project or of the user's own file; no more of them than were asked for."""
+    if request.own:
+        task, splits = request.own.load()
+    elif request.task:
+        task = load_task(request.task)
+        check_task(task)
+        splits = load_splits(task, request.data, train=False)
+    else:
+        return None, {}
+    if request.examples is not None:
+        splits = {name: spread(rows, request.examples) for name, rows in splits.items()}
+    return task, splits
 
 
 def spread(rows: Any, examples: int) -> Any:
@@ -160,18 +170,20 @@ def saved(request: Request, bench: Bench, step: Step, result: Result, trials: li
     tasks = [subject.task] if subject.task else []
     begin(smaller, subject.contract, tasks)
     with whole(request.out) as draft:
-        attention.save_removed(smaller, draft)
+        shipped = ship(smaller, draft, request.format)
         save_readers(draft, subject.contract, tasks)
-        result.parts += reported(request, bench, step, trials, draft)
+        result.parts += reported(request, bench, step, trials, draft, shipped)
     if result.stopped:
         result.parts.append(f"Stopped. {request.out} holds the best that was found until then.")
     return result
 
 
-def reported(request: Request, bench: Bench, step: Step, trials: list[Trial], draft: Path) -> list[RenderableType]:
+def reported(
+    request: Request, bench: Bench, step: Step, trials: list[Trial], draft: Path, shipped: Shipped
+) -> list[RenderableType]:
     """Measure what lies in the draft, write the report beside it, and give what is printed."""
     subject = bench.subject
-    difference = differs(subject, attention.load_removed(draft), step, subject.task)
+    difference = differs(subject, opened(draft), step, subject.task)
     best, dense = bench.whole(step), bench.sizes(None)
     others = [trial for trial in trials if trial.step != step]
     report = {
@@ -186,12 +198,14 @@ def reported(request: Request, bench: Bench, step: Step, trials: list[Trial], dr
         "dense": {"sizes": asdict(dense)},
         "found": frontier.as_json(best),
         "logit_difference": difference,
+        "format": {"kind": shipped.kind, "sentence": shipped.sentence, "loaded": list(map(asdict, shipped.loaded))},
         "tried": [frontier.as_json(trial) for trial in trials],
     }
     (draft / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if trials:
         frontier.draw([*others, best], best, asdict(request.wanted), draft / frontier.CHART)
-    return [comparison(request.method, dense, best, subject.task, bench.work, difference, request.out)]
+    table = comparison(request.method, dense, best, subject.task, bench.work, difference, request.out)
+    return [table, f"It is {shipped.sentence}.", *(f"Loaded again by {one}." for one in shipped.loaded)]
 
 
 def differs(subject: Subject, smaller: Any, step: Step, task: Task | None) -> float | None:

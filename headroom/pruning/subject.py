@@ -23,6 +23,8 @@ from headroom.models.readers import readers
 from headroom.models.snapshots import digests
 from headroom.models.sources import Source
 from headroom.pruning.budgets import Budget, budget_of
+from headroom.pruning.own_data import OwnData
+from headroom.shipping import as_headroom
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Request:
     image_mean: float | None = None
     image_std: float | None = None
     budget: Budget | None = None  # None: ``target`` alone
+    own: OwnData | None = None  # examples of the user's, in the place of a task
+    format: str = "auto"  # of the folder, see ``shipping.ship``
     examples: int | None = None  # for calibration, and for evaluation; None: as method and task have it
 
     @property
@@ -81,7 +85,13 @@ class Subject:
 
 def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
     """Load what ``--model`` names. Raises ``UserError`` with all that keeps it from being pruned, or from the task."""
-    source, spec = asked(request, task)
+    with as_headroom(Path(request.model)) as place:  # no code of a folder is run that Headroom wrote
+        return loaded(request, task, splits, place)
+
+
+def loaded(request: Request, task: Task | None, splits: Any, place: Path) -> Subject:
+    """The subject whose files lie, if it is a folder, in ``place``."""
+    source, spec = asked(request, task, place)
     where = f"--model {request.model}"
     purpose = task.purpose if task else purpose_in(source, where)
     named = {task.name: names_in(task, splits)} if task and "classification" in purpose else {}
@@ -101,7 +111,7 @@ def files_of(source: Source) -> dict[str, str]:
     return {source.place: str(source.revision)}
 
 
-def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
+def asked(request: Request, task: Task | None, place: Path) -> tuple[Source, ModelSpec]:
     """Where the model is, and the entry that params.yaml would have for it."""
     folder = Path(request.model)
     if not folder.is_dir():
@@ -113,8 +123,10 @@ def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
             )
     elif not (folder / "config.json").is_file():
         raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
-    place = folder if folder.is_dir() else request.model
-    source = Source(place, request.revision, request.trust_remote_code)
+    called = str(folder) if place != folder else ""
+    source = Source(
+        place if folder.is_dir() else request.model, request.revision, request.trust_remote_code, called=called
+    )
     entry = {
         "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
         "tasks": [task.name] if task else ["none"],

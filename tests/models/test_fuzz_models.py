@@ -16,6 +16,7 @@ def spoilt(tmp_path, monkeypatch):
     monkeypatch.setattr("headroom.pipeline.preflight.check_apart", lambda *_: None)
     monkeypatch.setattr("headroom.pruning.prune.reported", lambda *_: [])
     monkeypatch.setenv("HEADROOM_DATA", str(tmp_path / "case"))
+    monkeypatch.setenv("HEADROOM_CACHE", str(tmp_path / "cache"))
     return lambda kind, seeds: fuzz(kind, seeds, tmp_path)
 
 

@@ -13,6 +13,7 @@ from headroom import attention
 from headroom.api import Grain
 from headroom.cli import main
 from headroom.models.loading import load_prepared
+from headroom.shipping import Loaded
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def prune(world, monkeypatch, capsys):
     """``headroom prune`` on the toy model: exit code and what it printed, as one line."""
 
     monkeypatch.setenv("HEADROOM_CACHE", str(world.folder / "cache"))
+    monkeypatch.setattr("headroom.shipping.shipping.load_again", lambda *_: Loaded("theirs", 0.0))
 
     def call(out="small", model="work/test/models/bert-toy/model", **options):
         given = {"model": model, "method": "michel-greedy", "target": 0.5, "out": out, "threads": 1} | options
@@ -47,6 +49,20 @@ def test_a_smaller_model_can_be_shrunk_again(world, prune):
     code, said = prune(out="smaller", model="small", method="magnitude-heads")
     assert code == 0, said
     assert len(attention.removed_units(attention.load_removed(world.folder / "smaller"))) == 6
+
+
+def test_the_folder_is_of_the_form_that_most_can_load_or_that_was_asked_for(world, prune):
+    code, said = prune(method="layer-similarity", out="blocks", task="toy-classification", set="remove=block")
+    assert code == 0 and "a stock folder: transformers loads it as it is (1 blocks fewer)" in said, said
+    assert not (world.folder / "blocks" / "headroom_plan.json").exists()
+    code, said = prune(model="blocks", method="magnitude-heads", out="more")
+    assert code == 0 and "modeling_pruned.py" in said and report(world, "more")["format"]["kind"] == "code", said
+    code, said = prune(method="magnitude-heads", format="headroom", out="ours")
+    assert code == 0 and report(world, "ours")["format"]["kind"] == "headroom", said
+    code, said = prune(method="magnitude-heads", format="stock", out="no")
+    assert code == 2 and "--format stock: heads differ" in said and not (world.folder / "no").exists()
+    code, said = prune(format="gguf", out="no")
+    assert code == 2 and "--format is 'gguf'" in said
 
 
 def test_a_method_is_held_to_the_sites_that_are_named(world, prune):
@@ -265,3 +281,17 @@ def test_fewer_examples_calibrate_and_evaluate(world, prune):
     code, said = prune(task="toy-classification", examples=8)
     assert code == 0 and report(world)["examples"] == {"calibrate": 8, "evaluate": 8}, said
     assert prune(out="no", task="toy-classification", examples=0)[0] == 2
+
+
+def test_own_examples_calibrate_and_score(world, prune):
+    from headroom.config.tasks import load_task
+    from headroom.data.loading import load_splits
+
+    rows = load_splits(load_task("toy-classification"))["train"].select(range(60))
+    lines = (json.dumps({"words": row["text"], "label": row["label"]}) for row in rows)
+    (world.folder / "mine.jsonl").write_text("\n".join(lines))
+    code, said = prune(data="mine.jsonl", kind="classification", column="text=words")
+    assert code == 0 and "mine, accuracy" in said, said
+    assert sum(report(world)["examples"].values()) == 60
+    code, said = prune(out="no", data="mine.jsonl", kind="translation")
+    assert code == 2 and "--data mine.jsonl: --kind translation wants a column 'source'" in said
