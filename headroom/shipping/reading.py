@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from headroom.attention.families import CLASS_NAMES
@@ -78,19 +81,27 @@ def _stock(folder: Path) -> Any:
     return model.eval()
 
 
-def as_headroom(folder: Path, view: Path) -> Path:
-    """Where Headroom's own loaders find a model without running its code: the folder, or ``view`` made into one.
+@contextmanager
+def as_headroom(folder: Path) -> Iterator[Path]:
+    """Where Headroom's own loaders find a model without running its code: the folder itself, but for one with code.
 
-    A folder with code holds all that ``load_removed`` wants, but names a model type that stock config loaders refuse.
-    ``view``, an empty folder, gets links to its files and the config of the dense model.
+    That one holds all that ``load_removed`` wants, but names a model type that config loaders refuse. For the length
+    of the ``with`` block there is a folder with links to its files and the config of the dense model.
     """
-    if kind_of(folder) != "code" or not (folder / PLAN).is_file():
-        return folder
-    config, plan = config_in(folder), json.loads((folder / PLAN).read_text(encoding="utf-8"))
-    dense = {key: value for key, value in config.items() if key not in OF_CODE}
-    dense |= {"model_type": str(config["model_type"]).removeprefix("headroom_"), "architectures": [plan["class"]]}
-    for path in folder.iterdir():
-        if path.is_file() and path.name not in ("config.json", FILE):
-            (view / path.name).symlink_to(path.resolve())
-    (view / "config.json").write_text(json.dumps(dense, indent=2) + "\n", encoding="utf-8")
-    return view
+    if not (folder / PLAN).is_file() or kind_of(folder) != "code":
+        yield folder
+        return
+    with TemporaryDirectory(prefix="headroom-") as view:
+        for path in folder.iterdir():
+            if path.is_file() and path.name not in ("config.json", FILE):
+                (Path(view) / path.name).symlink_to(path.resolve())
+        (Path(view) / "config.json").write_text(json.dumps(_dense_config(folder), indent=2) + "\n", encoding="utf-8")
+        yield Path(view)
+
+
+def _dense_config(folder: Path) -> dict[str, Any]:
+    """The config of a folder with code as that of the dense model, without the words of its own."""
+    config = {key: value for key, value in config_in(folder).items() if key not in OF_CODE}
+    model_type = str(config.get("model_type")).removeprefix("headroom_")
+    named = [str(name).removeprefix("Pruned") for name in config.get("architectures") or ()]
+    return config | {"model_type": model_type, "architectures": named}

@@ -38,6 +38,12 @@ class Shipped:
         return max(found) if found else None
 
 
+def check_format(format: str) -> None:
+    """Raises ``UserError`` for a format that there is not."""
+    if format not in FORMATS:
+        raise UserError(f"--format is {format!r}. {suggest(format, FORMATS)}")
+
+
 def ship(model: Any, folder: str | Path, format: str = "auto") -> Shipped:
     """Write a model from which units were removed, or a dense one, to ``folder``: config and weights, no tokenizer.
 
@@ -47,8 +53,7 @@ def ship(model: Any, folder: str | Path, format: str = "auto") -> Shipped:
     Raises ``UserError`` for an unknown format, for one that cannot say what is left, for a model that could not be
     read back, and for a folder that cannot be written.
     """
-    if format not in FORMATS:
-        raise UserError(f"--format is {format!r}. {suggest(format, FORMATS)}")
+    check_format(format)
     folder = Path(folder)
     if next(model.parameters()).device.type != "cpu":  # its own loader will read it there, and kernels differ
         model = copy.deepcopy(model).cpu()

@@ -145,13 +145,14 @@ def test_what_was_shipped_opens_again_and_its_code_is_not_run_by_headroom(of, tm
     ship(of("bert", "head:encoder.self.1.0"), tmp_path / "small")
     (tmp_path / "small" / "modeling_pruned.py").write_text("raise SystemExit('this was run')")
     assert len(attention.removed_units(opened(tmp_path / "small"))) == 1
-    (tmp_path / "view").mkdir()
-    view = as_headroom(tmp_path / "small", tmp_path / "view")
-    config = json.loads((view / "config.json").read_text())
-    assert config["model_type"] == "bert" and "auto_map" not in config and "per_layer_config" not in config
-    assert len(attention.removed_units(attention.load_removed(view))) == 1
+    with as_headroom(tmp_path / "small") as view:
+        config = json.loads((view / "config.json").read_text())
+        assert config["model_type"] == "bert" and "auto_map" not in config and "per_layer_config" not in config
+        assert len(attention.removed_units(attention.load_removed(view))) == 1
+    assert not view.exists() and (tmp_path / "small" / "headroom.safetensors").is_file()
     ship(of("llama", "block:decoder.block.1"), tmp_path / "stock")
-    assert as_headroom(tmp_path / "stock", tmp_path / "view") == tmp_path / "stock"
+    with as_headroom(tmp_path / "stock") as place:
+        assert place == tmp_path / "stock"
     assert opened(tmp_path / "stock").config.num_hidden_layers == 3
 
 
