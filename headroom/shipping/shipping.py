@@ -13,14 +13,21 @@ from typing import Any, Literal
 import torch
 
 from headroom import attention
+from headroom.attention.families import supported_class
+from headroom.attention.packing import check_readable, state_of
+from headroom.attention.ragged import base_implementation
+from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, WEIGHTS
 from headroom.data.words import silent
+from headroom.drafts import together
 from headroom.errors import UserError, suggest
+from headroom.models.weights import INDEX
 from headroom.shipping import code, notes, probing, stock
 from headroom.shipping.again import Loaded, load_again
 from headroom.shipping.left import Left, left_of
 
 Kind = Literal["stock", "code", "headroom"]
 FORMATS = ("auto", "stock", "code", "headroom")
+OURS = (WEIGHTS, INDEX, OWN_WEIGHTS, PLAN, GENERATION, code.FILE)  # of one folder none of another form may stay
 
 
 @dataclass(frozen=True)
@@ -55,13 +62,24 @@ def ship(model: Any, folder: str | Path, format: str = "auto") -> Shipped:
     """
     check_format(format)
     folder = Path(folder)
+    _check(model)
     if next(model.parameters()).device.type != "cpu":  # its own loader will read it there, and kernels differ
         model = copy.deepcopy(model).cpu()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".headroom-", dir=folder.parent) as scratch, silent():
-        probe = Path(scratch) / "probe.safetensors"
-        probing.write(model, probe)
-        return _first(model, folder, format, Path(scratch), probe)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".headroom-", dir=folder.parent) as scratch, silent():
+            probe = Path(scratch) / "probe.safetensors"
+            probing.write(model, probe)
+            return _first(model, folder, format, Path(scratch), probe)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written, and is as it was: {error}") from error
+
+
+def _check(model: Any) -> None:
+    """Raises ``UserError`` for a model that could not be read back, before anything is made of it."""
+    plan = attention.anatomy(model)
+    made = {"class": supported_class(type(model)), "attention": base_implementation(plan.config._attn_implementation)}
+    check_readable(plan, made, state_of(model))
 
 
 def _first(model: Any, folder: Path, format: str, scratch: Path, probe: Path) -> Shipped:
@@ -141,10 +159,9 @@ def _checked(
 def _finish(model: Any, made: Path, folder: Path, shipped: Shipped) -> Shipped:
     """Note what is gone, and move the files to where they were asked for; others that lie there stay."""
     notes.write(model, made, shipped.kind, shipped.sentence, [str(one) for one in shipped.loaded])
-    try:
-        folder.mkdir(exist_ok=True)
+    mode = (made / notes.NOTE).stat().st_mode
+    with together(folder, OURS) as draft:
         for path in sorted(made.iterdir()):
-            shutil.move(path, folder / path.name)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error}") from error
+            path.chmod(mode)  # the library lets nobody else read weights
+            shutil.move(path, draft / path.name)
     return shipped

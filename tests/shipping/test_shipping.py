@@ -173,3 +173,21 @@ def test_a_form_whose_loader_gives_other_numbers_is_not_taken(tmp_path, monkeypa
 def test_an_unknown_format_is_named_with_those_that_there_are(tmp_path):
     with pytest.raises(UserError, match=r"--format is 'stok'. Did you mean 'stock'\?"):
         ship(attention.toy("llama"), tmp_path / "small", "stok")
+
+
+def test_nothing_of_another_form_stays_in_a_folder_that_is_written_again(tmp_path):
+    folder = tmp_path / "small"
+    ship(attention.toy("llama"), folder)
+    (folder / "README.md").write_text("mine")
+    ship(pruned("llama", "attention:decoder.self.1"), folder)
+    assert not (folder / "model.safetensors").exists() and (folder / "README.md").exists()
+    with pytest.raises(OSError, match=r"no file named model.safetensors"):
+        transformers.LlamaForCausalLM.from_pretrained(folder)
+    ship(pruned("llama", "block:decoder.block.1"), folder)
+    assert not list(folder.glob("*.py")) and not (folder / "headroom_plan.json").exists()
+
+
+def test_weights_without_values_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match="have no values, they are on the meta device"):
+        ship(attention.toy("llama").to("meta"), tmp_path / "small")
+    assert not list(tmp_path.iterdir())
