@@ -12,7 +12,7 @@ from headroom.terminal.printing import PlainConsole
 
 def prune(
     model: Annotated[str, typer.Option(help="a folder with a model, or a Hub id")],
-    method: Annotated[str, typer.Option(help="see `headroom list`")],
+    method: Annotated[str, typer.Option(help="see `headroom list`; auto: as the leaderboards say")],
     out_folder: Annotated[Path, typer.Option("--out", help="where the smaller model goes")],
     target: Annotated[
         float | None, typer.Option(help="share of the units to remove, above 0 and below 1; beside a limit at least")
@@ -35,7 +35,10 @@ def prune(
     kind: Annotated[str | None, typer.Option(help="of your own examples: text, classification or translation")] = None,
     column: Annotated[list[str] | None, typer.Option(help="what a column is called there: text=sentence")] = None,
     format_: Annotated[
-        str, typer.Option("--format", help="stock, code or headroom; auto: the first of them that can say what is left")
+        str,
+        typer.Option(
+            "--format", help="stock, code, headroom or deci; auto: the first of three that can say what is left"
+        ),
     ] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
     seed: int = 0,

@@ -16,10 +16,10 @@ CHART = "headroom.svg"
 GREY, BLUE, ORANGE = "#767676", "#0072b2", "#d55e00"  # told apart by everybody
 
 
-def table(trials: Sequence[Trial], best: Trial | None, sure: float, quality: str) -> Listing:
+def table(method: str, trials: Sequence[Trial], best: Trial | None, sure: float, quality: str) -> Listing:
     """A row a step; what nobody had to ask is a dash."""
     headings = ("gone", quality or "quality", "lost", "speed", "parameters", "memory", "cache a token", "")
-    found = Listing(f"tried, with intervals of {100 * sure:.4g} %", headings)
+    found = Listing(f"{method}: tried, with intervals of {100 * sure:.4g} %", headings)
     for trial in trials:
         score, timing, sizes = trial.score, trial.timing, trial.sizes
         found.add(

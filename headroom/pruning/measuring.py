@@ -36,7 +36,7 @@ from headroom.results.aggregates import AGGREGATES
 from headroom.results.records import TaskScore
 from headroom.results.stats import NoSkill, median_interval, task_score
 
-PAIRS = 25
+PAIRS = 15  # the fewest that can show a difference of 5 %: a search times several models
 
 
 class Bench:

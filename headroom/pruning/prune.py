@@ -22,15 +22,15 @@ from headroom.models.packages import cache_folder
 from headroom.models.saving import begin, save_readers
 from headroom.pipeline.journal import Journal
 from headroom.pruning import frontier
+from headroom.pruning.advising import AUTO, advised
+from headroom.pruning.attempts import Attempt, attempts, preferred
 from headroom.pruning.budgets import Budget
 from headroom.pruning.comparison import comparison
-from headroom.pruning.judging import Judge
 from headroom.pruning.measuring import Bench
-from headroom.pruning.planning import Planner, Step, method_of, parsed
-from headroom.pruning.searching import Found, search
+from headroom.pruning.planning import Step, method_of, parsed
 from headroom.pruning.subject import Request, Subject, check_place, subject_of
 from headroom.pruning.trials import CACHED, Trial
-from headroom.pruning.watching import Watch, stoppable, watched
+from headroom.pruning.watching import watched
 from headroom.shipping import Shipped, check_format, opened, ship
 
 REPORT = "headroom.json"
@@ -60,11 +60,12 @@ def prune(request: Request) -> Result:
         raise UserError(f"--threads is {request.threads}; one or more are wanted.")
     check_place(request.out)
     check_format(request.format)
-    method = method_of(request.method, parsed(request.parameters), request.examples)
     or_own = "or your own examples with --data and --kind; see `headroom list`."
     asks = request.task or request.own
-    if method.calibrated and not method.stochastic and not asks:
-        raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task, {or_own}")
+    if request.method != AUTO:
+        method = method_of(request.method, parsed(request.parameters), request.examples)
+        if method.calibrated and not method.stochastic and not asks:
+            raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task, {or_own}")
     if budget.loss is not None and not asks:
         raise UserError(f"--max-loss: the loss is of a task's quality. Name one with --task, {or_own}")
     torch.set_num_threads(request.threads)
@@ -75,11 +76,29 @@ def prune(request: Request) -> Result:
     weights.mkdir(parents=True, exist_ok=True)
     with watched() as watch:
         bench = Bench(subject, Journal(work / "journal"), budget.confidence, request.threads, watch)
-        planner = Planner(request, method, subject, weights, watch)
-        if budget.exact:
-            assert budget.target is not None
-            return saved(request, bench, planner.one(budget.target), Result(), [])
-        return searched(request, bench, planner, watch)
+        requests: tuple[Request, ...] = (request,)
+        if request.method == AUTO:
+            advice = advised(request, subject.purpose)
+            watch.tell(advice.why)
+            requests = advice.requests
+        return result_of(list(attempts(requests, bench, weights)), bench, budget)
+
+
+def result_of(made: list[Attempt], bench: Bench, budget: Budget) -> Result:
+    """What was tried, and the model that is taken, saved."""
+    result = Result(stopped=made[-1].stopped)
+    taken = preferred(made, bench, budget)
+    quality = bench.subject.task.metric.name if bench.subject.task else ""
+    for attempt in made:
+        if attempt.trials:
+            best = attempt.best if attempt is taken else None
+            name = attempt.request.method
+            result.parts.append(frontier.table(name, attempt.trials, best, budget.confidence, quality))
+    if taken is None:
+        result.nothing = "\n".join(attempt.nothing for attempt in made)
+        return result
+    assert taken.step is not None
+    return saved(taken.request, bench, taken.step, result, taken.trials)
 
 
 def examples_of(request: Request) -> tuple[Task | None, dict[str, Any]]:
@@ -109,58 +128,6 @@ def check_budget(budget: Budget, subject: Subject) -> None:
     """Raises ``UserError`` for a limit on what a model has not."""
     if budget.kv is not None and subject.purpose not in CACHED:
         raise UserError(f"--max-kv: a model for {subject.purpose} keeps no cache. Leave the option out.")
-
-
-def searched(request: Request, bench: Bench, planner: Planner, watch: Watch) -> Result:
-    """The search, its frontier, and the model that it found; after Ctrl-C the best so far."""
-    budget, result = request.wanted, Result()
-    judge: Judge | None = None
-    found = Found()
-    try:
-        with stoppable():
-            judge = Judge(bench, budget, bench.ladder(planner))
-            found = search(len(judge.ladder), judge, *questions(budget))
-    except KeyboardInterrupt:
-        result.stopped = True
-        found = Found(judge.best_so_far() if judge else None)
-    trials = [trial for _, trial in sorted(judge.trials.items())] if judge else []
-    best = judge.trials[found.best] if judge and found.best is not None else None
-    if trials:
-        quality = f"{bench.subject.task.metric.name}" if bench.subject.task else ""
-        result.parts.append(frontier.table(trials, best, budget.confidence, quality))
-    if best is not None:
-        return saved(request, bench, best.step, result, trials)
-    if result.stopped:
-        result.nothing = "Stopped before anything was found that meets the budget: nothing is written."
-    else:
-        assert judge is not None
-        result.nothing = f"Nothing that {planner.method.name} gives meets the budget: {nearest(judge, found)}"
-    result.nothing += " What was measured is kept: another budget goes on from it."
-    return result
-
-
-def questions(budget: Budget) -> tuple[bool, bool, bool]:
-    """Whether sizes, speed and loss are asked about."""
-    sizes = (budget.parameters, budget.memory, budget.kv, budget.target)
-    return any(limit is not None for limit in sizes), budget.speed is not None, budget.loss is not None
-
-
-def nearest(judge: Judge, found: Found) -> str:
-    """What comes nearest to the budget on either side, as the end of a sentence."""
-    said = []
-    if found.beyond is not None:
-        trial = judge.trials[found.beyond]
-        said.append(f"with {trial.step.share:.1%} of the units gone, {' and '.join(judge.lacks(trial))}")
-    if found.within is not None and found.within != found.beyond:
-        trial = judge.trials[found.within]
-        for ask in (judge.small, judge.fast)[: 1 + (judge.budget.speed is not None)]:
-            ask(found.within)
-        lacks = " and ".join(judge.lacks(trial)) or "nothing is lacking"
-        said.append(f"with {trial.step.share:.1%} gone, the most that keeps within the loss, {lacks}")
-    if not said:
-        trial = min(judge.trials.values(), key=lambda one: len(judge.lacks(one)))
-        said.append(f"with {trial.step.share:.1%} of the units gone, {' and '.join(judge.lacks(trial))}")
-    return "; ".join(said) + "."
 
 
 def saved(request: Request, bench: Bench, step: Step, result: Result, trials: list[Trial]) -> Result:

@@ -246,7 +246,7 @@ def test_one_thing_that_is_wrong_is_said_once(folder):
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(folder, refused, tmp_path, monkeypatch):
     model = folder("bert")
-    monkeypatch.setattr("headroom.pruning.prune.Planner", lambda *_: pytest.fail("worked"))
+    monkeypatch.setattr("headroom.pruning.attempts.Planner", lambda *_: pytest.fail("worked"))
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     for out, says in (

@@ -226,7 +226,7 @@ def test_the_most_goes_that_keeps_within_the_loss_and_another_budget_goes_on_fro
     taken = told["found"]["units_removed"]
     assert taken == max(gone for gone, low in tried.items() if low >= 0.4)
     assert all(low < 0.4 for gone, low in tried.items() if gone > taken)
-    assert "tried, with intervals of 95 %" in said and "taken" in said
+    assert "magnitude-heads: tried, with intervals of 95 %" in said and "taken" in said
     assert "<svg" in (world.folder / "small/headroom.svg").read_text()
     assert prune(out="again", max_loss="60%", max_parameters="1M", confidence="80%", **budget)[0] == 0
     assert len(scored) <= first + 1, "what was measured is kept"
@@ -295,3 +295,19 @@ def test_own_examples_calibrate_and_score(world, prune):
     assert sum(report(world)["examples"].values()) == 60
     code, said = prune(out="no", data="mine.jsonl", kind="translation")
     assert code == 2 and "--data mine.jsonl: --kind translation wants a column 'source'" in said
+
+
+def test_auto_tries_two_methods_says_why_and_takes_the_better(world, prune, monkeypatch):
+    from dataclasses import replace
+
+    from headroom.pruning.advising import Advice
+
+    names = ("magnitude-heads", "by-depth")
+    asked = lambda request, purpose: Advice(tuple(replace(request, method=one) for one in names), "because")  # noqa: E731
+    monkeypatch.setattr("headroom.pruning.prune.advised", asked)
+    code, said = prune(method="auto", task="toy-classification", target=None, max_loss="60%")
+    assert code == 0 and "magnitude-heads: tried" in said and "by-depth: tried" in said, said
+    told = report(world)
+    assert told["method"]["name"] in names and said.count("taken") == 1
+    code, said = prune(out="one", method="auto", task="toy-classification")
+    assert code == 0 and report(world, "one")["found"]["units_removed"] > 0, said
