@@ -21,6 +21,7 @@ FORMS = {
     "stock": "a stock folder: transformers loads it as it is",
     "code": "a folder with a modelling file of its own: transformers loads it with trust_remote_code=True",
     "headroom": "a folder that Headroom alone loads",
+    "deci": "a folder in the form of DeciLMForCausalLM, for vLLM and llama.cpp's converter; none of transformers' own",
 }
 
 
@@ -128,7 +129,12 @@ def _loaders(model: Any, found: Inspected) -> list[str]:
     ours = f"headroom.attention.load_removed({name!r})"
     if class_named(type(model).__name__).__module__.startswith("headroom"):
         return [ours] if found.kind != "stock" else [f"headroom, as a model of its family ({name})"]
-    return {"stock": [stock + ")"], "code": [stock + ", trust_remote_code=True)", ours], "headroom": [ours]}[found.kind]
+    return {
+        "stock": [stock + ")"],
+        "code": [stock + ", trust_remote_code=True)", ours],
+        "headroom": [ours],
+        "deci": [f"headroom.shipping.opened({name!r})"],
+    }[found.kind]
 
 
 def said_of(removal: Removal) -> str:

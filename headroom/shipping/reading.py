@@ -15,6 +15,7 @@ from headroom.attention.saving import OWN_WEIGHTS, PLAN, WEIGHTS, load_removed
 from headroom.data.words import said, silent
 from headroom.errors import UserError, suggest
 from headroom.models.weights import check_files, check_whole
+from headroom.shipping import deci
 from headroom.shipping.code import FILE
 
 OF_CODE = ("auto_map", "per_layer_config", "query_heads", "allow_global_per_layer_attribute_access")
@@ -35,8 +36,10 @@ def config_in(folder: Path) -> dict[str, Any]:
 
 
 def kind_of(folder: Path) -> str:
-    """``stock``, ``code`` or ``headroom``, from the files. Raises ``UserError`` where there is no config."""
+    """``stock``, ``code``, ``headroom`` or ``deci``, from the files. Raises ``UserError`` where there is no config."""
     config = config_in(folder)
+    if config.get("model_type") == deci.MODEL_TYPE:
+        return "deci"
     if not (folder / PLAN).is_file():
         return "code" if str(config.get("model_type")).startswith("headroom_") else "stock"
     if "auto_map" in config and "per_layer_config" in config:
@@ -50,6 +53,8 @@ def opened(folder: Path) -> Any:
     Raises ``UserError`` for a class that Headroom does not know, and for files that are missing or damaged.
     """
     with silent():
+        if kind_of(folder) == "deci":
+            return deci.read(folder)
         if kind_of(folder) != "stock":
             check_code(folder)
             return load_removed(folder)

@@ -21,13 +21,22 @@ from headroom.data.words import silent
 from headroom.drafts import together
 from headroom.errors import UserError, suggest
 from headroom.models.weights import INDEX
-from headroom.shipping import code, notes, probing, stock
+from headroom.shipping import code, deci, notes, probing, stock
 from headroom.shipping.again import Loaded, load_again
 from headroom.shipping.left import Left, left_of
 
-Kind = Literal["stock", "code", "headroom"]
-FORMATS = ("auto", "stock", "code", "headroom")
-OURS = (WEIGHTS, INDEX, OWN_WEIGHTS, PLAN, GENERATION, code.FILE)  # of one folder none of another form may stay
+Kind = Literal["stock", "code", "headroom", "deci"]
+FORMATS = ("auto", "stock", "code", "headroom", "deci")
+OURS = (
+    WEIGHTS,
+    INDEX,
+    OWN_WEIGHTS,
+    PLAN,
+    GENERATION,
+    code.FILE,
+    deci.WEIGHTS,
+    deci.FILE,
+)  # of one folder none of another form may stay
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,8 @@ def ship(model: Any, folder: str | Path, format: str = "auto") -> Shipped:
     """Write a model from which units were removed, or a dense one, to ``folder``: config and weights, no tokenizer.
 
     ``stock``: transformers loads it as it is. ``code``: with the modelling file beside it, ``trust_remote_code=True``.
-    ``headroom``: with ``attention.load_removed`` only. ``auto`` takes the first of these that can say what is left
+    ``headroom``: with ``attention.load_removed`` only. ``deci``: see ``deci``; read again by Headroom, its own loaders
+    are not tried. ``auto`` takes the first of these that can say what is left
     and that its own loader gave back equal to the bit. Code and Headroom folders load with ``load_removed`` as well.
     Raises ``UserError`` for an unknown format, for one that cannot say what is left, for a model that could not be
     read back, and for a folder that cannot be written.
@@ -85,8 +95,8 @@ def _check(model: Any) -> None:
 def _first(model: Any, folder: Path, format: str, scratch: Path, probe: Path) -> Shipped:
     """The first form that holds, or the one that was asked for."""
     refused: list[str] = []
-    for kind, write in (("stock", _stock), ("code", _code)):
-        if format in ("auto", kind):
+    for kind, write in (("stock", _stock), ("code", _code), ("deci", _deci)):
+        if format == kind or (format == "auto" and kind != "deci"):
             shipped = write(model, scratch / kind, probe)
             if isinstance(shipped, Shipped):
                 return _finish(model, scratch / kind, folder, _with_reasons(shipped, refused))
@@ -102,11 +112,15 @@ def _first(model: Any, folder: Path, format: str, scratch: Path, probe: Path) ->
 
 def _by_headroom(folder: Path, model: Any) -> Loaded:
     """How Headroom itself reads what it wrote."""
+    return _compared("headroom.attention.load_removed", attention.load_removed(folder), model)
+
+
+def _compared(loader: str, again: Any, model: Any) -> Loaded:
     inputs = probing.inputs_of(model)
-    first, second = (probing.said(one, inputs) for one in (attention.load_removed(folder), model))
+    first, second = (probing.said(one, inputs) for one in (again, model))
     same = torch.equal(first["words"], second["words"]) if "words" in second else None
     difference = float((first["logits"] - second["logits"]).abs().max())
-    return Loaded("headroom.attention.load_removed", difference, same)
+    return Loaded(loader, difference, same)
 
 
 def _with_reasons(shipped: Shipped, refused: Sequence[str]) -> Shipped:
@@ -142,6 +156,20 @@ def _code(model: Any, folder: Path, probe: Path) -> Shipped | str:
     if isinstance(shipped, Shipped):
         return Shipped(shipped.kind, shipped.sentence, (*shipped.loaded, _by_headroom(folder, model)))
     return shipped
+
+
+def _deci(model: Any, folder: Path, probe: Path) -> Shipped | str:
+    left = left_of(model)
+    if why := deci.why_not(left):
+        return why
+    folder.mkdir()
+    deci.write(left, folder)
+    loaded = _compared("headroom.shipping.opened", deci.read(folder), model)
+    if not loaded.equal:
+        return f"loaded again it is not what was written ({loaded})"
+    sentence = f"a folder in the form of {deci.CLASS}, which vLLM and llama.cpp's converter read"
+    others = (Loaded(name, why="it is not tried here") for name in ("vLLM", "llama.cpp"))
+    return Shipped("deci", sentence, (loaded, *others))
 
 
 def _checked(
