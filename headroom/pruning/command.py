@@ -41,6 +41,8 @@ def prune(
         ),
     ] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; else as the files have it")] = None,
     seed: int = 0,
     threads: int = 2,
     trust_remote_code: Annotated[bool, typer.Option(help="run python code that comes with a Hub model")] = False,
@@ -70,6 +72,8 @@ def prune(
         image_std=image_std,
         budget=budget_of(max_loss, min_speed, max_parameters, max_memory, max_kv, target, confidence),
         own=own,
+        device=device,
+        dtype=dtype,
         examples=examples,
         format=format_,
     )

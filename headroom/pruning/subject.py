@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -17,14 +18,18 @@ from headroom.data.classes import names_in
 from headroom.data.columns import check_labels
 from headroom.data.contract import Contract
 from headroom.errors import UserError
+from headroom.measure.devices import check, resolved
 from headroom.models.fitting import troubles
 from headroom.models.loading import contract_of
+from headroom.models.placement import Placement
 from headroom.models.readers import readers
 from headroom.models.snapshots import digests
 from headroom.models.sources import Source
 from headroom.pruning.budgets import Budget, budget_of
 from headroom.pruning.own_data import OwnData
 from headroom.shipping import as_headroom
+
+DEVICES = r"auto|cpu|cuda(:\d+)?|mps"
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Request:
     budget: Budget | None = None  # None: ``target`` alone
     own: OwnData | None = None  # examples of the user's, in the place of a task
     format: str = "auto"  # of the folder, see ``shipping.ship``
+    device: str = "auto"  # as run.device of a params.yaml
+    dtype: str | None = None  # None: as the files have it, on every device, for so it is saved
     examples: int | None = None  # for calibration, and for evaluation; None: as method and task have it
 
     @property
@@ -96,12 +103,25 @@ def loaded(request: Request, task: Task | None, splits: Any, place: Path) -> Sub
     purpose = task.purpose if task else purpose_in(source, where)
     named = {task.name: names_in(task, splits)} if task and "classification" in purpose else {}
     troubles(spec, [task] if task else [], where, request.data, named, source, purpose).settle()
-    model = source.model(purpose)
+    placement = Placement(device_of(request.device), request.dtype)
+    model = placement.put(source.model(purpose, **placement.options))
     if task and "classification" in purpose:
         check_labels(splits, task, int(model.config.num_labels or 0), f"{request.model}: num_labels")
     feeding = readers(spec, purpose, model.config, where, source, needed=task is not None)
     contract = contract_of(spec, model, *feeding, named, request.model)
     return Subject(model, purpose, spec, contract, task, splits, files_of(source))
+
+
+def device_of(asked: str) -> str:
+    """The device of torch's that ``--device`` names. Raises ``UserError`` where torch cannot compute there."""
+    if not re.fullmatch(DEVICES, asked):
+        raise UserError(f"--device is {asked!r}; wanted auto, cpu, cuda, cuda:1 or mps.")
+    found = resolved(asked)
+    try:
+        check(found)
+    except UserError as error:
+        raise UserError(str(error).replace("params.yaml: run.device", "--device")) from None
+    return found
 
 
 def files_of(source: Source) -> dict[str, str]:
@@ -130,6 +150,7 @@ def asked(request: Request, task: Task | None, place: Path) -> tuple[Source, Mod
     entry = {
         "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
         "tasks": [task.name] if task else ["none"],
+        "dtype": request.dtype,
         "trust_remote_code": request.trust_remote_code,
         "image": {"mean": request.image_mean, "std": request.image_std},
     }

@@ -311,3 +311,22 @@ def test_auto_tries_two_methods_says_why_and_takes_the_better(world, prune, monk
     assert told["method"]["name"] in names and said.count("taken") == 1
     code, said = prune(out="one", method="auto", task="toy-classification")
     assert code == 0 and report(world, "one")["found"]["units_removed"] > 0, said
+
+
+def test_a_model_is_computed_and_saved_in_the_number_format_that_is_asked_for(world, prune):
+    code, said = prune(method="magnitude-heads", dtype="bfloat16", device="cpu")
+    assert code == 0, said
+    assert str(attention.load_removed(world.folder / "small").dtype) == "torch.bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "--device is 'gpu'; wanted auto, cpu, cuda, cuda:1 or mps."),
+        ({"device": "cuda:99"}, "--device is cuda:99"),
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+    ],
+)
+def test_a_device_or_format_that_is_not_there_is_said(world, prune, options, message):
+    code, said = prune(method="magnitude-heads", **options)
+    assert code == 2 and message in said, said
