@@ -191,3 +191,14 @@ def test_weights_without_values_are_refused_before_anything_is_written(tmp_path)
     with pytest.raises(UserError, match="have no values, they are on the meta device"):
         ship(attention.toy("llama").to("meta"), tmp_path / "small")
     assert not list(tmp_path.iterdir())
+
+
+def test_other_attention_kernels_are_served_or_refused_by_the_folders_own_code(tmp_path):
+    even, uneven = pruned("llama", "kv_group:decoder.self.1.0"), pruned("llama", "head:decoder.self.1.0")
+    for model, name in ((even, "even"), (uneven, "uneven")):
+        assert ship(model, tmp_path / name).kind == "code"
+    how = {"trust_remote_code": True, "attn_implementation": "eager"}
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "even", **how).eval()
+    torch.testing.assert_close(logits(again), logits(even))
+    with pytest.raises(ValueError, match="this model needs attn_implementation='sdpa', not 'eager'"):
+        transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "uneven", **how)
