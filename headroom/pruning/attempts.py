@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headroom.errors import UserError
 from headroom.pruning.budgets import Budget
-from headroom.pruning.judging import Judge
+from headroom.pruning.judging import Judge, oversized
 from headroom.pruning.measuring import Bench
 from headroom.pruning.planning import Planner, Step, method_of, parsed
 from headroom.pruning.searching import Found, search
@@ -70,7 +70,7 @@ def attempted(request: Request, bench: Bench, weights: Path) -> Attempt:
                 return attempt
             judge.ladder = bench.ladder(planner)
             del planner  # it holds a copy of the model
-            found = search(len(judge.ladder), judge, *questions(budget))
+            found = search(len(judge.ladder), judge, *questions(judge))
     except KeyboardInterrupt:
         attempt.stopped = True
         found = Found(judge.best_so_far())
@@ -85,10 +85,20 @@ def attempted(request: Request, bench: Bench, weights: Path) -> Attempt:
     return attempt
 
 
-def questions(budget: Budget) -> tuple[bool, bool, bool]:
-    """Whether sizes, speed and loss are asked about."""
+def questions(judge: Judge) -> tuple[bool, bool, bool]:
+    """Whether sizes, speed and loss are asked about; what the dense model has already is not.
+
+    Raises ``UserError`` where it has all.
+    """
+    budget = judge.budget
     sizes = (budget.parameters, budget.memory, budget.kv, budget.target)
-    return any(limit is not None for limit in sizes), budget.speed is not None, budget.loss is not None
+    small = any(limit is not None for limit in sizes)
+    whole = Step(frozenset(), judge.ladder[0].units)
+    small = small and bool(list(oversized(budget, whole, judge.bench.sizes(None))))
+    asked = small, budget.speed is not None, budget.loss is not None
+    if not any(asked):
+        raise UserError("the dense model is within this budget already, so there is nothing to remove. Ask for less.")
+    return asked
 
 
 def nearest(judge: Judge, found: Found) -> str:

@@ -330,3 +330,12 @@ def test_a_model_is_computed_and_saved_in_the_number_format_that_is_asked_for(wo
 def test_a_device_or_format_that_is_not_there_is_said(world, prune, options, message):
     code, said = prune(method="magnitude-heads", **options)
     assert code == 2 and message in said, said
+
+
+def test_what_the_dense_model_has_already_is_no_wish(world, prune):
+    code, said = prune(method="magnitude-heads", target=None, max_parameters="1M")
+    assert code == 2 and "the dense model is within this budget already" in said, said
+    code, said = prune(
+        method="magnitude-heads", task="toy-classification", target=None, max_loss="99%", max_memory="1GB"
+    )
+    assert code == 0 and report(world)["found"]["units_removed"] == 7, "the most that keeps within the loss"
