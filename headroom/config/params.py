@@ -61,13 +61,16 @@ def kinds_of(entry: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
         raise UserError(f"{where}.kinds is {shown(entry['kinds'])}; {str(error).rstrip('.')}.") from None
 
 
+DEVICES = r"auto|cpu|cuda(:\d+)?|mps"  # where torch may compute, as people name it
+
+
 class Run(Section):
     """What is asked of every cell."""
 
     threads: int = Field(2, ge=1, description="torch threads; trainings differ between thread counts, so it is pinned")
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
+        pattern=f"^({DEVICES})$",
         description="where models compute: cpu, cuda, cuda:1, mps, or auto: an accelerator where there is one",
     )
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="calibration seeds")

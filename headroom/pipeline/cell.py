@@ -150,7 +150,12 @@ def at_hand(plans: dict[str, Any]) -> bool:
 
 def dense_questions(run: ModelRun) -> list[PointQuestion]:
     """Point zero of each setting that a model is measured in."""
-    return [dense_question(run, "as is"), *([dense_question(run, "recovered")] if run.recover else [])]
+    return [dense_question(run, setting) for setting in settings_of(run)]
+
+
+def settings_of(run: ModelRun) -> list[Setting]:
+    """The settings that a model is measured in."""
+    return ["as is", "recovered"] if run.recover else ["as is"]
 
 
 def dense_question(run: ModelRun, setting: Setting) -> PointQuestion:

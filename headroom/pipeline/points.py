@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from headroom.pipeline.cell import Asked, Cell, dense_question
+from headroom.pipeline.cell import Asked, Cell, dense_question, settings_of
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.questions import PointQuestion
 from headroom.pipeline.working import Trouble
@@ -116,14 +116,10 @@ class Scoring:
 
         The dense model, fine-tuned as every plan is, has to be nearer to what it was than one without skill is.
         """
-        answers = [self.dense(question) for question in self.settings]
+        answers = [self.dense(setting) for setting in settings_of(self.run)]
         blind = answers[0]["blind"]
         own = {task: max(divergence(one, task) for one in answers) for task in blind}
         return [task for task in blind if own[task] < blind[task] * NEAR]
-
-    @property
-    def settings(self) -> list[Setting]:
-        return ["as is", "recovered"] if self.run.recover else ["as is"]
 
     def agreed(self, task: str, found: Answer, dense: Answer) -> Agreement:
         """Agreement with the dense model as it was, with its intervals."""

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from statistics import fmean
 
 from headroom.config.params import load
@@ -19,7 +18,7 @@ from headroom.results.asked import Entry, entry_of
 from headroom.results.choosing import Wish, answers
 from headroom.results.kinds import CLASSIFIER, DECODER, IMAGES, TRANSLATOR
 from headroom.results.offers import Offer
-from headroom.results.recipes import why_none
+from headroom.results.recipes import name_in, why_none
 from headroom.site.book import read_book
 from headroom.site.budget import offered
 
@@ -97,15 +96,10 @@ def can(offer: Offer, entries: dict[str, Entry], examples: bool) -> bool:
     entry = entries.get(offer.method)
     if entry is None or offer.stochastic or why_none(offer):
         return False
-    name = name_of(entry)
+    name = name_in(entry.file)
     if name not in method_files():
         return False
     return examples or not load_method(name, dict(entry.parameters), f"--method {name}").calibrated
-
-
-def name_of(entry: Entry) -> str:
-    """The name of the file behind an entry."""
-    return PurePosixPath(entry.file).stem.replace("_", "-")
 
 
 def ranked(offers: Sequence[Offer], budget: Budget) -> list[Place]:
@@ -148,7 +142,6 @@ def kept(offers: Sequence[Offer], models: int) -> float:
 
 def concrete(request: Request, entry: Entry) -> Request:
     """The request with the method, and with the parameters that were measured; what the user sets goes before them."""
-    given = dict(entry.parameters) | ({"kinds": list(entry.kinds)} if entry.kinds else {})
     set_ = {pair.partition("=")[0] for pair in request.parameters}
-    own = [f"{name}={json.dumps(value)}" for name, value in given.items() if name not in set_]
-    return replace(request, method=name_of(entry), parameters=[*own, *request.parameters])
+    own = [f"{name}={json.dumps(value)}" for name, value in entry.given.items() if name not in set_]
+    return replace(request, method=name_in(entry.file), parameters=[*own, *request.parameters])

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 from headroom.errors import UserError
-from headroom.site.numbers import TIMES
-from headroom.terminal.wishing import NUMBER, share_of
+from headroom.terminal.wishing import NUMBER, ratio_of, share_of
 
 SURE = 0.95  # of an interval, where nobody asks for another
 LEAST, MOST = 0.5, 0.999  # of a thousand resamples the tails have to hold one
@@ -15,7 +14,6 @@ THOUSANDS = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 BYTES = {"": 1.0, **{f"{unit}B": THOUSANDS[unit] for unit in "KMGT"}, "B": 1.0}
 BYTES |= {f"{unit}IB": 1024.0**power for power, unit in enumerate("KMGT", 1)}
 AMOUNT = re.compile(rf"{NUMBER}\s*([a-z]*)", re.IGNORECASE)
-RATIO = re.compile(rf"{NUMBER}\s*[x{TIMES}]?", re.IGNORECASE)
 LIMITS = "--max-loss 1%, --min-speed 1.2, --max-parameters 100M, --max-memory 2GB, --max-kv 8KB/token or --target 0.5"
 
 
@@ -65,7 +63,7 @@ def budget_of(
         raise UserError(f"--confidence is {confidence!r}; wanted {LEAST:.0%} to {MOST:.1%}.")
     budget = Budget(
         loss=None if loss is None else share_of(loss, "--max-loss", "the quality that may be lost", least=0.0),
-        speed=None if speed is None else _ratio(speed),
+        speed=None if speed is None else ratio_of(speed, "--min-speed"),
         parameters=None if parameters is None else _amount(parameters, "--max-parameters", THOUSANDS, "100M or 1.5B"),
         memory=None if memory is None else _amount(memory, "--max-memory", BYTES, "2GB or 500MB"),
         kv=None if kv is None else _amount(kv.removesuffix("/token"), "--max-kv", BYTES, "8KB/token"),
@@ -75,13 +73,6 @@ def budget_of(
     if target is None and not budget.limits:
         raise UserError(f"how small the model has to be is not said. Give one or more of {LIMITS}.")
     return budget
-
-
-def _ratio(text: str) -> float:
-    found = RATIO.fullmatch(text.strip())
-    if not found or float(found[1]) <= 1:
-        raise UserError(f"--min-speed is {text!r}; a speed is told in times the dense model's, such as 1.2, above 1.")
-    return float(found[1])
 
 
 def _amount(text: str, option: str, units: dict[str, float], such: str) -> float:

@@ -19,7 +19,6 @@ class Judge:
     def __init__(self, bench: Bench, budget: Budget, ladder: list[Step]) -> None:
         self.bench, self.budget, self.ladder = bench, budget, ladder
         self.trials: dict[int, Trial] = {}
-        self.evaluations = 0  # of quality, however many of them were remembered
 
     def trial(self, place: int) -> Trial:
         """What is known of a step so far."""
@@ -40,7 +39,6 @@ class Judge:
     def keeps(self, place: int) -> bool:
         trial = self.trial(place)
         if trial.score is None and not trial.broken:
-            self.evaluations += 1
             try:
                 trial.score = self.bench.score(trial.step, needed=True)
             except NotFinite as error:

@@ -12,6 +12,7 @@ from typing import Any
 from headroom import attention
 from headroom.config.located import validated
 from headroom.config.model_spec import ModelSpec
+from headroom.config.params import DEVICES
 from headroom.config.tasks import Task
 from headroom.data.batches import Collator
 from headroom.data.classes import names_in
@@ -28,8 +29,6 @@ from headroom.models.sources import Source
 from headroom.pruning.budgets import Budget, budget_of
 from headroom.pruning.own_data import OwnData
 from headroom.shipping import as_headroom
-
-DEVICES = r"auto|cpu|cuda(:\d+)?|mps"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ class Entry:
     parameters: Mapping[str, Any]
     kinds: tuple[str, ...] | None
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """All that it says to its method, the sites included."""
+        return dict(self.parameters) | ({"kinds": list(self.kinds)} if self.kinds else {})
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -33,13 +33,16 @@ def command(
     if record is None or why_none(offer):
         return ""
     entry = (entries or {}).get(offer.method)
-    given = dict(entry.parameters) if entry else dict(record.parameters)
-    if entry and entry.kinds:
-        given["kinds"] = list(entry.kinds)
-    words = ["headroom", "prune", "--model", model, "--method", PurePosixPath(record.file).stem.replace("_", "-")]
+    given = entry.given if entry else dict(record.parameters)
+    words = ["headroom", "prune", "--model", model, "--method", name_in(record.file)]
     words += ["--target", f"{offer.target:g}", "--task", offer.task]
     words += [word for name, value in given.items() for word in ("--set", f"{name}={_yaml(value)}")]
     return shlex.join([*words, "--out", out])
+
+
+def name_in(file: str) -> str:
+    """The name of the method in a file, as its record or its entry has it."""
+    return PurePosixPath(file).stem.replace("_", "-")
 
 
 def why_none(offer: Offer) -> str:

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from headroom.config.located import wrong
+from headroom.config.only import DENSE as DENSE  # the method that removes nothing
 from headroom.config.plain import cleaned
 from headroom.results.coherence import contradiction
 from headroom.results.plan_names import listed_unit, plan_hash
 
 SCHEMA_VERSION: Literal[1] = 1
-DENSE = "dense"  # the method that removes nothing: point zero of every series
 
 Schema = Literal[1]
 Status = Literal["ok", "unsupported", "failed"]
