@@ -22,13 +22,13 @@ from headroom.claims.finding import NotTestable
 from headroom.config.registry import file_of, load_method
 from headroom.data.batches import batches, per_example_loss
 from headroom.data.loading import read_split
+from headroom.digests import file_hash
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation
 from headroom.models import checkpoints
 from headroom.pipeline.context import HarnessContext
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.plans import ask
-from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.reach import resolved
 from headroom.results.records import TaskFacts
 from headroom.results.resamples import retained

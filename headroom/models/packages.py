@@ -24,6 +24,7 @@ from platformdirs import user_cache_path
 
 from headroom.config.located import inside
 from headroom.config.model_spec import PackageSource
+from headroom.digests import of_file
 from headroom.errors import UserError
 from headroom.models.formats import FORMATS
 from headroom.models.formats.format import Format
@@ -86,10 +87,10 @@ def wheel_of(package: PackageSource) -> Path:
     for file in sorted(folder.glob("*.whl")):
         theirs, theirs_version = (*file.name.split("-"), "")[:2]
         if (re.sub(r"[-_.]+", "_", theirs).lower(), theirs_version) == (name, package.version):
-            if _digest(file) == package.sha256:
+            if of_file(file) == package.sha256:
                 return file
             raise UserError(
-                f"{file}: its SHA-256 is {_digest(file)}, and source.package.sha256 says {package.sha256}. It is not "
+                f"{file}: its SHA-256 is {of_file(file)}, and source.package.sha256 says {package.sha256}. It is not "
                 "used: delete it if it is damaged, or mend the key."
             )
     return _fetched(package, folder)
@@ -109,7 +110,7 @@ def _fetched(package: PackageSource, folder: Path) -> Path:
                 text=True,
             )
             for file in Path(draft).glob("*.whl"):
-                if _digest(file) == package.sha256:
+                if of_file(file) == package.sha256:
                     return file.replace(folder / file.name)
             said.append(run.stderr)
     raise UserError(_refusal(package, folder, said))
@@ -192,11 +193,6 @@ def _put(made: Path, folder: Path) -> None:
     except OSError:
         if not folder.is_dir():
             raise
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _made(folder: Path) -> Path:

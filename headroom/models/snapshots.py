@@ -11,6 +11,7 @@ from typing import Any
 from headroom.config.data_source import COMMIT
 from headroom.config.model_spec import ModelSpec
 from headroom.data.hub import commit_of, sentence
+from headroom.digests import of_file
 from headroom.errors import UserError
 
 # What a model is loaded from; its weights of other kinds, and copies of them under other names, stay on the Hub.
@@ -116,8 +117,7 @@ def digest_of(path: Path, seen: list[Any] | None = None) -> str:
     if seen and _stamp(path) == seen[:2]:
         return str(seen[2])
     blob = path.resolve()
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = of_file(path)
     if blob.parent.name == "blobs" and blob.name != (_by_git(path) if COMMIT.fullmatch(blob.name) else found):
         raise UserError(
             f"{path}: does not hold what the Hub gave: it was damaged or changed. Delete {blob} and run "

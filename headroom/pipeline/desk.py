@@ -6,7 +6,6 @@ they hold: a model that was here before is not sent again, and eight workers of 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 
+from headroom.digests import of_file
 from headroom.errors import UserError
 from headroom.pipeline.fence import node_cache
 from headroom.pipeline.parcels import ELSEWHERE, Parcel, desk_place, hub, unpack
@@ -54,9 +54,7 @@ class Desk:
         for blob in self.hub.glob(f"models--*/blobs/{digest}"):
             draft = kept.with_suffix(".draft")
             shutil.copyfile(blob, draft)
-            with draft.open("rb") as file:
-                whole = hashlib.file_digest(file, "sha256").hexdigest() == digest
-            if whole:
+            if of_file(draft) == digest:
                 draft.replace(kept)
                 return True
         return False

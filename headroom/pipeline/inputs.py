@@ -12,9 +12,9 @@ from headroom.config.params import Params
 from headroom.config.tasks import Task, load_task
 from headroom.data.hub import commit_of
 from headroom.data.loading import data_folder, splits_of_hub
+from headroom.digests import contents, file_hash
 from headroom.errors import UserError
 from headroom.models.sources import local_folder
-from headroom.pipeline.provenance import contents, file_hash
 
 
 def note(params: Params) -> None:

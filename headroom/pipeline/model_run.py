@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headroom.config.model_spec import ModelSpec
 from headroom.config.params import Params, Recover
 from headroom.config.tasks import Task, load_task
+from headroom.digests import contents, file_hash
 from headroom.errors import UserError
 from headroom.measure.devices import kind, resolved
 from headroom.models.placement import Placement
@@ -18,7 +19,7 @@ from headroom.models.snapshots import digests
 from headroom.models.sources import source_of
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
-from headroom.pipeline.provenance import contents, file_hash, provenance
+from headroom.pipeline.provenance import provenance
 from headroom.results.records import Provenance
 
 if TYPE_CHECKING:

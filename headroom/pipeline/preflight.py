@@ -13,13 +13,13 @@ from headroom.config.project import FOLDERS, check_folders, profiles, root
 from headroom.config.registry import file_of, load_method
 from headroom.config.tasks import Task, load_task
 from headroom.data.loading import data_folder
+from headroom.digests import file_hash
 from headroom.errors import UserError, suggest
 from headroom.evaluate.sacre import check_task
 from headroom.measure.machine import cores
 from headroom.pipeline import engine
 from headroom.pipeline.asking import Question
 from headroom.pipeline.journal import Journal
-from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.workers import Workers
 from headroom.pipeline.working import Trouble
 

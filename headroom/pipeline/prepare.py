@@ -19,6 +19,7 @@ from headroom.data.columns import check_labels
 from headroom.data.guessing import chance
 from headroom.data.loading import load_splits, origin
 from headroom.data.words import quiet
+from headroom.digests import contents, file_hash
 from headroom.drafts import whole
 from headroom.errors import UserError
 from headroom.measure import devices
@@ -33,7 +34,6 @@ from headroom.pipeline import engine
 from headroom.pipeline.distilled import distilled, in_words, sentences
 from headroom.pipeline.making import make
 from headroom.pipeline.model_run import SEEN, changes, noted, seen_before
-from headroom.pipeline.provenance import contents, file_hash
 
 logger = logging.getLogger(__name__)
 

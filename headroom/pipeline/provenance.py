@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from headroom.config.project import root
 from headroom.results.records import Provenance
 
 PACKAGES = ("torch", "transformers", "lm-eval", "sacrebleu", "datasets", "tokenizers", "numpy", "dvc")
-
-
-def file_hash(*paths: Path) -> str:
-    """SHA-256 over the contents of files, and of all ``*.py`` and ``*.yaml`` files inside folders, by name."""
-    digest = hashlib.sha256()
-    for path in expanded(paths):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by its path inside, in the order of the paths; hidden ones are left out."""
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") for part in inside.parts):
-            with path.open("rb") as file:
-                found[inside.as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
-
-
-def expanded(paths: Iterable[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        inside = (file for file in path.rglob("*") if file.suffix in (".py", ".yaml")) if path.is_dir() else [path]
-        found.extend(sorted(inside))
-    return found
 
 
 def provenance(command: str, machine: str, threads: int, weight_hash: str, **computed: str) -> Provenance:

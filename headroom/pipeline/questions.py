@@ -12,11 +12,11 @@ from pydantic_core import to_jsonable_python
 
 from headroom.api import Grain, Method, ModelInfo, Track, Unit
 from headroom.config.registry import display_title, file_of, load_method, short, summary
+from headroom.digests import file_hash
 from headroom.errors import UserError
 from headroom.pipeline.asking import Question
 from headroom.pipeline.fence import fenced
 from headroom.pipeline.model_run import ModelRun
-from headroom.pipeline.provenance import file_hash
 from headroom.pipeline.reach import of_kinds, refusal, resolved
 from headroom.pipeline.working import Trouble, alive
 

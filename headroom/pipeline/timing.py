@@ -20,12 +20,12 @@ import psutil
 from headroom.api import Unit
 from headroom.config.params import Params
 from headroom.config.speed import Work
+from headroom.digests import file_hash
 from headroom.errors import UserError
 from headroom.measure.speed import MIDDLE, Removed, speed_points
 from headroom.pipeline import engine
 from headroom.pipeline.model_run import ModelRun
 from headroom.pipeline.progress import Progress, progress
-from headroom.pipeline.provenance import file_hash
 from headroom.results.files import read, write
 from headroom.results.places import read_cell
 from headroom.results.records import CellRecord, Point

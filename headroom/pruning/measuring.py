@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
@@ -18,6 +17,7 @@ from headroom.config.speed import Speed, Work
 from headroom.data.apart import data_hash
 from headroom.data.contract import longest
 from headroom.data.guessing import chance
+from headroom.digests import file_hash, of_file
 from headroom.errors import UserError
 from headroom.evaluate import Evaluation, NotFinite, Scores, Settings
 from headroom.evaluate.scores import as_found
@@ -27,7 +27,6 @@ from headroom.measure.work import task as work_of
 from headroom.pipeline import engine
 from headroom.pipeline.journal import Journal
 from headroom.pipeline.model_run import PACKAGES
-from headroom.pipeline.provenance import file_hash
 from headroom.pruning.planning import STEPS, Planner, Step
 from headroom.pruning.subject import Subject
 from headroom.pruning.trials import CACHED, WORKS, Sizes, Timing, Trial, said_of
@@ -218,7 +217,4 @@ def hashed(rows: Any) -> str:
 
 def weighed(file: str) -> str:
     """A file of weights by its content; empty without one."""
-    if not file:
-        return ""
-    with Path(file).open("rb") as weights:
-        return hashlib.file_digest(weights, "sha256").hexdigest()
+    return of_file(Path(file)) if file else ""

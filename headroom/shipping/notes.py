@@ -5,7 +5,6 @@ A stock config has no words for any of it; a loader passes the file by.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from headroom.attention.anatomy import anatomy
 from headroom.attention.families import supported_class
 from headroom.attention.saving import PLAN
 from headroom.attention.state import Removal, Shape
+from headroom.digests import of_file
 from headroom.errors import UserError
 
 NOTE = "headroom_shipped.json"
@@ -50,7 +50,7 @@ def write(model: Any, folder: Path, kind: str, sentence: str, loaders: Sequence[
         "groups": {str(site): count for site, count in sorted(shape.groups.items())},
         "removed": sorted(map(str, plan.removal.units)),
         "loaders": list(loaders),
-        "files": {path.name: digest(path) for path in sorted(folder.iterdir()) if path.is_file()},
+        "files": {path.name: of_file(path) for path in sorted(folder.iterdir()) if path.is_file()},
     }
     (folder / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
@@ -78,12 +78,6 @@ def changed(folder: Path, note: Note) -> list[str]:
         path = folder / Path(name).name  # of this folder, whatever the note says
         if not path.is_file():
             found.append(f"{name} is missing")
-        elif digest(path) != known and (path.suffix in BINDING or name == PLAN):
+        elif of_file(path) != known and (path.suffix in BINDING or name == PLAN):
             found.append(f"{name} is not what was written: its SHA-256 differs")
     return found
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
