@@ -7,6 +7,7 @@ and the weights that are left. Loading builds the dense skeleton, removes the sa
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
     plan_of = anatomy(model)
     state = state_of(model)
     tensors, aliases = distinct(state)
-    plan = _plan(plan_of, aliases)
+    plan = described(plan_of, aliases)
     check_readable(plan_of, plan, state)
     try:
         with together(folder, (GENERATION, WEIGHTS, OWN_WEIGHTS)) as draft:
@@ -57,14 +58,15 @@ def save_removed(model: PreTrainedModel, folder: str | Path) -> None:
         raise UserError(f"{folder} cannot be written, and is as it was: {error}") from error
 
 
-def _plan(plan_of: Anatomy, aliases: dict[str, str]) -> dict[str, Any]:
+def described(plan_of: Anatomy, aliases: dict[str, str], units: Iterable[Unit] | None = None) -> dict[str, Any]:
+    """What ``headroom_plan.json`` says of a model; ``units`` in place of those that went, where others say the same."""
     removal = plan_of.removal
     return {
         "version": VERSION,
         "class": supported_class(type(plan_of.model)),
         "attention": base_implementation(plan_of.config._attn_implementation),
         "policy": removal.policy,
-        "removed": sorted(str(unit) for unit in removal.units),
+        "removed": sorted(str(unit) for unit in (removal.units if units is None else units)),
         "aliases": aliases,
     }
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from headroom.shipping.probing import FLAGS
+
 SCRIPT = Path(__file__).with_name("loading_again.py")
 LONGEST = 900  # seconds
 
@@ -45,7 +47,14 @@ def load_again(folder: Path, loader: str, probe: Path, trusted: bool) -> Loaded:
     import torch
 
     name = f"transformers.{loader}" + (", trust_remote_code=True" if trusted else "")
-    words = [str(folder), loader, str(probe), str(torch.get_num_threads()), "yes" if trusted else "no"]
+    words = [
+        str(folder),
+        loader,
+        str(probe),
+        str(torch.get_num_threads()),
+        "yes" if trusted else "no",
+        json.dumps(FLAGS),
+    ]
     with TemporaryDirectory() as scratch:
         try:
             ended = subprocess.run(

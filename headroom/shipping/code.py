@@ -12,13 +12,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from headroom.api import Site
+from headroom.api import Site, Unit
 from headroom.attention.anatomy import Anatomy, anatomy
 from headroom.attention.families import supported_class
 from headroom.attention.layouts import Heads, Stack
-from headroom.attention.packing import BUFFER, distinct, state_of
+from headroom.attention.packing import distinct
 from headroom.attention.ragged import base_implementation
-from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, VERSION
+from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, described
+from headroom.shipping.left import weights_of
 
 FILE = "modeling_pruned.py"
 TEMPLATE = Path(__file__).with_name("pruned_model.py")
@@ -67,8 +68,8 @@ def write(model: Any, folder: Path) -> None:
     save_file(tensors, folder / OWN_WEIGHTS, metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(_config(model, plan), indent=2) + "\n", encoding="utf-8")
     (folder / FILE).write_text(source(plan, name), encoding="utf-8")
-    (folder / PLAN).write_text(json.dumps(_plan(plan, name, aliases), indent=1) + "\n", encoding="utf-8")
-    (folder / OWN_WEIGHTS).chmod((folder / PLAN).stat().st_mode)  # the library lets nobody else read them
+    said = described(plan, aliases, _without_blocks(plan))
+    (folder / PLAN).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     if model.can_generate():
         (folder / GENERATION).write_text(model.generation_config.to_json_string(), encoding="utf-8")
 
@@ -99,24 +100,16 @@ def _state(model: Any, plan: Anatomy) -> dict[str, Any]:
         position, _, rest = weight.removeprefix(prefix).partition(".")
         return f"{prefix}{layers[int(position)]}.{rest}"
 
-    return {renamed(weight): value for weight, value in state_of(model).items() if not weight.startswith(BUFFER)}
+    return {renamed(weight): value for weight, value in weights_of(model).items()}
 
 
-def _plan(plan: Anatomy, name: str, aliases: dict[str, str]) -> dict[str, Any]:
-    """What ``load_removed`` reads, with blocks as all their sublayers."""
+def _without_blocks(plan: Anatomy) -> set[Unit]:
+    """The units that went, with blocks as all their sublayers: here no block goes."""
     removal = plan.removal
     (stack, made), *_ = plan.stacks.items()
     gone = set(range(removal.shape.layers[stack])) - set(removal.blocks(stack))
     units = {unit for unit in removal.units if unit.site.layer not in gone}
-    units |= {sublayer.unit(stack, layer) for layer in gone for sublayer in made.sublayers}
-    return {
-        "version": VERSION,
-        "class": name,
-        "attention": base_implementation(plan.config._attn_implementation),
-        "policy": removal.policy,
-        "removed": sorted(map(str, units)),
-        "aliases": aliases,
-    }
+    return units | {sublayer.unit(stack, layer) for layer in gone for sublayer in made.sublayers}
 
 
 def _config(model: Any, plan: Anatomy) -> dict[str, Any]:

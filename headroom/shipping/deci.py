@@ -13,10 +13,10 @@ from typing import Any
 
 from headroom.api import Grain, Site, Unit
 from headroom.attention import remove
-from headroom.attention.packing import BUFFER, dense_model, distinct, state_of
+from headroom.attention.packing import dense_model, distinct
 from headroom.data.words import said
 from headroom.errors import UserError
-from headroom.shipping.left import Left
+from headroom.shipping.left import Left, weights_of
 
 MODEL_TYPE, CLASS, STEP = "nemotron-nas", "DeciLMForCausalLM", 256
 # llama.cpp wants a name that begins with model; the library's loaders look for model.safetensors, and must find none
@@ -58,7 +58,7 @@ def write(left: Left, folder: Path) -> None:
     """Write config, its class and weights. Only for a model of which ``why_not`` is empty."""
     from safetensors.torch import save_file
 
-    tensors, _ = distinct({name: value for name, value in state_of(left.model).items() if not name.startswith(BUFFER)})
+    tensors, _ = distinct(weights_of(left.model))
     config = copy.deepcopy(left.plan.config)
     config.dtype = next(left.model.parameters()).dtype
     heads, groups = config.num_attention_heads, config.num_key_value_heads

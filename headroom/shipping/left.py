@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from torch import Tensor
+
 from headroom.api import Grain, Site, Unit
 from headroom.attention.anatomy import Anatomy, anatomy
+from headroom.attention.packing import BUFFER, state_of
 from headroom.attention.removal import without
 
 
@@ -47,6 +50,11 @@ class Left:
     def blocks_gone(self) -> int:
         removal = self.plan.removal
         return sum(count - len(removal.blocks(stack)) for stack, count in removal.shape.layers.items())
+
+
+def weights_of(model: Any) -> dict[str, Tensor]:
+    """The weights of a model by their names, without the buffers that Headroom keeps beside them."""
+    return {name: value for name, value in state_of(model).items() if not name.startswith(BUFFER)}
 
 
 def left_of(model: Any) -> Left:

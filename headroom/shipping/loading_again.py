@@ -1,7 +1,7 @@
 """The script of a process that has transformers and no Headroom: load a folder, compare what it says, print JSON.
 
-Run as a file, with the folder, the class, the file of ``probing.write``, the threads and whether code of the folder
-may run.
+Run as a file, with the folder, the class, the file of ``probing.write``, the threads, whether code of the folder may
+run, and how words are written, as JSON.
 """
 
 import json
@@ -16,7 +16,7 @@ class NoHeadroom:
             raise ModuleNotFoundError("No module named 'headroom'", name=name)
 
 
-def main(folder: str, loader: str, file: str, threads: str, trusted: str) -> dict[str, object]:
+def main(folder: str, loader: str, file: str, threads: str, trusted: str, flags: str) -> dict[str, object]:
     import torch
     import transformers
     from safetensors.torch import load_file
@@ -36,16 +36,13 @@ def main(folder: str, loader: str, file: str, threads: str, trusted: str) -> dic
         words = None
         if "said.words" in kept:
             given = {name: value for name, value in inputs.items() if name != "decoder_input_ids"}
-            new = FLAGS
-            words = bool(torch.equal(model.generate(**given, **new), kept["said.words"]))
+            words = bool(torch.equal(model.generate(**given, **json.loads(flags)), kept["said.words"]))
     return {
         "difference": float((logits - kept["said.logits"]).abs().max()),
         "words": words,
         "class": type(model).__name__,
     }
 
-
-FLAGS = {"do_sample": False, "num_beams": 1, "max_new_tokens": 6, "min_new_tokens": 6}  # as in probing.py
 
 if __name__ == "__main__":
     sys.path[:] = sys.path[1:]  # the folder of this file

@@ -13,10 +13,8 @@ from typing import Any, Literal
 import torch
 
 from headroom import attention
-from headroom.attention.families import supported_class
 from headroom.attention.packing import check_readable, state_of
-from headroom.attention.ragged import base_implementation
-from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, WEIGHTS
+from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, WEIGHTS, described
 from headroom.data.words import silent
 from headroom.drafts import together
 from headroom.errors import UserError, suggest
@@ -88,8 +86,7 @@ def ship(model: Any, folder: str | Path, format: str = "auto") -> Shipped:
 def _check(model: Any) -> None:
     """Raises ``UserError`` for a model that could not be read back, before anything is made of it."""
     plan = attention.anatomy(model)
-    made = {"class": supported_class(type(model)), "attention": base_implementation(plan.config._attn_implementation)}
-    check_readable(plan, made, state_of(model))
+    check_readable(plan, described(plan, {}), state_of(model))
 
 
 def _first(model: Any, folder: Path, format: str, scratch: Path, probe: Path) -> Shipped:
@@ -136,7 +133,7 @@ def _stock(model: Any, folder: Path, probe: Path) -> Shipped | str:
         return why
     auto = code.auto_class(model) or stock.loader(left)
     sentence = f"a stock folder: transformers loads it as it is ({_says(left)})"
-    return _checked(lambda: stock.write(made, folder), folder, auto, probe, False, Shipped("stock", sentence, ()))
+    return _checked(lambda: made.save_pretrained(folder), folder, auto, probe, False, Shipped("stock", sentence, ()))
 
 
 def _says(left: Left) -> str:

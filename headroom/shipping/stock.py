@@ -7,15 +7,14 @@ when the class, built from the new config, has exactly the weights that are left
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 from headroom.attention.families import supported_class
 from headroom.attention.own import class_named
-from headroom.attention.packing import BUFFER, dense_model, state_of
+from headroom.attention.packing import dense_model
 from headroom.attention.ragged import base_implementation
 from headroom.errors import some
-from headroom.shipping.left import Left
+from headroom.shipping.left import Left, weights_of
 
 # How a config names query heads, KV heads and the width of a head, where it can name all that differ
 KEYS: dict[str, dict[str, str]] = {
@@ -89,7 +88,7 @@ def stock_model(left: Left) -> tuple[Any, str]:
     config = config_of(left)
     name = supported_class(type(left.model))
     made: Any = dense_model({"attention": config._attn_implementation, "class": name}, config)
-    state = {name: value for name, value in state_of(left.model).items() if not name.startswith(BUFFER)}
+    state = weights_of(left.model)
     wanted = {name: value.shape for name, value in made.state_dict().items()}
     found = {name: value.shape for name, value in state.items()}
     if strange := [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]:
@@ -99,11 +98,6 @@ def stock_model(left: Left) -> tuple[Any, str]:
     if made.can_generate():
         made.generation_config = left.model.generation_config
     return made.eval(), ""
-
-
-def write(made: Any, folder: Path) -> None:
-    """Write it as the library does."""
-    made.save_pretrained(folder)
 
 
 def loader(left: Left) -> str:

@@ -35,7 +35,7 @@ def wish_of(
         raise UserError(f"--work is {work!r}, which nobody times. {suggest(work, WORKS)}")
     return Wish(
         loss=share_of(loss, "--loss", "the quality that may be lost", least=0.0),
-        speed=None if speed is None else ratio_of(speed, "--speed"),
+        speed=None if speed is None else ratio_of(speed),
         memory=None if memory is None else share_of(memory, "--memory", "the memory to save"),
         parameters=None if parameters is None else share_of(parameters, "--parameters", "the parameters to save"),
         kind=known_kind(like) if like else "",
@@ -55,7 +55,7 @@ def share_of(text: str, option: str, what: str, least: float | None = None) -> f
     return value
 
 
-def ratio_of(text: str, option: str) -> float:
+def ratio_of(text: str, option: str = "--speed") -> float:
     """``1.2`` or ``1.2x``. Raises ``UserError`` for what is no ratio above 1."""
     found = RATIO.fullmatch(text.strip())
     if not found or float(found[1]) <= 1:
