@@ -36,6 +36,7 @@ __all__ = (
     "Track",
     "Unit",
     "Units",
+    "confidence",
 )
 
 
@@ -102,6 +103,10 @@ class Context(ABC):
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """Task loss: each example's own mean, summed over the batch, so that results do not depend on its size."""
+
+    @abstractmethod
+    def losses(self, batch: Batch, logits: Tensor) -> Tensor:
+        """What ``loss`` sums, (batch,), from output scores on the batch that are there already."""
 
     @abstractmethod
     def logits(self, batch: Batch) -> Tensor:
@@ -223,3 +228,31 @@ class Method(ABC):
     @abstractmethod
     def plans(self, ctx: Context, targets: Sequence[float]) -> Iterator[Plan]:
         """Yield one plan per target, in order, and any points of its own. Leave ``ctx.model`` as you found it."""
+
+
+def confidence(ctx: Context, examples: int, batch_size: int) -> Scores:
+    """Voita et al. (2019), section 3: mean over query tokens of the maximum attention weight of each unit, (units,).
+
+    The end of the sentence is no target where the config names it and the keys are input words.
+    """
+    peaks, queries = ctx.units.zeros(), dict.fromkeys(ctx.units.sites, 0)
+    with ctx.heads("map") as heads:
+        for batch in ctx.calibration(examples, batch_size):
+            ctx.logits(batch)
+            for site in ctx.units.sites:
+                maps, ends = heads.at(site).float(), _ends_of(ctx, batch, site)
+                if ends is not None:
+                    maps = maps.masked_fill(ends[:, None, None], 0)
+                peaks[site] += maps.amax(-1).sum((0, 2))  # rows of padded queries are zero
+                queries[site] += int(heads.real(site).sum())
+    return {site: peaks[site] / queries[site] for site in ctx.units.sites}
+
+
+def _ends_of(ctx: Context, batch: dict[str, Any], site: Site) -> Any:
+    """Which keys of a site are ends of sentence, (batch, keys); None where that cannot be known."""
+    config: Any = ctx.model.config
+    end = getattr(config, "eos_token_id", None)
+    own_side = config.is_encoder_decoder and (site.stack, site.kind) == ("decoder", "self")
+    if "input_ids" not in batch or end is None or own_side:
+        return None
+    return sum(batch["input_ids"] == one for one in ([end] if isinstance(end, int) else end)).bool()

@@ -9,9 +9,8 @@ Where queries share keys and values, the maximum is that of the group's mean map
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from headroom.api import Context, Grain, Method, Plan, Scores, Site
+from headroom.api import Context, Grain, Method, Plan, Scores, confidence
 
 
 class AttentionConfidence(Method):
@@ -33,24 +32,4 @@ class AttentionConfidence(Method):
             yield Plan(target, ctx.units.lowest(score, target))
 
     def confidence(self, ctx: Context) -> Scores:
-        peaks, queries = ctx.units.zeros(), dict.fromkeys(ctx.units.sites, 0)
-        with ctx.heads("map") as heads:
-            for batch in ctx.calibration(self.params.examples, self.params.batch_size):
-                ctx.logits(batch)
-                for site in ctx.units.sites:
-                    maps, ends = heads.at(site).float(), ends_of(ctx, batch, site)
-                    if ends is not None:
-                        maps = maps.masked_fill(ends[:, None, None], 0)
-                    peaks[site] += maps.amax(-1).sum((0, 2))  # rows of padded queries are zero
-                    queries[site] += int(heads.real(site).sum())
-        return {site: peaks[site] / queries[site] for site in ctx.units.sites}
-
-
-def ends_of(ctx: Context, batch: dict[str, Any], site: Site) -> Any:
-    """Which keys of a site are ends of sentence, (batch, keys); None where that cannot be known."""
-    config: Any = ctx.model.config
-    end = getattr(config, "eos_token_id", None)
-    own_side = config.is_encoder_decoder and (site.stack, site.kind) == ("decoder", "self")
-    if "input_ids" not in batch or end is None or own_side:
-        return None
-    return sum(batch["input_ids"] == one for one in ([end] if isinstance(end, int) else end)).bool()
+        return confidence(ctx, self.params.examples, self.params.batch_size)

@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from headroom.api import Context, Grain, Method, Plan, Scores, Site, Track, Unit
+from headroom.api import Context, Grain, Method, Plan, Track, Unit, confidence
 
 
 class ConfidenceLottery(Method):
@@ -75,30 +75,6 @@ class ConfidenceLottery(Method):
 
     def least_confident(self, ctx: Context, gone: frozenset[Unit], count: int) -> frozenset[Unit]:
         """The heads to remove so that ``count`` have gone in all."""
-        left = [unit for unit in ctx.units.order(confidence(ctx, self.params)) if unit not in gone]
+        score = confidence(ctx, self.params.examples, self.params.batch_size)
+        left = [unit for unit in ctx.units.order(score) if unit not in gone]
         return frozenset(left[: count - len(gone)])
-
-
-def confidence(ctx: Context, params: Any) -> Scores:
-    """Of every head, as it is now."""
-    peaks, queries = ctx.units.zeros(), dict.fromkeys(ctx.units.sites, 0)
-    with ctx.heads("map") as heads:
-        for batch in ctx.calibration(params.examples, params.batch_size):
-            ctx.logits(batch)
-            for site in ctx.units.sites:
-                maps, ends = heads.at(site).float(), ends_of(ctx, batch, site)
-                if ends is not None:
-                    maps = maps.masked_fill(ends[:, None, None], 0)
-                peaks[site] += maps.amax(-1).sum((0, 2))  # rows of padded queries are zero
-                queries[site] += int(heads.real(site).sum())
-    return {site: peaks[site] / queries[site] for site in ctx.units.sites}
-
-
-def ends_of(ctx: Context, batch: dict[str, Any], site: Site) -> Any:
-    """Which keys of a site are ends of sentence, (batch, keys); None where that cannot be known."""
-    config: Any = ctx.model.config
-    end = getattr(config, "eos_token_id", None)
-    own_side = config.is_encoder_decoder and (site.stack, site.kind) == ("decoder", "self")
-    if "input_ids" not in batch or end is None or own_side:
-        return None
-    return sum(batch["input_ids"] == one for one in ([end] if isinstance(end, int) else end)).bool()

@@ -16,8 +16,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch.nn import functional
-
 from headroom.api import Context, Grain, Method, Plan, Unit
 
 GRAINS = {
@@ -59,7 +57,7 @@ class GreedyLossBlocks(Method):
         with ctx.silenced(gone):
             for batch in batches:
                 for unit, logits in ctx.each_silenced(batch, total):
-                    total[unit] += float(loss(ctx, logits, batch["labels"]).sum())
+                    total[unit] += float(ctx.losses(batch, logits).sum())
         return min(total, key=lambda unit: (total[unit], unit.place))
 
     def candidates(self, ctx: Context, gone: list[Unit]) -> list[Unit]:
@@ -71,13 +69,3 @@ class GreedyLossBlocks(Method):
             inner = set(layers[self.params.first : len(layers) - self.params.last])
             within += [unit for unit in left if unit.site.stack == stack and unit.site.layer in inner]
         return within or left
-
-
-def loss(ctx: Context, logits: Any, labels: Any) -> Any:
-    """What ``ctx.loss`` sums, example by example, (batch,), from answers that are there already."""
-    if labels.dim() == 1:
-        return functional.cross_entropy(logits.float(), labels, reduction="none")
-    if ctx.info.purpose == "language":
-        logits, labels = logits[:, :-1], labels[:, 1:]
-    losses = functional.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none", ignore_index=-100)
-    return losses.sum(-1) / (labels != -100).sum(-1).clamp_min(1)

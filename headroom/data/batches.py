@@ -81,15 +81,19 @@ def length_order(dataset: Dataset, collator: Collator) -> list[int]:
 def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of each example, shape (batch,), in nats: of its class, or the mean over its own tokens."""
     inputs = {key: value for key, value in batch.items() if key != "labels"}
-    labels = batch["labels"]
+    config: Any = model.config
+    if batch["labels"].dim() == 2 and config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = shifted(batch["labels"], model)
+    return losses_of(model, model(**inputs).logits, batch["labels"], label_smoothing)
+
+
+def losses_of(model: nn.Module, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """The same from logits that are there already, (batch, classes) or (batch, tokens, vocabulary)."""
     if labels.dim() == 1:
-        logits = model(**inputs).logits
         return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
     config: Any = model.config
-    if config.is_encoder_decoder:
-        logits = model(**inputs, decoder_input_ids=shifted(labels, model)).logits
-    else:
-        logits, labels = model(**inputs).logits[:, :-1], labels[:, 1:]
+    if not config.is_encoder_decoder:
+        logits, labels = logits[:, :-1], labels[:, 1:]
     losses = functional.cross_entropy(
         logits.transpose(1, 2), labels, reduction="none", ignore_index=IGNORED, label_smoothing=label_smoothing
     )

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from headroom import api, attention
 from headroom.api import Gates, Grain, ModelInfo, Site, Unit, Units
-from headroom.data.batches import Collator, batches, per_example_loss
+from headroom.data.batches import Collator, batches, losses_of, per_example_loss
 from headroom.errors import UserError
 from headroom.pipeline.deeds import Deeds
 from headroom.pipeline.fence import lifted
@@ -78,6 +78,9 @@ class HarnessContext(api.Context):
 
     def loss(self, batch: dict[str, Tensor]) -> Tensor:
         return per_example_loss(self.model, batch).sum()
+
+    def losses(self, batch: dict[str, Tensor], logits: Tensor) -> Tensor:
+        return losses_of(self.model, logits.float(), batch["labels"])
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         with torch.inference_mode():

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from methods_helpers import ToyContext, context, method, order, part, plans, units_of
+from methods_helpers import ToyContext, context, method, order, plans, units_of
 
 from headroom.api import Grain
 from headroom.attention import mask, toy
@@ -19,7 +19,7 @@ def test_the_loss_of_answers_is_the_task_loss(family):
     _, ctx = context(family, "greedy-loss-blocks")
     for batch in ctx.batches:
         wanted = per_example_loss(ctx.model, batch)
-        assert torch.allclose(part("greedy-loss-blocks", "loss")(ctx, ctx.logits(batch), batch["labels"]), wanted)
+        assert torch.allclose(ctx.losses(batch, ctx.logits(batch)), wanted)
 
 
 @pytest.mark.parametrize("remove", ["block", "joint"])
