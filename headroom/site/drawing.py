@@ -70,10 +70,12 @@ def _draw(chart: Chart, folder: Path | None) -> Drawn:
         # For the page the title and the paper are left out again: one drawing serves both.
         figure.suptitle(chart.title, fontsize=8, x=0.01, y=0.995, ha="left", va="top", parse_math=False)
         logs = "".join(which for which in "xy" if getattr(axes, f"get_{which}scale")() == "log")
-        drawing = embed(_source(figure, chart), chart.name, (*axes.get_xlim(), *axes.get_ylim()), logs, best)
+        source = _source(figure, chart)
+        drawing = embed(source, chart.name, (*axes.get_xlim(), *axes.get_ylim()), logs, best)
         if folder and best:
             _fade(axes, chart.name, best)
-        return Drawn(drawing, _files(figure, chart, folder) if folder else (), named)
+            source = _source(figure, chart)
+        return Drawn(drawing, _files(figure, chart, folder, source) if folder else (), named)
 
 
 def _source(figure: Figure, chart: Chart) -> str:
@@ -95,10 +97,10 @@ def _fade(axes: Axes, name: str, best: Collection[str]) -> None:
             part.set(color=QUIET, linewidth=0.8, markersize=2.4, zorder=1.8, marker="." if kind == "marks" else "")
 
 
-def _files(figure: Figure, chart: Chart, folder: Path) -> tuple[str, ...]:
-    """The chart by itself, with its title on it and white paper behind it."""
+def _files(figure: Figure, chart: Chart, folder: Path, source: str) -> tuple[str, ...]:
+    """The chart by itself, with its title on it and white paper behind it; ``source`` is it as SVG."""
     paths = {kind: folder / f"{chart.name}.{kind}" for kind in WRITTEN}
-    paths["svg"].write_text(_source(figure, chart), encoding="utf-8", newline="\n")
+    paths["svg"].write_text(source, encoding="utf-8", newline="\n")
     with matplotlib.rc_context(CORE_FONTS):
         facts = {"CreationDate": None, "Producer": None, "Creator": None, "Title": chart.title}
         figure.savefig(paths["pdf"], format="pdf", metadata=facts)
