@@ -14,7 +14,7 @@ from pathlib import Path
 
 MOST = 20  # commits
 LEAST_MOVE = 0.0005  # of an area; below it a row shows the same three digits
-Rows = dict[tuple[str, str, str, str], dict[str, str]]  # (model, task, setting, method)
+Rows = dict[tuple[str, str, str, str, str], dict[str, str]]  # (model, task, setting, quality, method)
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Move:
     model: str
     task: str
     setting: str
+    quality: str
     method: str
     before: float | None
     after: float | None
@@ -72,9 +73,10 @@ def _area(row: dict[str, str] | None) -> float | None:
 
 
 def _rows(text: str) -> Rows:
+    """By what a row is of. Tables from before agreement was measured have no such column: theirs is the task's."""
     names = ("model", "task", "setting", "method")
     return {
-        (row.get("model", ""), row.get("task", ""), row.get("setting", ""), row.get("method", "")): row
+        (row["model"], row["task"], row["setting"], row.get("quality") or "task", row["method"]): row
         for row in csv.DictReader(io.StringIO(text))
         if all(name in row for name in names)
     }

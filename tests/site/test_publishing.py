@@ -167,3 +167,15 @@ def test_changes_come_from_the_commits_that_moved_the_leaderboard(world):
     assert "A better &lt;b&gt;idea&lt;/b&gt;" in page and "A better &lt;b&gt;idea&lt;/b&gt;" in feed
     assert len(re.findall("<entry>", feed)) == 2
     parser.fromstring(feed.encode(), parser=parser.etree.XMLParser())
+
+
+def test_agreement_is_no_move_of_the_same_row_by_the_metric_of_its_task():
+    """A table from before agreement was measured has no column for it."""
+    from headroom.site.changes import _rows, moved
+
+    before = "model,task,setting,method,area\nbert,nli,as is,random,0.5\n"
+    after = (
+        "model,task,setting,quality,method,area\nbert,nli,as is,task,random,0.5\nbert,nli,as is,agreement,random,0.9\n"
+    )
+    moves = moved(_rows(before), _rows(after))
+    assert [(move.quality, move.before, move.after) for move in moves] == [("agreement", None, 0.9)]
