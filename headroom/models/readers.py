@@ -22,7 +22,7 @@ def readers(
         return (tokenizer_of(source, purpose, needed) if source else None), None
     if source is None:
         return None, processor_for(spec.image, config, f"{where}.image")
-    place = (source.place, source.revision, source.trust_remote_code)
+    place = (source.reads, source.revision, source.trust_remote_code)
     if not needed and spec.image == ImageSpec():
         return None, read_processor(*place)
     return None, processor_for(spec.image, config, f"{where}.image", *place)

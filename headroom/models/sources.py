@@ -15,7 +15,7 @@ from headroom.data.hub import sentence
 from headroom.data.loading import data_folder
 from headroom.data.words import said, silent
 from headroom.errors import UserError
-from headroom.models import heads, stated
+from headroom.models import heads, ours, stated
 from headroom.models.checking import skeleton
 from headroom.models.configs import auto
 from headroom.models.packages import package_folder
@@ -79,12 +79,21 @@ class Source:
     def _in_cache(self, folder: Path) -> Source:
         return replace(self, place=folder, revision=None, called=f"{self.place} at {folder.name}")
 
+    @cached_property
+    def _view(self) -> Any:
+        return ours.view_of(self.place) if isinstance(self.place, Path) else None
+
+    @property
+    def reads(self) -> Path | str:
+        """Where its files are read: in its place, or in a view of a folder with code of Headroom's: that is not run."""
+        return Path(self._view.name) if self._view else self.place
+
     @property
     def pruned(self) -> bool:
         """Whether Headroom has saved it, with the list of what is gone from it."""
         from headroom.attention.saving import PLAN  # imports torch, which not all who ask for a folder need
 
-        return isinstance(self.place, Path) and (self.place / PLAN).is_file()
+        return self._holds(PLAN) and self.local
 
     @property
     def folder(self) -> Path:
@@ -101,7 +110,7 @@ class Source:
         return self._from | {"trust_remote_code": self.trust_remote_code}  # without the key, it would ask the terminal
 
     def _holds(self, name: str) -> bool:
-        return not isinstance(self.place, Path) or (self.place / name).is_file()
+        return not isinstance(self.reads, Path) or (self.reads / name).is_file()
 
     @cached_property
     def config(self) -> Any:
@@ -115,21 +124,22 @@ class Source:
             stated.check_readable(self.place, ("config.json",))
         try:
             with silent():
-                content, _ = PretrainedConfig.get_config_dict(self.place, **self._from)
+                content, _ = PretrainedConfig.get_config_dict(self.reads, **self._from)
         except Exception as error:  # of many kinds of files, read by many kinds of code
             raise self.trouble("config.json", error) from None
         stated.check(content, f"{self}: config.json", self.trust_remote_code)
         try:
             with silent():
-                config = AutoConfig.from_pretrained(self.place, **self._how)
+                config = AutoConfig.from_pretrained(self.reads, **self._how)
         except Exception as error:
             raise self.trouble("config.json", error) from None
         return heads.headed(config, self.head) if self.head else config
 
     @property
     def named(self) -> str | None:
-        """The class that the config names."""
-        return next(iter(getattr(self.config, "architectures", None) or ()), None)
+        """The class that the config names, or else the list of what is gone."""
+        of_config = next(iter(getattr(self.config, "architectures", None) or ()), None)
+        return of_config or (ours.class_in(Path(self.reads)) if self.pruned else None)
 
     @property
     def purpose(self) -> str | None:
@@ -147,7 +157,7 @@ class Source:
             return None
         try:
             with silent():
-                config = GenerationConfig.from_pretrained(self.place, **self._from)
+                config = GenerationConfig.from_pretrained(self.reads, **self._from)
         except Exception as error:
             if not self.local and isinstance(error, OSError):
                 return None  # the Hub has none of this model
@@ -166,7 +176,7 @@ class Source:
             stated.check_readable(self.place, ("tokenizer_config.json", "tokenizer.json", "special_tokens_map.json"))
         try:
             with silent():
-                tokenizer = AutoTokenizer.from_pretrained(self.place, **self._how)
+                tokenizer = AutoTokenizer.from_pretrained(self.reads, **self._how)
         except ImportError as error:
             raise UserError(
                 f"{self}: its tokenizer needs a package that is not installed: {said(error)} "
@@ -204,7 +214,8 @@ class Source:
         """One that Headroom has pruned; it is not spread over devices, for it is smaller than it was."""
         from headroom.attention import load_removed
 
-        return load_removed(self.place, dtype=dtype)
+        with ours.named(self.place, str(self.reads)):
+            return load_removed(self.reads, dtype=dtype)
 
     def _load(self, purpose: str, **how: Any) -> PreTrainedModel:
         try:
@@ -248,8 +259,9 @@ class Source:
             )
         if made.can_generate() and self.generation is not None:
             made.generation_config = self.generation
-        if isinstance(self.place, Path):
-            check_files(self.place)
+        if isinstance(self.reads, Path):
+            with ours.named(self.place, str(self.reads)):
+                check_files(self.reads)
         return made
 
     def trouble(self, what: str, error: Exception) -> UserError:

@@ -28,7 +28,6 @@ from headroom.models.snapshots import digests
 from headroom.models.sources import Source
 from headroom.pruning.budgets import Budget, budget_of
 from headroom.pruning.own_data import OwnData
-from headroom.shipping import as_headroom
 
 
 @dataclass(frozen=True)
@@ -91,13 +90,7 @@ class Subject:
 
 def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
     """Load what ``--model`` names. Raises ``UserError`` with all that keeps it from being pruned, or from the task."""
-    with as_headroom(Path(request.model)) as place:  # no code of a folder is run that Headroom wrote
-        return loaded(request, task, splits, place)
-
-
-def loaded(request: Request, task: Task | None, splits: Any, place: Path) -> Subject:
-    """The subject whose files lie, if it is a folder, in ``place``."""
-    source, spec = asked(request, task, place)
+    source, spec = asked(request, task)
     where = f"--model {request.model}"
     purpose = task.purpose if task else purpose_in(source, where)
     named = {task.name: names_in(task, splits)} if task and "classification" in purpose else {}
@@ -130,7 +123,7 @@ def files_of(source: Source) -> dict[str, str]:
     return {source.place: str(source.revision)}
 
 
-def asked(request: Request, task: Task | None, place: Path) -> tuple[Source, ModelSpec]:
+def asked(request: Request, task: Task | None) -> tuple[Source, ModelSpec]:
     """Where the model is, and the entry that params.yaml would have for it."""
     folder = Path(request.model)
     if not folder.is_dir():
@@ -142,10 +135,7 @@ def asked(request: Request, task: Task | None, place: Path) -> tuple[Source, Mod
             )
     elif not (folder / "config.json").is_file():
         raise UserError(f"--model {folder}: holds no config.json, so it is no model of transformers.")
-    called = str(folder) if place != folder else ""
-    source = Source(
-        place if folder.is_dir() else request.model, request.revision, request.trust_remote_code, called=called
-    )
+    source = Source(folder if folder.is_dir() else request.model, request.revision, request.trust_remote_code)
     entry = {
         "source": {"folder": "."} if folder.is_dir() else {"hub": request.model, "revision": request.revision},
         "tasks": [task.name] if task else ["none"],

@@ -4,7 +4,7 @@ Importing this package imports torch but no modelling file of transformers.
 """
 
 from headroom.shipping.again import Loaded
-from headroom.shipping.reading import as_headroom, opened
+from headroom.shipping.reading import opened
 from headroom.shipping.shipping import FORMATS, Shipped, check_format, ship
 
-__all__ = ["FORMATS", "Loaded", "Shipped", "as_headroom", "check_format", "opened", "ship"]
+__all__ = ["FORMATS", "Loaded", "Shipped", "check_format", "opened", "ship"]

@@ -19,9 +19,10 @@ from headroom.attention.layouts import Heads, Stack
 from headroom.attention.packing import distinct
 from headroom.attention.ragged import base_implementation
 from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, described
+from headroom.models.ours import CODE_TYPE
+from headroom.models.ours import MODELLING as FILE
 from headroom.shipping.left import weights_of
 
-FILE = "modeling_pruned.py"
 TEMPLATE = Path(__file__).with_name("pruned_model.py")
 BEGIN, END = "# --- the model ---\n", "# --- what is done to it ---\n"
 WORDS = {"self": "attention", "mlp": "mlp"}  # of per_layer_config's skip
@@ -129,7 +130,7 @@ def _config(model: Any, plan: Anatomy) -> dict[str, Any]:
 
 
 def model_type(plan: Anatomy) -> str:
-    return f"headroom_{plan.config.model_type}"
+    return f"{CODE_TYPE}{plan.config.model_type}"
 
 
 def _names(name: str) -> tuple[str, str]:

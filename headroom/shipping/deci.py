@@ -11,16 +11,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from headroom.api import Grain, Site, Unit
-from headroom.attention import remove
-from headroom.attention.packing import dense_model, distinct
-from headroom.data.words import said
-from headroom.errors import UserError
+from headroom.api import Site
+from headroom.attention.packing import distinct
+from headroom.models.ours import DECI_CLASS as CLASS
+from headroom.models.ours import DECI_TYPE as MODEL_TYPE
+from headroom.models.ours import DECI_WEIGHTS as WEIGHTS
 from headroom.shipping.left import Left, weights_of
 
-MODEL_TYPE, CLASS, STEP = "nemotron-nas", "DeciLMForCausalLM", 256
-# llama.cpp wants a name that begins with model; the library's loaders look for model.safetensors, and must find none
-WEIGHTS = "model-00001-of-00001.safetensors"
+STEP = 256
 FILE = "configuration_decilm.py"
 SOURCE = '''"""A Llama whose layers may lack attention or MLP: block_configs says which."""
 
@@ -86,30 +84,3 @@ def _block(left: Left, layer: int, group: int) -> dict[str, Any]:
         },
         "ffn": {"ffn_mult": None if no_mlp else mult, "no_op": no_mlp, "replace_with_linear": False},
     }
-
-
-def read(folder: Path) -> Any:
-    """The model of such a folder, in eval mode. Raises ``UserError`` where files are missing or do not fit."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-    from transformers import LlamaConfig
-
-    try:
-        stated = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        blocks = stated.pop("block_configs")
-        config = LlamaConfig(**{key: value for key, value in stated.items() if key not in ("auto_map", "model_type")})
-        config.architectures = ["LlamaForCausalLM"]
-        model: Any = dense_model({"attention": "sdpa", "class": "LlamaForCausalLM"}, config)
-        remove(model, [unit for layer, block in enumerate(blocks) for unit in _gone(layer, block)])
-        state = load_file(folder / WEIGHTS)
-        tied = {} if "lm_head.weight" in state else {"lm_head.weight": state["model.embed_tokens.weight"]}
-        model.load_state_dict(state | tied, assign=True)
-    except (OSError, SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{folder} is no whole {CLASS}: {said(error)} Write it again.") from None
-    model.tie_weights()
-    return model.eval()
-
-
-def _gone(layer: int, block: dict[str, Any]) -> list[Unit]:
-    grains = {"attention": ("self", Grain.ATTENTION), "ffn": ("mlp", Grain.MLP)}
-    return [Unit(Site("decoder", grains[part][0], layer), grains[part][1]) for part in grains if block[part]["no_op"]]

@@ -12,9 +12,10 @@ from headroom.attention.counting import FLOAT32
 from headroom.attention.own import class_named
 from headroom.attention.state import Removal
 from headroom.errors import UserError
+from headroom.models.ours import config_in, kind_of
 from headroom.shipping import notes, probing
 from headroom.shipping.code import auto_class
-from headroom.shipping.reading import config_in, kind_of, opened
+from headroom.shipping.reading import opened
 
 LEFT, GONE, NO_BLOCK = "■", "□", "·"
 FORMS = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -18,12 +18,13 @@ from headroom.attention.saving import GENERATION, OWN_WEIGHTS, PLAN, WEIGHTS, de
 from headroom.data.words import silent
 from headroom.drafts import together
 from headroom.errors import UserError, suggest
+from headroom.models.ours import Kind
 from headroom.models.weights import INDEX
 from headroom.shipping import code, deci, notes, probing, stock
 from headroom.shipping.again import Loaded, load_again
 from headroom.shipping.left import Left, left_of
+from headroom.shipping.reading import opened
 
-Kind = Literal["stock", "code", "headroom", "deci"]
 FORMATS = ("auto", "stock", "code", "headroom", "deci")
 OURS = (
     WEIGHTS,
@@ -161,7 +162,7 @@ def _deci(model: Any, folder: Path, probe: Path) -> Shipped | str:
         return why
     folder.mkdir()
     deci.write(left, folder)
-    loaded = _compared("headroom.shipping.opened", deci.read(folder), model)
+    loaded = _compared("headroom.shipping.opened", opened(folder), model)
     if not loaded.equal:
         return f"loaded again it is not what was written ({loaded})"
     sentence = f"a folder in the form of {deci.CLASS}, which vLLM and llama.cpp's converter read"

@@ -140,7 +140,8 @@ def test_a_model_that_cannot_be_pruned_is_one_to_every_command(world, prune, hea
 def test_a_smaller_model_can_be_the_source_of_a_profile(world, prune, headroom):
     data = world.folder / "local"
     data.mkdir()
-    assert prune(method="magnitude-heads", out="local/small", format="headroom")[0] == 0
+    assert prune(method="magnitude-heads", out="local/small")[0] == 0
+    assert report(world, "local/small")["format"]["kind"] == "code", "which stock loaders refuse"
     source = world.params.read_text().partition("    source:\n")[2].partition("    tasks:")[0]
     train = world.params.read_text().partition("    train:")[2].partition("\n")[0]
     world.change(source, "      folder: small\n")

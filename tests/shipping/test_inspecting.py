@@ -12,7 +12,8 @@ from headroom import attention
 from headroom.api import Unit
 from headroom.cli import main
 from headroom.errors import UserError
-from headroom.shipping import Loaded, as_headroom, opened, ship
+from headroom.models.ours import as_headroom
+from headroom.shipping import Loaded, opened, ship
 from headroom.shipping.inspecting import inspect
 from headroom.site.numbers import size
 
