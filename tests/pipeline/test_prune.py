@@ -111,7 +111,7 @@ def test_a_label_that_the_model_has_no_class_for_is_said(world, prune):
 
 def test_a_measurement_that_fails_leaves_nothing_in_the_way_of_the_next_try(world, prune, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("headroom.pruning.prune.reported", lambda *_: 1 / 0)
+        patch.setattr("headroom.pruning.writing.reported", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             prune(method="magnitude-heads")
     assert not list(world.folder.glob("*small*")) and not list(world.folder.glob(".*small*"))
@@ -305,7 +305,7 @@ def test_auto_tries_two_methods_says_why_and_takes_the_better(world, prune, monk
 
     names = ("magnitude-heads", "by-depth")
     asked = lambda request, purpose: Advice(tuple(replace(request, method=one) for one in names), "because")  # noqa: E731
-    monkeypatch.setattr("headroom.pruning.prune.advised", asked)
+    monkeypatch.setattr("headroom.pruning.shrinking.advised", asked)
     code, said = prune(method="auto", task="toy-classification", target=None, max_loss="60%")
     assert code == 0 and "magnitude-heads: tried" in said and "by-depth: tried" in said, said
     told = report(world)

@@ -1,0 +1,94 @@
+"""The core behind both doors, the command and `headroom.prune`: a subject and what is wanted in, what was found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from headroom.errors import UserError
+from headroom.models.packages import cache_folder
+from headroom.pipeline.journal import Journal
+from headroom.pruning.advising import AUTO, Advice, advised
+from headroom.pruning.attempts import Attempt, attempts, preferred
+from headroom.pruning.budgets import Budget
+from headroom.pruning.measuring import Bench
+from headroom.pruning.planning import Step, method_of, parsed
+from headroom.pruning.subject import Request, Subject
+from headroom.pruning.trials import CACHED
+from headroom.pruning.watching import Watch
+
+
+@dataclass
+class Outcome:
+    """What was tried, and which of it is taken."""
+
+    bench: Bench
+    request: Request  # as it was asked
+    tries: list[Attempt] = field(default_factory=list)
+    taken: Attempt | None = None  # the smaller model's; None: there is none
+    advice: Advice | None = None  # of ``auto``
+
+    @property
+    def stopped(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.tries[-1].stopped
+
+    @property
+    def nothing(self) -> str:
+        """Why there is no smaller model; empty where there is one."""
+        return "" if self.taken else "\n".join(attempt.nothing for attempt in self.tries)
+
+    @property
+    def step(self) -> Step:
+        """What goes. Only where something is taken."""
+        assert self.taken is not None and self.taken.step is not None
+        return self.taken.step
+
+    @property
+    def model(self) -> Any:
+        """The smaller model; what it has in common with the dense one are the same tensors."""
+        return self.bench.smaller(self.step)
+
+
+def check(request: Request) -> None:
+    """What can be said before a model is loaded.
+
+    Raises ``UserError`` for an unknown method or a wrong parameter, for one that needs examples where none are named,
+    and for a loss of nothing.
+    """
+    asks = request.task or request.own
+    or_own = "or your own examples with --data and --kind; see `headroom list`."
+    if request.method != AUTO:
+        method = method_of(request.method, parsed(request.parameters), request.examples)
+        if method.calibrated and not method.stochastic and not asks:
+            raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task, {or_own}")
+    if request.wanted.loss is not None and not asks:
+        raise UserError(f"--max-loss: the loss is of a task's quality. Name one with --task, {or_own}")
+
+
+def shrunk(subject: Subject, request: Request, watch: Watch) -> Outcome:
+    """Search the smaller model that meets the budget. What is measured on the way is kept in Headroom's cache.
+
+    Raises ``UserError`` for a method that cannot do this model, and for a limit on what the model has not.
+    """
+    budget = request.wanted
+    check_budget(budget, subject)
+    work = cache_folder() / "prune"
+    weights = work / "weights"
+    weights.mkdir(parents=True, exist_ok=True)
+    bench = Bench(subject, Journal(work / "journal"), budget.confidence, request.threads, watch)
+    outcome = Outcome(bench, request)
+    requests: tuple[Request, ...] = (request,)
+    if request.method == AUTO:
+        outcome.advice = advised(request, subject.purpose)
+        watch.tell(outcome.advice.why)
+        requests = outcome.advice.requests
+    outcome.tries = list(attempts(requests, bench, weights))
+    outcome.taken = preferred(outcome.tries, bench, budget)
+    return outcome
+
+
+def check_budget(budget: Budget, subject: Subject) -> None:
+    """Raises ``UserError`` for a limit on what a model has not."""
+    if budget.kv is not None and subject.purpose not in CACHED:
+        raise UserError(f"--max-kv: a model for {subject.purpose} keeps no cache. Leave the option out.")
