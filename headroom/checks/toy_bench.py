@@ -14,7 +14,7 @@ from torch import Tensor
 from headroom.api import Grain, Method, Track, Unit
 from headroom.attention import anatomy, toy, toy_batch
 from headroom.checks.watching import Touched
-from headroom.config.params import Recover
+from headroom.config.recovery import Recover
 from headroom.data.batches import Collator, batches
 from headroom.pipeline.bench import Bench
 from headroom.pipeline.context import HarnessContext

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from headroom.config.located import InsidePath, Section, read_yaml, validated, wrong
-from headroom.config.model_spec import MOST_RATE, MOST_STEPS, ModelSpec, check_warmup
+from headroom.config.model_spec import ModelSpec
 from headroom.config.only import Only, Seed, Target
 from headroom.config.plain import shown
+from headroom.config.recovery import Recover
 from headroom.config.speed import Speed
 from headroom.errors import UserError, suggest
 
@@ -104,24 +105,6 @@ class Run(Section):
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed is named once: the same one again measures the same again")
         return seeds
-
-
-class Recover(Section):
-    """Fine-tuning after removal, the same for every plan; methods that train spend the same total of steps."""
-
-    steps: int = Field(ge=1, le=MOST_STEPS, description="update steps that every plan gets")
-    batch: int = Field(ge=1, description="examples a step; blocks of tokens for language models")
-    learning_rate: float = Field(gt=0, le=MOST_RATE)
-    warmup: int = Field(0, ge=0, description="steps over which the learning rate rises")
-    schedule: Literal["cosine", "linear", "constant"] = "linear"
-    targets: tuple[Target, ...] | None = Field(
-        None, min_length=1, description="targets that are recovered; all where absent"
-    )
-
-    @model_validator(mode="after")
-    def _rises_in_time(self) -> Recover:
-        check_warmup(self.warmup, self.steps)
-        return self
 
 
 class Params(Section):

@@ -80,11 +80,16 @@ def length_order(dataset: Dataset, collator: Collator) -> list[int]:
 
 def per_example_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of each example, shape (batch,), in nats: of its class, or the mean over its own tokens."""
+    return losses_of(model, logits_of(model, batch), batch["labels"], label_smoothing)
+
+
+def logits_of(model: nn.Module, batch: Batch) -> Tensor:
+    """(batch, classes) or (batch, tokens, vocabulary); a translator goes on from the targets in the labels."""
     inputs = {key: value for key, value in batch.items() if key != "labels"}
     config: Any = model.config
     if batch["labels"].dim() == 2 and config.is_encoder_decoder:
         inputs["decoder_input_ids"] = shifted(batch["labels"], model)
-    return losses_of(model, model(**inputs).logits, batch["labels"], label_smoothing)
+    return model(**inputs).logits
 
 
 def losses_of(model: nn.Module, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:

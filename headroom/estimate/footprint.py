@@ -12,13 +12,17 @@ from headroom.measure.work import noise, words
 
 if TYPE_CHECKING:
     from headroom.config.model_spec import ModelSpec
+    from headroom.config.recovery import Recover
 
 REMOVED = 1.25  # copies of the weights at once: a removed model shares with the dense one what it does not cut
 LEARNS = 4 * 4  # bytes a parameter of a copy that is fine-tuned: weights, gradients, two moments, each float32
+MERGED = 1.0  # copies of the weights when adapters are merged; until then all weights are shared
 FLOAT32 = 4
 
 
-def footprint(model: Any, spec: ModelSpec, purpose: str, length: int, recovers: bool, layers: float = 1.0) -> int:
+def footprint(
+    model: Any, spec: ModelSpec, purpose: str, length: int, recover: Recover | None, layers: float = 1.0
+) -> int:
     """Weights with what removal adds, the tensors of the largest batch, its logits once more, a copy that learns.
 
     ``model`` may be a part of the whole, with as many weights as ``layers`` says, in shares.
@@ -26,7 +30,9 @@ def footprint(model: Any, spec: ModelSpec, purpose: str, length: int, recovers: 
     weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers())) * layers
     count = sum(parameter.numel() for parameter in model.parameters()) * layers
     size = batch_size(spec, purpose, length)
-    learns = LEARNS * count if recovers else 0
+    learns = 0.0
+    if recover:
+        learns = MERGED * weights if recover.adapters else LEARNS * count
     return round(REMOVED * weights + learns + activations(model, purpose, size, length))
 
 

@@ -38,6 +38,7 @@ from headroom.pipeline.bench import Bench
 from headroom.pipeline.prepare import prepare
 from headroom.results import stats
 from headroom.training.fit import fit
+from headroom.training.recovery import recovered
 
 SECONDS = 6.0  # that scoring the dense model may take; of a longer evaluation a part stands for the whole
 LEAST = 32  # examples of a task that are scored
@@ -125,7 +126,7 @@ class Rehearsal:
             point_tokens=answered + (scale - 1) * scored - scale * write.tokens,
             dense_tokens=scale * (scored - write.tokens),
             example_tokens=example_tokens,
-            memory=footprint(self.model, spec, bench.prepared.purpose, bench.prepared.contract.length, bool(recover)),
+            memory=footprint(self.model, spec, bench.prepared.purpose, bench.prepared.contract.length, recover),
             calibrate=len(bench.calibration),
         )
 
@@ -207,7 +208,7 @@ class Rehearsal:
     def recovered(self, steps: int) -> None:
         """Some steps of the fine-tuning of a plan, which begins with a copy of the model."""
         assert self.run.recover
-        self.bench.lessons(self.run.recover).teach(copy.deepcopy(self.model), steps, 0)
+        recovered(self.model, self.model, self.bench.lessons(self.run.recover), steps, 0)
 
     def calls(self) -> Iterator[tuple[Work, float]]:
         """Seconds of each call that the stage ``time`` will time, on one thread."""

@@ -172,7 +172,7 @@ class Sketch:
         if self.part is None:
             return round(self.bytes * REMOVED)
         share = self.shape.num_parameters() / self.part.num_parameters()
-        return footprint(self.part, self.run.spec, self.purpose, self.length, bool(self.run.recover), share)
+        return footprint(self.part, self.run.spec, self.purpose, self.length, self.run.recover, share)
 
     def note(self) -> str:
         if self.part is None:

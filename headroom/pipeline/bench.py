@@ -17,7 +17,7 @@ from torch import Tensor
 
 from headroom import attention
 from headroom.api import Grain, Unit
-from headroom.config.params import Recover
+from headroom.config.recovery import Recover
 from headroom.config.tasks import Task, load_task
 from headroom.data.batches import Collator, batches
 from headroom.data.loading import read_split
@@ -32,7 +32,7 @@ from headroom.models.placement import HERE, Placement
 from headroom.training.determinism import deterministic
 from headroom.training.lessons import Lessons, take
 
-Teach = Callable[[Any], None]
+Teach = Callable[[Any], Any]  # gives a fine-tuned model for a removed one, whose tensors may be the dense model's too
 COMPARED = 2048  # tokens, on which masked and removed are compared at every point
 
 
@@ -154,8 +154,7 @@ class Bench:
         found["counts"] = asdict(attention.count(model, rows(self.batch, slice(1))))  # shares are those of a row
         found["logit_difference"] = logit_difference(whole, model, units, self.batch)
         if teach:
-            model = copy.deepcopy(model)  # a training writes into the tensors, and these are the dense model's too
-            teach(model)
+            model = teach(model)
         found["blind"] = self.blind  # before anything is compared
         for task, scores in self.evaluation.score(model).items():
             found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)

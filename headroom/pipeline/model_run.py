@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headroom.config.model_spec import ModelSpec
-from headroom.config.params import Params, Recover
+from headroom.config.params import Params
+from headroom.config.recovery import Recover
 from headroom.config.tasks import Task, load_task
 from headroom.digests import contents, file_hash
 from headroom.errors import UserError
@@ -80,7 +81,10 @@ class ModelRun:
     @cached_property
     def recipe(self) -> dict[str, Any] | None:
         """How the fine-tuning goes. Which targets get it changes no number, so another target measures only itself."""
-        return self.recover.model_dump(exclude={"targets"}) if self.recover else None
+        if self.recover is None:
+            return None
+        made_by = {"peft": version("peft")} if self.recover.adapters else {}
+        return self.recover.model_dump(exclude={"targets"}) | made_by
 
     @cached_property
     def base(self) -> dict[str, Any]:

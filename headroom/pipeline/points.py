@@ -78,6 +78,7 @@ class Scoring:
                 **names,
                 note=plan["note"],
                 updates=plan["spent"] + asked.question.steps,
+                recovery=self.run.recover.kind if self.run.recover and asked.question.steps else "full",
                 status="ok",
                 units=units,
                 units_removed=len(plan["drop"]),

@@ -41,6 +41,8 @@ def preflight(params_file: Path) -> Params:
         check_task(task)
         refuse_missing_data(task, params)
     check_methods(params, str(params_file))
+    for name, recover in params.recover.items():
+        recover.check(f"{params_file}: recover.{name}.kind is {recover.kind}")
     return params
 
 

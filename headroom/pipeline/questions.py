@@ -216,10 +216,14 @@ class PointQuestion(AboutModel):
         units = [Unit.parse(text) for text in self.drop]
         return self.run.bench.answer(units, self.weights, self.teach if self.steps else None)
 
-    def teach(self, model: Any) -> None:
-        """The recovery: update steps on the removed model."""
+    def teach(self, model: Any) -> Any:
+        """The recovery: a removed model after update steps, which leave the tensors that it shares as they are."""
+        from headroom.training.recovery import recovered
+
         assert self.run.recover
-        self.run.bench.lessons(self.run.recover).teach(model, self.steps, self.seed)
+        bench = self.run.bench
+        lessons = bench.lessons(self.run.recover)
+        return recovered(model, bench.prepared.model, lessons, self.steps, self.seed)[0]
 
     @property
     def determined_by(self) -> dict[str, Any]:

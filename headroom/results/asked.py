@@ -10,6 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from headroom.config.only import Only
 from headroom.config.params import Params
+from headroom.config.recovery import Kind
 from headroom.config.registry import RESERVED, file_of, short
 from headroom.config.tasks import load_task
 from headroom.errors import UserError
@@ -43,6 +44,7 @@ class Asked:
     methods: Mapping[str, Entry]
     threads: int
     device: str = "auto"  # whatever there was
+    recovery: Mapping[str, Kind] = field(default_factory=dict)  # by model, what learns in the fine-tuning; else full
     only: Mapping[str, Only] = field(default_factory=dict)  # by model, what is asked of it in place of all
 
     @classmethod
@@ -55,6 +57,7 @@ class Asked:
             draws=params.run.draws,
             recovered={m: recipe.targets or params.of(m).run.targets for m, recipe in params.recover.items()},
             steps={model: recipe.steps for model, recipe in params.recover.items()},
+            recovery={model: recipe.kind for model, recipe in params.recover.items()},
             tasks={model: {task: versions[task] for task in spec.tasks} for model, spec in params.models.items()},
             methods={name: entry_of(params, name) for name in params.methods},
             threads=params.run.threads,

@@ -71,6 +71,9 @@ def _point(record: CellRecord, point: Point, asked: Asked, kinds: tuple[str, ...
             yield "setting", f"is recovered, and params.yaml recovers nothing of {record.model}"
         elif point.updates != steps and not (more and point.updates > steps):
             yield "updates", f"is {point.updates}, and params.yaml asks for {steps} (recover.{record.model}.steps)"
+        kind = asked.recovery.get(record.model, "full")
+        if point.recovery != kind and not (more and point.recovery == "full"):  # all steps went into its own training
+            yield "recovery", f"is {point.recovery}, and params.yaml asks for {kind} (recover.{record.model}.kind)"
     for site in (Unit.parse(unit).site for unit in point.plan if kinds):
         if kinds and f"{site.stack}.{site.kind}" not in kinds:
             yield "plan", f"lists units of {site.stack}.{site.kind}, and params.yaml offers {', '.join(kinds)}"

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from headroom.config.located import wrong
 from headroom.config.only import DENSE as DENSE  # the method that removes nothing
 from headroom.config.plain import cleaned
+from headroom.config.recovery import Kind
 from headroom.results.coherence import contradiction
 from headroom.results.plan_names import listed_unit, plan_hash
 
@@ -80,6 +81,11 @@ class Point(Strict):
     natural: str = Field("", description="names a point of the method's own, e.g. lambda=0.1; it answers to no target")
     setting: Setting = Field("as is", description="whether the removed model was fine-tuned, and scored after that")
     updates: Count = Field(0, description="update steps spent on this point's weights, before and after removal")
+    recovery: Kind = Field(
+        "full",
+        description="what learned after removal: all weights, adapters, or either towards the dense predictions",
+        exclude_if=lambda kind: kind == "full",  # older records know no other, and are to stay as they are
+    )
     status: Status
     reason: str = Field("", description="one sentence when the status is not ok")
     note: str = Field("", description="why the plan removes fewer or more units than asked")
@@ -123,6 +129,8 @@ class Point(Strict):
             raise wrong("parameters_removed", "the plan removes nothing", self.parameters_removed)
         if self.setting == "as is" and self.updates:
             raise wrong("updates", "as is means that nothing was updated", self.updates)
+        if self.setting == "as is" and self.recovery != "full":
+            raise wrong("recovery", "as is means that nothing was fine-tuned", self.recovery)
         if self.setting == "recovered" and not self.updates and not self.label:
             raise wrong("updates", "recovered means that something was updated", self.updates)
         asked = int(self.target * self.units + 1e-9)

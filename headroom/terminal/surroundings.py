@@ -41,7 +41,7 @@ MEND = {
         "look at the network, or set HF_HUB_OFFLINE=1 and use what is on this machine",
     ),
 }
-EXTRAS = {"ray": "ray", "pynvml": "energy", "gguf": "packages"}  # modules that extras of ours bring along
+EXTRAS = {"ray": "ray", "pynvml": "energy", "gguf": "packages", "peft": "heal"}  # modules that our extras bring along
 PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn", "google": "protobuf", "yaml": "pyyaml", "ruamel": "ruamel.yaml"}
 # How transformers says that a class needs a package: not by the name of the module, but in a text of many lines.
 NAMED_IN_TEXT = ("sentencepiece", "tiktoken", "protobuf", "sacremoses", "timm", "bitsandbytes", "torchvision", "ray")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Schedule = Literal["cosine", "linear", "constant"]
+Curve = list[dict[str, float]]  # of the loss, see ``curve``
 
 
 class TrainingError(RuntimeError):
@@ -44,23 +45,27 @@ def fit(
     extra_parameters: Iterable[nn.Parameter] = (),
     extra_learning_rate: float | None = None,
     on_step: Callable[[int, float], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    widen_frozen: bool = True,
     label: str = "training",
     shown: bool = True,
-) -> list[dict[str, float]]:
+) -> Curve:
     """Train in place for ``steps`` steps and return the loss curve: about a hundred {"step", "loss"}, losses averaged.
 
     ``objective(batch)`` is the loss to lower, the mean task loss of the batch unless given. ``extra_parameters``
     (gates) train with their own learning rate, without decay, and are not clipped. Weights with ``requires_grad`` off
     stay as they are. Training happens on the device of the model. Weights of 16 bits learn as float32, with products in
-    their own format, and are rounded at the end: a small step would be lost in them. Comes back in eval mode.
-    Bit-for-bit the same for the same arguments and thread count. ``shown`` gives a progress bar, or lines in the log.
-    Raises ``TrainingError`` naming the step when a loss is not finite.
+    their own format, and are rounded at the end: a small step would be lost in them. Frozen ones are float32 meanwhile
+    too, unless ``widen_frozen`` is off: then they take no more memory. ``stop`` is asked after every step. Comes back
+    in eval mode. Bit-for-bit the same for the same arguments and thread count. ``shown`` gives a progress bar, or lines
+    in the log. Raises ``TrainingError`` naming the step when a loss is not finite.
     """
     device = next(model.parameters()).device
-    short = {weight: weight.dtype for weight in model.parameters() if weight.dtype.itemsize < 4}
+    narrow = {weight: weight.dtype for weight in model.parameters() if weight.dtype.itemsize < 4}
+    products = next(iter(narrow.values()), torch.float32)
+    short = {weight: dtype for weight, dtype in narrow.items() if weight.requires_grad or widen_frozen}
     for weight in short:
         weight.data = weight.data.float()
-    products = next(iter(short.values()), torch.float32)
     model.train()
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     extra = list(extra_parameters)
@@ -73,7 +78,7 @@ def fit(
         progress(label, steps) if shown else nullcontext(lambda step, loss: None) as advance,
     ):
         for step, batch in _numbered(batches, steps):
-            with torch.autocast(device.type, products) if short else nullcontext():
+            with torch.autocast(device.type, products) if narrow else nullcontext():
                 loss = loss_of({key: value.to(device) for key, value in batch.items()})
             losses.append(_finite(loss, step))
             loss.backward()
@@ -84,6 +89,8 @@ def fit(
             advance(step, losses[-1])
             if on_step:
                 on_step(step, losses[-1])
+            if stop and stop():
+                break
     for weight, dtype in short.items():
         weight.data = weight.data.to(dtype)
     model.eval()
@@ -125,7 +132,7 @@ def share(step: int, steps: int, warmup: int, schedule: Schedule) -> float:
     return {"cosine": 0.5 * (1 + math.cos(math.pi * done)), "linear": 1 - done, "constant": 1.0}[schedule]
 
 
-def curve(losses: list[float], points: int = 100) -> list[dict[str, float]]:
+def curve(losses: list[float], points: int = 100) -> Curve:
     """Means over stretches of equal length, each named by its last step."""
     width = max(1, math.ceil(len(losses) / points))
     parts = [(at, losses[at : at + width]) for at in range(0, len(losses), width)]

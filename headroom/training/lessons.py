@@ -16,9 +16,10 @@ import torch
 from datasets import Dataset
 from torch import Tensor, nn
 
+from headroom.config.recovery import Kind
 from headroom.data.batches import Collator, batches
 from headroom.errors import UserError
-from headroom.training.fit import Schedule, fit
+from headroom.training.fit import Curve, Schedule, fit
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +39,26 @@ class Recipe(Protocol):
     def schedule(self) -> Schedule: ...
 
 
+class Recovery(Recipe, Protocol):
+    """How removed models are fine-tuned; methods that train do that in full, out of the same steps."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def adapters(self) -> int | None:
+        """The rank of low-rank adapters; None where all weights learn."""
+        ...
+
+
 class Aim(TypedDict, total=False):
-    """What a training may change of ``train.fit``: what it lowers, and what it trains beside the weights."""
+    """What a training may change of ``fit``: what it lowers, what it trains beside the weights, and who is told."""
 
     objective: Callable[[Any], Tensor]
     extra_parameters: Iterable[nn.Parameter]
     extra_learning_rate: float | None
+    on_step: Callable[[int, float], None] | None
+    stop: Callable[[], bool] | None
+    widen_frozen: bool
 
 
 @dataclass(frozen=True)
@@ -52,15 +67,15 @@ class Lessons:
 
     examples: Dataset
     collator: Collator
-    recover: Recipe
+    recover: Recovery
     scratch: Recipe | None  # the training that made the dense model; None for one that was not trained here
     fresh: Callable[[], nn.Module] | None  # the model before that training
 
-    def teach(self, model: nn.Module, steps: int, seed: int, from_scratch: bool = False, **aim: Unpack[Aim]) -> None:
+    def teach(self, model: nn.Module, steps: int, seed: int, from_scratch: bool = False, **aim: Unpack[Aim]) -> Curve:
         """Train in place for some steps of the recovery's recipe, or of the one that made the dense model.
 
         ``from_scratch`` forgets first what that training learned, and what it began with, if it was a pretrained model,
-        stays. It raises ``UserError`` for a model that was not trained here.
+        stays. Gives the curve of the loss. Raises ``UserError`` for a model that was not trained here.
         """
         recipe = self._begin(model) if from_scratch else self.recover
         curve = fit(
@@ -75,6 +90,7 @@ class Lessons:
             **aim,
         )
         logger.debug("fine-tuned for %d steps, loss %.3f to %.3f", steps, curve[0]["loss"], curve[-1]["loss"])
+        return curve
 
     def _begin(self, model: nn.Module) -> Recipe:
         """Put the model before its training, and say how it was trained."""

@@ -76,6 +76,8 @@ def test_the_shipped_profiles_are_in_order():
         ),
         ("warmup: 20, length: 16", "warmup: 2000, length: 16", "models.mt-toy.train.warmup is 2000; the learning rate"),
         ("{steps: 10, batch: 16,", "{steps: 10, warmup: 11, batch: 16,", "recover.vit-toy.warmup is 11"),
+        ("{steps: 10, batch: 16,", "{kind: lorra, steps: 10, batch: 16,", "recover.vit-toy.kind is 'lorra'"),
+        ("{steps: 10, batch: 16,", "{rank: 8, steps: 10, batch: 16,", "recover.vit-toy.rank is 8; is of low-rank"),
         # workloads
         (
             "    language: [{kind: prefill",

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from headroom.errors import UserError
+from headroom.pipeline.preflight import preflight
+
 TRAINED = "from headroom.api import Track; track = Track.TRAINED"
 
 TRAINS_GATES = """
@@ -64,6 +67,28 @@ def test_the_recovered_dense_model_is_point_zero_of_its_setting(records):
         ("recovered", 0.0, 10),
     ]
     assert all(point.tasks["toy-classification"].retained == 1.0 for point in dense)
+
+
+def test_records_say_what_learned_and_older_ones_read_as_full(world, records):
+    world.use("random-heads")
+    world.recover()
+    world.change("{steps: 10,", "{kind: distil, rank: 2, steps: 10,")
+    points = world.measure()["random-heads"].points
+    assert {(p.setting, p.recovery) for p in points} == {("as is", "full"), ("recovered", "distil")}
+    assert world.record("random-heads").read_text().count('"recovery"') == len(points) / 2
+    before = records["random-heads"].points
+    assert {p.recovery for p in before} == {"full"} and "recovery" not in before[-1].model_dump_json()
+    as_is, learned = ([p.tasks for p in points if p.setting == setting] for setting in ("as is", "recovered"))
+    assert as_is == [p.tasks for p in before if p.setting == "as is"], "the dense model was not changed by what learned"
+    assert learned != [p.tasks for p in before if p.setting == "recovered"]
+
+
+def test_adapters_want_their_package_before_anything_runs(world, monkeypatch):
+    world.recover()
+    world.change("{steps: 10,", "{kind: lora, steps: 10,")
+    monkeypatch.setattr("headroom.config.recovery.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"recover.bert-toy.kind is lora: .*Run `pip install 'headroom\[heal\]'`"):
+        preflight(world.params)
 
 
 def test_targets_that_are_recovered_are_the_same_for_methods_that_train(world, caplog):

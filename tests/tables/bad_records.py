@@ -149,6 +149,8 @@ ALONE: list[tuple[str, Edit, str]] = [
     ("a record that is unsupported with points", both(put("status", "unsupported"), put("reason", "No.")), "has none"),
     ("updates as is", put(f"{HALF}.updates", 40), "as is means that nothing was updated"),
     ("recovered without updates", put(f"{HALF}.setting", "recovered"), "recovered means that something was updated"),
+    ("adapters as is", put(f"{HALF}.recovery", "lora"), "as is means that nothing was fine-tuned"),
+    ("a recovery that there is not", both(RECOVERED, put(f"{HALF}.recovery", "magic")), "recovery is 'magic'"),
     ("the same point twice", twice(HALF), "is 0.5, seed 0, as is, and so is points.12"),
     ("a name of its own", put(f"{HALF}.natural", "lambda=1"), "no points of its own"),
     ("a method of its own points without names", put("natural", True), "has points of its own only"),

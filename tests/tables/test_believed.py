@@ -140,6 +140,17 @@ def test_a_recovered_point_has_had_the_updates_that_were_asked_for(folder, steps
     assert [row.ranked for row in found] == [not words]
 
 
+def test_a_recovered_point_says_what_learned_as_it_was_asked_for(folder):
+    def recover(record: bad_records.Json) -> None:
+        floor = record["points"][24:]
+        record["points"] += [point | {"setting": "recovered", "updates": 40, "recovery": "lora"} for point in floor]
+
+    damage(quality(folder), recover)
+    how = {"recovered": {MODEL: (1.0,)}, "steps": {MODEL: 40}}
+    assert read(folder, asked(**how, recovery={MODEL: "lora"})).cells[MODEL, TESTED].status == "ok"
+    refused(read(folder, asked(**how)), "recovery is lora, and params.yaml asks for full (recover.bert-pydocs.kind)")
+
+
 def test_a_cell_that_was_not_recovered_is_not_ranked_there_and_its_points_are_named(good):
     records = read(good, asked(recovered={MODEL: (0.5, 1.0)}, steps={MODEL: 40}))
     assert row(records).ranked
