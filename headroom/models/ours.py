@@ -12,13 +12,14 @@ from typing import Any, Literal
 from headroom.data.words import said
 from headroom.errors import UserError
 
-Kind = Literal["stock", "code", "headroom", "deci"]
+Kind = Literal["stock", "code", "headroom", "deci", "gguf", "onnx"]
 MODELLING = "modeling_pruned.py"  # beside the config of a folder with code
 CODE_TYPE = "headroom_"  # its model type begins so, which no stock loader knows
 OF_CODE = ("auto_map", "per_layer_config", "query_heads", "allow_global_per_layer_attribute_access")
 DECI_TYPE, DECI_CLASS = "nemotron-nas", "DeciLMForCausalLM"
 # llama.cpp wants a name that begins with model; the library's loaders look for model.safetensors, and must find none
 DECI_WEIGHTS = "model-00001-of-00001.safetensors"
+ONE_FILE: dict[str, Kind] = {"model.gguf": "gguf", "model.onnx": "onnx"}  # for programs that are no transformers
 DECI_PARTS = {"attention": "attention:decoder.self", "ffn": "mlp:decoder.mlp"}  # of a block, as units
 
 
@@ -43,6 +44,9 @@ def kind_of(folder: Path) -> Kind:
     config = config_in(folder)
     if config.get("model_type") == DECI_TYPE:
         return "deci"
+    for name, kind in ONE_FILE.items():
+        if (folder / name).is_file() and not any(folder.glob("*.safetensors")):
+            return kind
     if not (folder / PLAN).is_file():
         return "code" if str(config.get("model_type")).startswith(CODE_TYPE) else "stock"
     if "auto_map" in config and "per_layer_config" in config:
@@ -76,6 +80,10 @@ def view_of(folder: Path) -> TemporaryDirectory[str] | None:
     files that are missing or damaged.
     """
     kind = kind_of(folder) if (folder / "config.json").is_file() else "stock"
+    if kind in ONE_FILE.values():
+        raise UserError(
+            f"{folder}: holds a model in the form {kind}, for other programs. Name the folder that it was made from."
+        )
     if kind not in ("code", "deci"):
         return None
     written, renamed = _of_code(folder) if kind == "code" else _of_deci(folder)

@@ -37,7 +37,8 @@ def prune(
     format_: Annotated[
         str,
         typer.Option(
-            "--format", help="stock, code, headroom or deci; auto: the first of three that can say what is left"
+            "--format",
+            help="stock, code, headroom, deci, gguf or onnx; auto: the first of three that can say what is left",
         ),
     ] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,

@@ -42,7 +42,7 @@ def written(outcome: Outcome, folder: Path, format: str) -> Written:
     tasks = [subject.task] if subject.task else []
     begin(smaller, subject.contract, tasks)
     with whole(folder) as draft:
-        shipped = ship(smaller, draft, format)
+        shipped = ship(smaller, draft, format, subject.contract.tokenizer)
         save_readers(draft, subject.contract, tasks)
         return reported(outcome, draft, shipped)
 

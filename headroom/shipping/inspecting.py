@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from headroom.api import Grain, Site, Unit
-from headroom.attention import anatomy, count
+from headroom.attention import anatomy, count, removed_units
 from headroom.attention.counting import FLOAT32
 from headroom.attention.own import class_named
 from headroom.attention.state import Removal
 from headroom.errors import UserError
 from headroom.models.ours import config_in, kind_of
-from headroom.shipping import notes, probing
+from headroom.shipping import gguf, notes, onnx, probing
 from headroom.shipping.code import auto_class
 from headroom.shipping.reading import opened
 
@@ -23,6 +23,8 @@ FORMS = {
     "code": "a folder with a modelling file of its own: transformers loads it with trust_remote_code=True",
     "headroom": "a folder that Headroom alone loads",
     "deci": "a folder in the form of DeciLMForCausalLM, for vLLM and llama.cpp's converter; none of transformers' own",
+    "gguf": "a folder with one file of GGUF, for llama.cpp and what is built on it",
+    "onnx": "a folder with a graph of ONNX, which onnxruntime runs",
 }
 
 
@@ -81,9 +83,11 @@ def inspect(folder: str | Path) -> Inspected:
         found.troubles.append(str(error))
         removal = note.removal if note else None
     else:
-        found.named = type(model).__name__
-        removal = note.removal if note else anatomy(model).removal
-        _weigh(model, found)
+        removal = note.removal if note else None
+        if kind != "onnx":  # a graph has no modules to look at
+            found.named = type(model).__name__
+            removal = removal or anatomy(model).removal
+            _weigh(model, found)
         found.loaders += _loaders(model, found)
     if removal is not None:
         found.layers = layers_of(removal) if removal.units else ()
@@ -125,16 +129,20 @@ def _weigh(model: Any, found: Inspected) -> None:
 
 def _loaders(model: Any, found: Inspected) -> list[str]:
     """By which calls it can be had."""
+    if found.kind == "onnx":
+        return [f"onnxruntime.InferenceSession({str(found.folder / onnx.FILE)!r})"]
     auto, name = auto_class(model), str(found.folder)
     stock = f"transformers.{auto or type(model).__name__}.from_pretrained({name!r}"
-    ours = f"headroom.attention.load_removed({name!r})"
+    ours, opens = f"headroom.attention.load_removed({name!r})", f"headroom.shipping.opened({name!r})"
+    one_file = f"{stock}, gguf_file={gguf.FILE!r})"  # transformers' reader of GGUF has no layers that differ
     if class_named(type(model).__name__).__module__.startswith("headroom"):
         return [ours] if found.kind != "stock" else [f"headroom, as a model of its family ({name})"]
     return {
         "stock": [stock + ")"],
         "code": [stock + ", trust_remote_code=True)", ours],
         "headroom": [ours],
-        "deci": [f"headroom.shipping.opened({name!r})"],
+        "deci": [opens],
+        "gguf": [f"llama-cli --model {found.folder / gguf.FILE}", *([] if removed_units(model) else [one_file]), opens],
     }[found.kind]
 
 

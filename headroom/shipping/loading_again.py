@@ -1,7 +1,7 @@
 """The script of a process that has transformers and no Headroom: load a folder, compare what it says, print JSON.
 
-Run as a file, with the folder, the class, the file of ``probing.write``, the threads, whether code of the folder may
-run, and how words are written, as JSON.
+Run as a file, with the threads, the folder, the class, the file of ``probing.write``, the options of
+``from_pretrained`` and how words are written, both as JSON.
 """
 
 import json
@@ -16,7 +16,7 @@ class NoHeadroom:
             raise ModuleNotFoundError("No module named 'headroom'", name=name)
 
 
-def main(folder: str, loader: str, file: str, threads: str, trusted: str, flags: str) -> dict[str, object]:
+def main(threads: str, folder: str, loader: str, file: str, options: str, flags: str) -> dict[str, object]:
     import torch
     import transformers
     from safetensors.torch import load_file
@@ -24,13 +24,15 @@ def main(folder: str, loader: str, file: str, threads: str, trusted: str, flags:
     torch.set_num_threads(int(threads))
     kept = load_file(file)
     inputs = {name: value for name, value in kept.items() if not name.startswith("said.")}
-    model, found = getattr(transformers, loader).from_pretrained(
-        folder, trust_remote_code=trusted == "yes", use_safetensors=True, output_loading_info=True
-    )
+    how = json.loads(options)
+    given = how if "gguf_file" in how else how | {"use_safetensors": True}
+    model, found = getattr(transformers, loader).from_pretrained(folder, **given, output_loading_info=True)
     gaps = sorted({*found["missing_keys"], *(key[0] for key in found["mismatched_keys"])})
     if gaps:
         return {"error": f"it drew random numbers for {gaps[0]}"}
     model = model.eval()
+    if "gguf_file" in how:  # the loader does not look for it beside such a file
+        model.generation_config = transformers.GenerationConfig.from_pretrained(folder)
     with torch.no_grad():
         logits = model(**inputs)[0].float()
         words = None
@@ -39,8 +41,8 @@ def main(folder: str, loader: str, file: str, threads: str, trusted: str, flags:
             words = bool(torch.equal(model.generate(**given, **json.loads(flags)), kept["said.words"]))
     return {
         "difference": float((logits - kept["said.logits"]).abs().max()),
+        "largest": float(kept["said.logits"].abs().max()),
         "words": words,
-        "class": type(model).__name__,
     }
 
 

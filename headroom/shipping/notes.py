@@ -21,14 +21,20 @@ from headroom.errors import UserError
 
 NOTE = "headroom_shipped.json"
 VERSION = 1
-BINDING = (".safetensors", ".py")  # whoever serves a model may edit how it generates, but not these
+BINDING = (
+    ".safetensors",
+    ".py",
+    ".gguf",
+    ".onnx",
+    ".data",
+)  # whoever serves a model may edit how it generates, but not these
 
 
 @dataclass(frozen=True)
 class Note:
     """The note of a folder."""
 
-    kind: str  # stock, code or headroom
+    kind: str  # as shipped.FORMATS has them
     sentence: str
     removal: Removal  # without a config
     loaders: tuple[str, ...]  # how each found the folder when it was written

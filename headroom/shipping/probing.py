@@ -14,15 +14,15 @@ NEW_WORDS = 6  # written one by one, so that the cache and its positions are loo
 FLAGS = {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_WORDS, "min_new_tokens": NEW_WORDS}
 
 
-def inputs_of(model: Any) -> dict[str, Tensor]:
-    """Two examples that the model takes: the same numbers each time, no padding."""
+def inputs_of(model: Any, examples: int = 2, longest: int = 16) -> dict[str, Tensor]:
+    """Examples that the model takes: the same numbers each time, no padding."""
     generator, config = torch.Generator().manual_seed(0), model.config
     if model.main_input_name == "pixel_values":
         sides = config.image_size if isinstance(config.image_size, (list, tuple)) else [config.image_size] * 2
-        pixels = torch.randn(2, config.num_channels, *sides, generator=generator)
+        pixels = torch.randn(examples, config.num_channels, *sides, generator=generator)
         return {"pixel_values": pixels.to(next(model.parameters()))}
-    length = min(16, getattr(config, "max_position_embeddings", 16) - NEW_WORDS - 2)
-    words = torch.randint(0, config.vocab_size, (2, max(length, 4)), generator=generator)
+    length = min(longest, getattr(config, "max_position_embeddings", longest) - NEW_WORDS - 2)
+    words = torch.randint(0, config.vocab_size, (examples, max(length, 4)), generator=generator)
     for mark in (config.pad_token_id, config.eos_token_id):  # of padding and ends, some classes make something else
         if isinstance(mark, int):
             words[words == mark] = (mark + 1) % config.vocab_size
@@ -43,10 +43,10 @@ def said(model: Any, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def write(model: Any, file: Path) -> None:
+def write(model: Any, file: Path, inputs: dict[str, Tensor] | None = None) -> None:
     """Inputs and answers as one file, for a process without Headroom."""
     from safetensors.torch import save_file
 
-    inputs = inputs_of(model)
+    inputs = inputs or inputs_of(model)
     answers = {f"said.{name}": value for name, value in said(model, inputs).items()}
     save_file({name: value.cpu().contiguous() for name, value in inputs.items()} | answers, file)

@@ -12,16 +12,20 @@ from headroom.data.words import said, silent
 from headroom.errors import UserError, suggest
 from headroom.models.ours import as_headroom, config_in, kind_of
 from headroom.models.weights import check_files, check_whole
+from headroom.shipping import gguf, onnx
 
 
 def opened(folder: Path) -> Any:
     """The model of a folder in eval mode, with every weight from its files. No code of the folder is run.
 
+    A graph of ONNX is a module that only answers.
+
     Raises ``UserError`` for a class that Headroom does not know, and for files that are missing or damaged.
     """
     with silent():
-        if kind_of(folder) == "stock":
-            return _stock(folder)
+        kind = kind_of(folder)
+        if kind in READERS:
+            return READERS[kind](folder)
         with as_headroom(folder) as place:
             return load_removed(place)
 
@@ -42,3 +46,6 @@ def _stock(folder: Path) -> Any:
         raise UserError(f"{folder} cannot be read: {said(error)} Fetch or save it again.") from None
     check_whole(found, named, str(folder))
     return model.eval()
+
+
+READERS = {"stock": _stock, "gguf": gguf.read, "onnx": onnx.read}  # all others are read as Headroom's own

@@ -23,7 +23,7 @@ KINDS = {
 @pytest.fixture
 def written(monkeypatch, tmp_path):
     """A toy Llama in a folder of a kind, and the model that was written."""
-    monkeypatch.setattr("headroom.shipping.shipping.load_again", lambda *_: Loaded("theirs", 0.0))
+    monkeypatch.setattr("headroom.shipping.forms.load_again", lambda *_, **__: Loaded("theirs", 0.0))
 
     def make(kind, **changes):
         toy = attention.toy("llama", **{"intermediate_size": 256} | changes)

@@ -19,7 +19,9 @@ def test_a_process_without_headroom_gives_the_same_numbers_or_says_why_not(tmp_p
     shipped = ship(model, tmp_path / "small")
     assert shipped.kind == "code" and shipped.loaded[0].equal and shipped.loaded[0].same_words
     probing.write(attention.toy("llama"), tmp_path / "whole.safetensors")
-    other = load_again(tmp_path / "small", "AutoModelForCausalLM", tmp_path / "whole.safetensors", trusted=True)
+    other = load_again(
+        tmp_path / "small", "AutoModelForCausalLM", tmp_path / "whole.safetensors", trust_remote_code=True
+    )
     assert other.difference and other.difference > 0.01, "the comparison can fail"
     assert "`pip install headroom`" in needing_headroom(tmp_path / "small", tmp_path / "whole.safetensors")
 
@@ -27,7 +29,7 @@ def test_a_process_without_headroom_gives_the_same_numbers_or_says_why_not(tmp_p
 def needing_headroom(folder, probe):
     code = folder / "modeling_pruned.py"
     code.write_text(code.read_text() + "\nimport headroom\n")
-    return load_again(folder, "AutoModelForCausalLM", probe, trusted=True).why
+    return load_again(folder, "AutoModelForCausalLM", probe, trust_remote_code=True).why
 
 
 @pytest.mark.parametrize(

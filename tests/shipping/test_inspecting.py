@@ -21,7 +21,7 @@ from headroom.site.numbers import size
 @pytest.fixture(autouse=True)
 def trusting(monkeypatch):
     """Folders are not loaded again when they are written: that is tested elsewhere."""
-    monkeypatch.setattr("headroom.shipping.shipping.load_again", lambda *_: Loaded("theirs", 0.0))
+    monkeypatch.setattr("headroom.shipping.forms.load_again", lambda *_, **__: Loaded("theirs", 0.0))
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ FAMILIES = (*SINGLE, "gpt2", "t5", "m2m_100")
 def here(monkeypatch, tmp_path):
     """Folders are loaded again in this process, and their code is cached where the test ends."""
 
-    def load(folder, loader, probe, trusted):
-        again = getattr(transformers, loader).from_pretrained(folder, trust_remote_code=trusted).eval()
+    def load(folder, loader, probe, **options):
+        again = getattr(transformers, loader).from_pretrained(folder, **options).eval()
         kept = load_file(probe)
         said = probing.said(again, {name: value for name, value in kept.items() if not name.startswith("said.")})
         words = torch.equal(said["words"], kept["said.words"]) if "words" in said else None
@@ -31,7 +31,7 @@ def here(monkeypatch, tmp_path):
 
     from safetensors.torch import load_file
 
-    monkeypatch.setattr("headroom.shipping.shipping.load_again", load)
+    monkeypatch.setattr("headroom.shipping.forms.load_again", load)
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
 
 
@@ -163,7 +163,7 @@ def test_a_dense_model_and_another_number_format_are_shipped_too(tmp_path):
 
 
 def test_a_form_whose_loader_gives_other_numbers_is_not_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr("headroom.shipping.shipping.load_again", lambda *_: Loaded("theirs", 0.5))
+    monkeypatch.setattr("headroom.shipping.forms.load_again", lambda *_, **__: Loaded("theirs", 0.5))
     shipped = ship(pruned("llama", "block:decoder.block.1"), tmp_path / "small")
     assert shipped.kind == "headroom" and "largest logit difference 0.5" in shipped.sentence
     with pytest.raises(UserError, match="loaded again it is not what was written"):
