@@ -21,7 +21,7 @@ def prune(world, monkeypatch, capsys):
     """``headroom prune`` on the toy model: exit code and what it printed, as one line."""
 
     monkeypatch.setenv("HEADROOM_CACHE", str(world.folder / "cache"))
-    monkeypatch.setattr("headroom.shipping.shipping.load_again", lambda *_: Loaded("theirs", 0.0))
+    monkeypatch.setattr("headroom.shipping.forms.load_again", lambda *_, **__: Loaded("theirs", 0.0))
 
     def call(out="small", model="work/test/models/bert-toy/model", **options):
         given = {"model": model, "method": "michel-greedy", "target": 0.5, "out": out, "threads": 1} | options
