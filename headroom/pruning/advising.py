@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from headroom.config.project import profiles, root
 from headroom.config.registry import load_method, method_files
 from headroom.errors import UserError
 from headroom.pruning.budgets import Budget
-from headroom.pruning.subject import Request
+from headroom.pruning.subject import Request, worded
 from headroom.results.asked import Entry, entry_of
 from headroom.results.choosing import Wish, answers
 from headroom.results.kinds import CLASSIFIER, DECODER, IMAGES, TRANSLATOR
@@ -143,5 +142,5 @@ def kept(offers: Sequence[Offer], models: int) -> float:
 def concrete(request: Request, entry: Entry) -> Request:
     """The request with the method, and with the parameters that were measured; what the user sets goes before them."""
     set_ = {pair.partition("=")[0] for pair in request.parameters}
-    own = [f"{name}={json.dumps(value)}" for name, value in entry.given.items() if name not in set_]
+    own = worded({name: value for name, value in entry.given.items() if name not in set_})
     return replace(request, method=name_in(entry.file), parameters=[*own, *request.parameters])

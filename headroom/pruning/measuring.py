@@ -54,6 +54,10 @@ class Bench:
             self._made = (step, attention.without(self.subject.changed, step.drop))
         return self._made[1]
 
+    def hold(self, step: Step, model: Any) -> None:
+        """Take ``model`` for the one without the units of a step: a copy that the caller keeps."""
+        self._made = (step, model)
+
     def model(self, step: Step | None) -> Any:
         return self.smaller(step) if step else self.subject.model
 

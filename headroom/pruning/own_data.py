@@ -31,6 +31,10 @@ KINDS: dict[str, dict[str, Any]] = {
         "evaluator": "classification",
         "metric": {"name": "accuracy", "better": "higher", "unit": "%", "chance": "majority"},
     },
+    "image-classification": {
+        "evaluator": "image-classification",
+        "metric": {"name": "accuracy", "better": "higher", "unit": "%", "chance": "majority"},
+    },
     "translation": {
         "evaluator": "translation",
         "metric": {"name": "bleu", "better": "higher", "unit": "BLEU", "chance": 0},
@@ -87,18 +91,7 @@ class OwnData:
 
         Raises ``UserError`` for a file that cannot be read, is empty, or lacks a column.
         """
-        rows, columns = read(self.file), self._columns()
-        if not len(rows):
-            raise UserError(f"--data {self.file}: holds no examples.")
-        known = rows.column_names
-        for ours in COLUMNS[KINDS[self.kind]["evaluator"]]:
-            if columns.get(ours, ours) not in known:
-                wants = f"--kind {self.kind} wants a column {columns.get(ours, ours)!r}"
-                raise UserError(
-                    f"--data {self.file}: {wants}. Name yours with --column {ours}=NAME. {suggest(ours, known)}"
-                )
-        task = self._task(rows, columns)
-        return task, halves(normalised(rows, task), task)
+        return task_of(read(self.file), self.kind, self._columns(), self.file.name, f"--data {self.file}")
 
     def _columns(self) -> dict[str, str]:
         allowed, found = COLUMNS[KINDS[self.kind]["evaluator"]], {}
@@ -109,26 +102,44 @@ class OwnData:
             found[ours] = theirs
         return found
 
-    def _task(self, rows: Dataset, columns: dict[str, str]) -> Task:
-        """Classes that are written out are numbered in the order of the alphabet; the model finds its own by name."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.file.stem.lower()).strip("-") or "data"
-        stated: dict[str, Any] = {
-            **KINDS[self.kind],
-            "name": name,
-            "version": 1,
-            "summary": f"Examples of {self.file.name}.",
-            "data": {"folder": {"rows": self.file.name}},
-            "splits": {"calibrate": "rows", "evaluate": "rows"},
-            "columns": columns,
-            "licence": "the user's",
-            "cite": "the user's",
-            "own": f"--data {self.file}",
-        }
-        if self.kind == "classification":
-            label = columns.get("label", "label")
-            if getattr(rows.features[label], "dtype", "") in ("string", "large_string"):
-                stated["classes"] = sorted(one for one in rows.unique(label) if one is not None)
-        return validated(OwnTask, stated, f"--data {self.file}")
+
+def task_of(rows: Dataset, kind: str, columns: dict[str, str], called: str, where: str) -> tuple[Task, dict[str, Any]]:
+    """Rows of a kind as a task with its splits ``calibrate`` and ``evaluate``, which share no example.
+
+    ``columns`` are theirs by ours, where they are not called the same. Raises ``UserError`` where there is none, where
+    a column is missing, and where a split would hold next to nothing.
+    """
+    if not len(rows):
+        raise UserError(f"{where}: holds no examples.")
+    known = rows.column_names
+    for ours in COLUMNS[KINDS[kind]["evaluator"]]:
+        if columns.get(ours, ours) not in known:
+            wants = f"--kind {kind} wants a column {columns.get(ours, ours)!r}"
+            raise UserError(f"{where}: {wants}. Name yours with --column {ours}=NAME. {suggest(ours, known)}")
+    task = _task(rows, kind, columns, called, where)
+    return task, halves(normalised(rows, task), task)
+
+
+def _task(rows: Dataset, kind: str, columns: dict[str, str], called: str, where: str) -> Task:
+    """Classes that are written out are numbered in the order of the alphabet; the model finds its own by name."""
+    name = re.sub(r"[^a-z0-9]+", "-", Path(called).stem.lower()).strip("-") or "data"
+    stated: dict[str, Any] = {
+        **KINDS[kind],
+        "name": name,
+        "version": 1,
+        "summary": f"Examples of {called}.",
+        "data": {"folder": {"rows": Path(called).name}},
+        "splits": {"calibrate": "rows", "evaluate": "rows"},
+        "columns": columns,
+        "licence": "the user's",
+        "cite": "the user's",
+        "own": where,
+    }
+    if "classification" in kind:
+        label = columns.get("label", "label")
+        if getattr(rows.features[label], "dtype", "") in ("string", "large_string"):
+            stated["classes"] = sorted(one for one in rows.unique(label) if one is not None)
+    return validated(OwnTask, stated, where)
 
 
 def read(file: Path) -> Dataset:

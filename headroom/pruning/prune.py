@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from rich.console import Console, ConsoleOptions, RenderableType
 
-from headroom.config.tasks import Task, load_task
-from headroom.data.loading import load_splits
 from headroom.errors import UserError
-from headroom.evaluate.sacre import check_task
 from headroom.pruning import frontier
 from headroom.pruning.comparison import comparison
+from headroom.pruning.examples import examples_of
 from headroom.pruning.shrinking import Outcome, check, shrunk
 from headroom.pruning.subject import Request, check_place, subject_of
 from headroom.pruning.watching import watched
 from headroom.pruning.writing import Written, written
 from headroom.shipping import check_format
+
+TASK = "Name a task with --task, or your own examples with --data and --kind; see `headroom list`."
 
 
 @dataclass
@@ -44,7 +43,7 @@ def prune(request: Request) -> Result:
         raise UserError(f"--threads is {request.threads}; one or more are wanted.")
     check_place(request.out)
     check_format(request.format)
-    check(request)
+    check(request, TASK)
     torch.set_num_threads(request.threads)
     subject = subject_of(request, *examples_of(request))
     with watched() as watch:
@@ -81,26 +80,3 @@ def told(outcome: Outcome, found: Written) -> Iterator[RenderableType]:
     yield from (f"Loaded again by {one}." for one in found.shipped.loaded)
     if outcome.stopped:
         yield f"Stopped. {out} holds the best that was found until then."
-
-
-def examples_of(request: Request) -> tuple[Task | None, dict[str, Any]]:
-    """The task and its splits, of the project or of the user's own file; no more of them than were asked for."""
-    if request.own:
-        task, splits = request.own.load()
-    elif request.task:
-        task = load_task(request.task)
-        check_task(task)
-        splits = load_splits(task, request.data, train=False)
-    else:
-        return None, {}
-    return task, spread(splits, request.examples)
-
-
-def spread(splits: dict[str, Any], examples: int | None) -> dict[str, Any]:
-    """So many examples of each split, evenly over all of it, for it may be sorted; all where it is not said."""
-    if examples is None:
-        return splits
-    if examples < 1:
-        raise UserError(f"--examples is {examples}; one or more are wanted.")
-    places = {name: [place * len(rows) // examples for place in range(examples)] for name, rows in splits.items()}
-    return {name: rows if len(rows) <= examples else rows.select(places[name]) for name, rows in splits.items()}

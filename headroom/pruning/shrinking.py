@@ -50,20 +50,19 @@ class Outcome:
         return self.bench.smaller(self.step)
 
 
-def check(request: Request) -> None:
-    """What can be said before a model is loaded.
+def check(request: Request, name_some: str) -> None:
+    """What can be said before a model is loaded; ``name_some`` says how examples are named.
 
     Raises ``UserError`` for an unknown method or a wrong parameter, for one that needs examples where none are named,
     and for a loss of nothing.
     """
     asks = request.task or request.own
-    or_own = "or your own examples with --data and --kind; see `headroom list`."
     if request.method != AUTO:
         method = method_of(request.method, parsed(request.parameters), request.examples)
         if method.calibrated and not method.stochastic and not asks:
-            raise UserError(f"--method {request.method}: needs calibration examples. Name a task with --task, {or_own}")
+            raise UserError(f"--method {request.method}: needs calibration examples. {name_some}")
     if request.wanted.loss is not None and not asks:
-        raise UserError(f"--max-loss: the loss is of a task's quality. Name one with --task, {or_own}")
+        raise UserError(f"--max-loss: the loss is of a task's quality. {name_some}")
 
 
 def shrunk(subject: Subject, request: Request, watch: Watch) -> Outcome:

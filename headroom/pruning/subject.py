@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -32,19 +34,19 @@ from headroom.pruning.own_data import OwnData
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for on the command line."""
+    """What the user asked for."""
 
     model: str
     method: str
-    target: float | None  # share of the units, where nothing else says how small
-    out: Path
-    task: str | None
-    revision: str | None
-    data: Path | None
-    parameters: list[str]
-    seed: int
-    threads: int
-    trust_remote_code: bool
+    target: float | None = None  # share of the units, where nothing else says how small
+    out: Path = Path()
+    task: str | None = None
+    revision: str | None = None
+    data: Path | None = None
+    parameters: list[str] = field(default_factory=list)
+    seed: int = 0
+    threads: int = 2
+    trust_remote_code: bool = False
     image_mean: float | None = None
     image_std: float | None = None
     budget: Budget | None = None  # None: ``target`` alone
@@ -102,6 +104,11 @@ def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
     feeding = readers(spec, purpose, model.config, where, source, needed=task is not None)
     contract = contract_of(spec, model, *feeding, named, request.model)
     return Subject(model, purpose, spec, contract, task, splits, files_of(source))
+
+
+def worded(parameters: Mapping[str, Any]) -> list[str]:
+    """The parameters of a method as options have them, name=value, values as YAML reads them."""
+    return [f"{name}={json.dumps(value)}" for name, value in parameters.items()]
 
 
 def device_of(asked: str) -> str:

@@ -61,8 +61,8 @@ def test_the_folder_is_of_the_form_that_most_can_load_or_that_was_asked_for(worl
     assert code == 0 and report(world, "ours")["format"]["kind"] == "headroom", said
     code, said = prune(method="magnitude-heads", format="stock", out="no")
     assert code == 2 and "--format stock: the width of a bert head" in said and not (world.folder / "no").exists()
-    code, said = prune(format="gguf", out="no")
-    assert code == 2 and "--format is 'gguf'" in said
+    code, said = prune(format="pickle", out="no")
+    assert code == 2 and "--format is 'pickle'" in said
 
 
 def test_a_method_is_held_to_the_sites_that_are_named(world, prune):
@@ -251,7 +251,7 @@ def test_when_nothing_meets_the_budget_the_nearest_is_said_and_nothing_is_writte
 
 def test_limits_that_mean_nothing_here_are_said(world, prune):
     code, said = prune(method="magnitude-heads", target=None, max_loss="1%")
-    assert code == 2 and "--max-loss: the loss is of a task's quality. Name one with --task" in said
+    assert code == 2 and "--max-loss: the loss is of a task's quality. Name a task with --task" in said
     code, said = prune(method="magnitude-heads", target=None, max_kv="8KB/token")
     assert code == 2 and "--max-kv: a model for classification keeps no cache" in said
     code, said = prune(method="magnitude-heads", target=None)
