@@ -40,8 +40,11 @@ class Verified(Strict):
 
 
 def hash_of(record: CellRecord) -> str:
-    """SHA-256 over all that a record says, whatever the layout of its file."""
-    text = json.dumps(record.model_dump(mode="json"), sort_keys=True)
+    """SHA-256 over all that a record says, whatever the layout of its file.
+
+    What is as it would be if nothing was said is left out: a field that a later version adds changes no record.
+    """
+    text = json.dumps(record.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
