@@ -15,7 +15,7 @@ from headroom.errors import UserError
 Kind = Literal["stock", "code", "headroom", "deci", "gguf", "onnx"]
 MODELLING = "modeling_pruned.py"  # beside the config of a folder with code
 CODE_TYPE = "headroom_"  # its model type begins so, which no stock loader knows
-OF_CODE = ("auto_map", "per_layer_config", "query_heads", "allow_global_per_layer_attribute_access")
+OF_CODE = ("auto_map", "per_layer_config", "pruned_layers", "query_heads", "allow_global_per_layer_attribute_access")
 DECI_TYPE, DECI_CLASS = "nemotron-nas", "DeciLMForCausalLM"
 # llama.cpp wants a name that begins with model; the library's loaders look for model.safetensors, and must find none
 DECI_WEIGHTS = "model-00001-of-00001.safetensors"
@@ -47,10 +47,10 @@ def kind_of(folder: Path) -> Kind:
     for name, kind in ONE_FILE.items():
         if (folder / name).is_file() and not any(folder.glob("*.safetensors")):
             return kind
-    if not (folder / PLAN).is_file():
-        return "code" if str(config.get("model_type")).startswith(CODE_TYPE) else "stock"
-    if "auto_map" in config and "per_layer_config" in config:
+    if str(config.get("model_type")).startswith(CODE_TYPE):
         return "code"
+    if not (folder / PLAN).is_file():
+        return "stock"
     return "headroom" if (folder / OWN_WEIGHTS).is_file() or not (folder / WEIGHTS).is_file() else "stock"
 
 

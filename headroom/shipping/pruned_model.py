@@ -1,5 +1,6 @@
-"""A pruned model for transformers alone: the dense class, of which config.json's ``per_layer_config`` takes parts away.
+"""A pruned model for transformers alone: the dense class, from which parts are taken away as config.json says.
 
+``per_layer_config`` says it where there is one stack, ``pruned_layers`` by stack and layer where there are two.
 ``num_attention_heads`` and ``num_key_value_heads`` of a layer are what is left of its heads, ``query_heads`` how many
 of them read each KV head where they differ, and ``skip`` names the sublayers that the stream passes by.
 """
@@ -19,12 +20,24 @@ DenseConfig = transformers.LlamaConfig
 DenseModel = transformers.LlamaForCausalLM
 
 MODEL_TYPE, WEIGHTS = "headroom_llama", "headroom.safetensors"
-BLOCKS = "layers"
-HOME, OUT = "self_attn", "self_attn.o_proj"
-QUERY, KEY_VALUE = ("q_proj",), ("k_proj", "v_proj")
-SIZE, COUNTS, WIDTHS = "head_dim", (), ()
-SKIP = {"attention": {"self_attn": "no attention", "input_layernorm": "identity"}}
+STACKS: dict = {
+    "decoder": {
+        "attention": {
+            "attention": {
+                "home": "self_attn",
+                "out": "self_attn.o_proj",
+                "maps": {"q_proj": (1, 0), "k_proj": (0, 1), "v_proj": (0, 1)},
+                "size": "head_dim",
+                "counts": (),
+                "widths": (),
+            }
+        },
+        "blocks": "layers",
+        "skip": {"attention": {"self_attn": "no attention", "input_layernorm": "identity"}},
+    }
+}
 # --- what is done to it ---
+LEFT = {"attention": "num_attention_heads", "cross_attention": "cross_attention_heads"}
 
 
 class PrunedConfig(DenseConfig):
@@ -39,21 +52,32 @@ class PrunedModel(DenseModel):
     def __init__(self, config, *args, **kwargs):
         with dense(config):
             super().__init__(config, *args, **kwargs)
-        blocks = list(self.base_model.get_submodule(BLOCKS).children())
-        spec = getattr(config, "_heterogeneity_spec", None)
-        for layer, gone in (spec.per_layer_overrides if spec else {}).items():
-            skipped, place = gone.get("skip", ()), slot(blocks[layer])
-            for name in skipped:
-                for path, kind in SKIP[name].items():
-                    put(blocks[layer], path, stand_in(kind, place))
-            if "attention" not in skipped and ("num_attention_heads" in gone or "num_key_value_heads" in gone):
-                thin(self, blocks[layer], gone)
+        for name, layer, gone in changed(config):
+            stack = STACKS[name]
+            block, skipped = self.base_model.get_submodule(stack["blocks"])[layer], gone.get("skip", ())
+            places = {kind: slot(block, made["home"]) for kind, made in stack["attention"].items()}
+            for kind in skipped:
+                for path, what in stack["skip"][kind].items():
+                    put(block, path, stand_in(what, places.get(kind) if kind == "attention" else None))
+            for kind, made in stack["attention"].items():
+                if kind not in skipped and LEFT[kind] in gone:
+                    thin(self, block, made, gone, kind)
 
     def save_pretrained(self, save_directory, *args, **kwargs):
         super().save_pretrained(save_directory, *args, **kwargs)
         written = Path(save_directory) / "model.safetensors"
         if written.is_file():
             written.replace(written.with_name(WEIGHTS))
+
+
+def changed(config):
+    """Stack and layer of what is not whole, and what is gone from it."""
+    spec = getattr(config, "_heterogeneity_spec", None)
+    for layer, gone in (spec.per_layer_overrides if spec else {}).items():
+        yield next(iter(STACKS)), layer, gone
+    for place, gone in (getattr(config, "pruned_layers", None) or {}).items():
+        stack, _, layer = place.partition(".")
+        yield stack, int(layer), gone
 
 
 @contextmanager
@@ -67,20 +91,22 @@ def dense(config):
             config.__dict__["_heterogeneity_spec"] = spec
 
 
-def thin(model, block, gone):
+def thin(model, block, made, gone, kind):
     """Leave so many heads; with none, the output's bias is still added."""
-    home, out = block.get_submodule(HOME), block.get_submodule(OUT)
-    heads, size = gone.get("num_attention_heads", model.config.num_attention_heads), getattr(home, SIZE)
+    home, out, heads = block.get_submodule(made["home"]), block.get_submodule(made["out"]), gone[LEFT[kind]]
     if heads == 0:
-        empty(block, out)
+        empty(block, made, out, slot(block, made["home"]) if kind == "attention" else None)
         return
-    groups = gone.get("num_key_value_heads", getattr(model.config, "num_key_value_heads", heads))
-    for name in (*QUERY, *KEY_VALUE):
-        cut(home.get_submodule(name), 0, (heads if name in QUERY else groups) * size)
-    cut(out, 1, heads * size)
-    for name in COUNTS:
+    groups = heads
+    if kind == "attention":  # as many as all layers have are not said again
+        groups = gone.get("num_key_value_heads", getattr(model.config, "num_key_value_heads", heads))
+    size = getattr(home, made["size"])
+    for name, (queries, others) in made["maps"].items():
+        cut(home.get_submodule(name), True, (queries * heads + others * groups) * size)
+    cut(out, False, heads * size)
+    for name in made["counts"]:
         setattr(home, name, heads)
-    for name in WIDTHS:
+    for name in made["widths"]:
         setattr(home, name, heads * size)
     if hasattr(home, "num_key_value_groups"):
         home.num_key_value_groups = heads // groups
@@ -88,26 +114,30 @@ def thin(model, block, gone):
             uneven(model, home, reads)
 
 
-def cut(linear, dim, width):
-    """A linear map of this width; what is in it comes from the file."""
+def cut(linear, outputs, width):
+    """A linear map of so many outputs, or inputs; what is in it comes from the file. GPT-2's lies the other way."""
+    turned = hasattr(linear, "nf")
     shape = list(linear.weight.shape)
-    shape[dim] = width
+    shape[int(outputs == turned)] = width
     linear.weight = nn.Parameter(linear.weight.new_empty(shape))
-    linear.out_features, linear.in_features = shape
-    if dim == 0 and linear.bias is not None:
+    if turned:
+        linear.nx, linear.nf = shape
+    else:
+        linear.out_features, linear.in_features = shape
+    if outputs and linear.bias is not None:
         linear.bias = nn.Parameter(linear.bias.new_empty(width))
 
 
-def empty(block, out):
-    if OUT.startswith(HOME + "."):
-        put(block, HOME, NoAttention(slot(block), out.bias))
+def empty(block, made, out, layer_idx):
+    if made["out"].startswith(made["home"] + "."):
+        put(block, made["home"], NoAttention(layer_idx, getattr(out, "bias", None)))
     else:
-        put(block, OUT, OnlyBias(out.bias))
-        put(block, HOME, NoAttention(slot(block), shaped=True))
+        put(block, made["out"], OnlyBias(out.bias))
+        put(block, made["home"], NoAttention(layer_idx, shaped=True))
 
 
-def slot(block):
-    return getattr(block.get_submodule(HOME), "layer_idx", None)
+def slot(block, home):
+    return getattr(block.get_submodule(home), "layer_idx", None)
 
 
 def put(block, path, module):
@@ -127,10 +157,11 @@ class NoAttention(nn.Module):
         super().__init__()
         self.layer_idx, self.bias, self.shaped = layer_idx, bias, shaped
 
-    def forward(self, hidden_states, *args, past_key_values=None, **kwargs):
-        if past_key_values is not None and self.layer_idx is not None:
+    def forward(self, hidden_states, *args, past_key_values=None, layer_past=None, **kwargs):
+        cache = layer_past if past_key_values is None else past_key_values
+        if cache is not None and self.layer_idx is not None:
             zero = hidden_states.new_zeros(hidden_states.shape[0], 1, hidden_states.shape[1], 1)
-            getattr(past_key_values, "self_attention_cache", past_key_values).update(zero, zero, self.layer_idx)
+            getattr(cache, "self_attention_cache", cache).update(zero, zero, self.layer_idx)
         return self.made(hidden_states), None
 
     def made(self, hidden_states):

@@ -63,9 +63,17 @@ def run(monkeypatch, capsys):
         (
             "m2m_100",
             ["head:decoder.cross.1.0", "mlp:decoder.mlp.1"],
-            "headroom",
+            "code",
             "1 of 6 MLPs, 1 of 36 heads",
             "1 ■■■■ □■■■ □",
+            "transformers.AutoModelForSeq2SeqLM",
+        ),
+        (
+            "t5",
+            ["head:decoder.cross.1.0"],
+            "headroom",
+            "1 of 36 heads",
+            "1 ■■■■ □■■■ ■",
             "headroom.attention.load_removed",
         ),
     ],
