@@ -71,14 +71,14 @@ def run_graph(graph: Path, probes: Sequence[Path]) -> Loaded:
     return asked("running_graph.py", "onnxruntime", str(graph), *map(str, probes))
 
 
-def asked(script: str, name: str, *words: str) -> Loaded:
+def asked(script: str, name: str, *words: str, python: str = sys.executable) -> Loaded:
     """What a script that lies here answers, in a process of its own, with as many threads as this one."""
     import torch
 
     with TemporaryDirectory() as scratch:
         try:
             ended = subprocess.run(
-                [sys.executable, str(HERE / script), str(torch.get_num_threads()), *words],
+                [python, str(HERE / script), str(torch.get_num_threads()), *words],
                 capture_output=True,
                 text=True,
                 cwd=scratch,

@@ -54,7 +54,8 @@ class PrunedModel(DenseModel):
             super().__init__(config, *args, **kwargs)
         for name, layer, gone in changed(config):
             stack = STACKS[name]
-            block, skipped = self.base_model.get_submodule(stack["blocks"])[layer], gone.get("skip", ())
+            blocks = list(self.base_model.get_submodule(stack["blocks"]).children())
+            block, skipped = blocks[layer], gone.get("skip", ())
             places = {kind: slot(block, made["home"]) for kind, made in stack["attention"].items()}
             for kind in skipped:
                 for path, what in stack["skip"][kind].items():
