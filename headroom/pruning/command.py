@@ -41,6 +41,13 @@ def prune(
             help="stock, code, headroom, deci, gguf or onnx; auto: the first of three that can say what is left",
         ),
     ] = "auto",
+    heal: Annotated[int | None, typer.Option(help="what is found learns again for so many steps")] = None,
+    heal_kind: Annotated[
+        str | None,
+        typer.Option(help="full, lora or distil; auto: full for a small model, lora for one above 300M parameters"),
+    ] = None,
+    heal_rate: Annotated[float | None, typer.Option(help="learning rate; else 5e-5, of adapters 5e-4")] = None,
+    heal_batch: Annotated[int | None, typer.Option(help="examples a step; else 8")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; else as the files have it")] = None,
@@ -52,6 +59,7 @@ def prune(
 ) -> None:
     """Shrink a model of your own to a budget: physically smaller, it loads again, measured beside the dense one."""
     from headroom.pruning.budgets import budget_of
+    from headroom.pruning.heal import Heal
     from headroom.pruning.own_data import OwnData
     from headroom.pruning.prune import prune as shrink
     from headroom.pruning.subject import Request
@@ -77,6 +85,7 @@ def prune(
         dtype=dtype,
         examples=examples,
         format=format_,
+        heal=Heal.of(heal, heal_kind, heal_rate, heal_batch),
     )
     result = shrink(request)
     PlainConsole().print(result)

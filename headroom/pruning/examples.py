@@ -8,7 +8,7 @@ from headroom.config.tasks import Task, load_task
 from headroom.data.loading import load_splits
 from headroom.errors import UserError
 from headroom.evaluate.sacre import check_task
-from headroom.pruning.subject import Request
+from headroom.pruning.subject import Request, Subject
 
 
 def examples_of(request: Request) -> tuple[Task | None, dict[str, Any]]:
@@ -22,6 +22,17 @@ def examples_of(request: Request) -> tuple[Task | None, dict[str, Any]]:
     else:
         return None, {}
     return task, spread(splits, request.examples)
+
+
+def examples_to_learn(request: Request, subject: Subject) -> tuple[str, Any]:
+    """What a smaller model may learn from, by the name of its split; never what is scored.
+
+    It is the task's train split where there is one, whole, else what calibrates: of the user's own file one half.
+    """
+    task = subject.task
+    if task and not request.own and "train" in task.splits.named():
+        return "train", load_splits(task, request.data)["train"]
+    return "calibrate", subject.splits["calibrate"]
 
 
 def spread(splits: dict[str, Any], examples: int | None) -> dict[str, Any]:

@@ -126,17 +126,22 @@ class Bench:
 
     def scores(self, step: Step | None) -> Scores:
         """Counts of every example. Raises ``NotFinite``."""
-        task, name = self.subject.task, f"{step.share:.1%} of the units gone" if step else "the dense model"
-        assert task is not None
+        name = f"{step.share:.1%} of the units gone" if step else "the dense model"
 
         def make() -> dict[str, Any]:
-            model, examples = self.model(step), len(self.subject.splits["evaluate"])
-            with self.watch.doing(f"{name}: {task.name}, {examples} examples", self.passes), counted(model, self.watch):
-                scores = self.evaluation.score(model)[task.name]
-            self.passes = self.watch.done  # the next model takes about as many
+            scores = self.scored(self.model(step), name)
             return {"stats": scores.stats, "aggregate": scores.aggregate, "signature": scores.signature}
 
         return Scores(**self.kept("quality", step, make))
+
+    def scored(self, model: Any, name: str) -> Scores:
+        """The same of any model, and not kept."""
+        task, examples = self.subject.task, len(self.subject.splits["evaluate"])
+        assert task is not None
+        with self.watch.doing(f"{name}: {task.name}, {examples} examples", self.passes), counted(model, self.watch):
+            scores = self.evaluation.score(model)[task.name]
+        self.passes = self.watch.done  # the next model takes about as many
+        return scores
 
     @cached_property
     def chance(self) -> float:
@@ -151,7 +156,11 @@ class Bench:
         Raises ``NotFinite``, and ``UserError`` where the dense model has no skill that could be lost and that is
         ``needed``. Where it is not, the retained quality says nothing.
         """
-        dense, found, task = self.scores(None), self.scores(step), self.subject.task
+        return self.beside_dense(self.scores(step), needed)
+
+    def beside_dense(self, found: Scores, needed: bool = False) -> TaskScore:
+        """The same of scores that are there. Raises ``UserError``."""
+        dense, task = self.scores(None), self.subject.task
         assert task is not None
         better = task.metric.better
         how = {"better": better, "level": self.confidence}

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console, ConsoleOptions, RenderableType
 
 from headroom.errors import UserError
-from headroom.pruning import frontier
+from headroom.pruning import before_after, frontier
 from headroom.pruning.comparison import comparison
 from headroom.pruning.examples import examples_of
 from headroom.pruning.shrinking import Outcome, check, shrunk
@@ -76,7 +76,10 @@ def told(outcome: Outcome, found: Written) -> Iterator[RenderableType]:
     bench, out = outcome.bench, outcome.request.out
     task, name = bench.subject.task, outcome.taken.request.method
     yield comparison(name, found.dense, found.found, task, bench.work, found.difference, out)
+    if outcome.healed and task:
+        yield from before_after.told(outcome.healed, task)
     yield f"It is {found.shipped.sentence}."
     yield from (f"Loaded again by {one}." for one in found.shipped.loaded)
-    if outcome.stopped:
-        yield f"Stopped. {out} holds the best that was found until then."
+    if outcome.stopped and outcome.healed is None:
+        unhealed = " It was not healed." if outcome.request.heal else ""
+        yield f"Stopped. {out} holds the best that was found until then.{unhealed}"

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from headroom.attention import anatomy
+from headroom import attention
 from headroom.errors import UserError
 from headroom.training.fit import reproducible
 
@@ -37,7 +37,7 @@ def adapted(model: nn.Module, rank: int, seed: int) -> Iterator[None]:
         fan_in_fan_out=isinstance(model.get_submodule(places[0]), Conv1D),
     )
     with reproducible(seed, next(model.parameters()).device), quiet():
-        tuner = LoraModel(model, config, NAME)
+        tuner: Any = LoraModel(model, config, NAME)
     try:
         yield
     except BaseException:
@@ -57,7 +57,7 @@ def adapted(model: nn.Module, rank: int, seed: int) -> Iterator[None]:
 
 def linear_maps(model: nn.Module) -> list[str]:
     """The paths of all linear maps in the blocks of a model, which attention and MLPs are made of."""
-    plan = anatomy(model)
+    plan = attention.anatomy(model)
     inside = {id(module) for stack in plan.stacks for block in plan.blocks(stack) for module in block.modules()}
     found = {
         path: module.weight
