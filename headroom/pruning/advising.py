@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 
-from headroom.config.params import load
+from headroom.config.params import Params, load
 from headroom.config.project import profiles, root
 from headroom.config.registry import load_method, method_files
 from headroom.errors import UserError
@@ -39,6 +42,8 @@ class Advice:
 
     requests: tuple[Request, ...]
     why: str
+    profile: str = ""  # whose leaderboard it rests on
+    commit: str = ""  # that last changed its results; empty where Git does not know
 
 
 @dataclass(frozen=True)
@@ -69,21 +74,42 @@ def advised(request: Request, purpose: str) -> Advice:
         models = ", ".join(dict.fromkeys(one.model for one in usable))
         named = ", then ".join(f"{place.entry} ({place.said})" for place in places)
         why = f"--method auto: on {models}, the {kind} models of profile {profile}, the best are {named}."
-        return Advice(tuple(concrete(request, entries[place.entry]) for place in places), why)
+        requests = tuple(concrete(request, entries[place.entry]) for place in places)
+        return Advice(requests, why, profile, commit_of(profile))
     raise UserError(
         f"--method auto: no profile of the project has measured a {kind} with a method that can be used here. Name a "
         "method; `headroom list` has them."
     )
 
 
+def commit_of(profile: str) -> str:
+    """The commit that last changed the results of a profile; empty where nobody knows."""
+    git = shutil.which("git")
+    folder = next((one.results for one in map(known, profiles()) if one and one.profile == profile), None)
+    if not git or folder is None:
+        return ""
+    words = [git, "log", "-1", "--format=%H", "--", str(folder)]
+    return subprocess.run(words, cwd=root(), capture_output=True, text=True, check=False).stdout.strip()
+
+
+def known(file: Path) -> Params | None:
+    """The params of a profile, where they can be read."""
+    try:
+        return load(root() / file)
+    except UserError:  # of another kind
+        return None
+
+
 def measured() -> list[tuple[str, list[Offer], dict[str, Entry]]]:
     """Every profile that has tables: its name, what it offers, and its methods as params.yaml has them."""
     found = []
     for file in profiles():
+        params = known(file)
+        if params is None:
+            continue
         try:
-            params = load(root() / file)
             book = read_book(params.profile, params.results)
-        except UserError:  # not run yet, or of another kind
+        except UserError:  # not run yet
             continue
         found.append((params.profile, offered(book), {name: entry_of(params, name) for name in params.methods}))
     places = {name: place for place, name in enumerate(ORDER)}

@@ -22,6 +22,7 @@ from headroom.evaluate.sacre import check_task
 from headroom.models.fitting import Findings, of_length, of_words
 from headroom.models.loading import contract_of
 from headroom.models.sources import Source
+from headroom.pruning.origin import of_live
 from headroom.pruning.own_data import KINDS, READABLE, OwnData, task_of
 from headroom.pruning.subject import Subject
 
@@ -109,7 +110,7 @@ def subject_of_live(model: Any, task: Task | None, splits: dict[str, Any], token
     found.settle()
     if task and "classification" in purpose:
         check_labels(splits, task, int(twin.config.num_labels or 0), f"{WHERE}: num_labels")
-    return Subject(twin, purpose, spec, contract, task, splits, {"in memory": content(model)})
+    return Subject(twin, purpose, spec, contract, task, splits, {"in memory": content(model)}, of_live(model))
 
 
 def purpose_of(model: Any) -> str:

@@ -29,7 +29,7 @@ from headroom.models.readers import readers
 from headroom.models.snapshots import digests
 from headroom.models.sources import Source
 from headroom.pruning.budgets import Budget, budget_of
-from headroom.pruning.heal import Heal
+from headroom.pruning.origin import Origin, of_source
 from headroom.pruning.own_data import OwnData
 
 
@@ -56,7 +56,6 @@ class Request:
     device: str = "auto"  # as run.device of a params.yaml
     dtype: str | None = None  # None: as the files have it, on every device, for so it is saved
     examples: int | None = None  # for calibration, and for evaluation; None: as method and task have it
-    heal: Heal | None = None  # what was found learns again
 
     @property
     def wanted(self) -> Budget:
@@ -75,6 +74,7 @@ class Subject:
     task: Task | None = None
     splits: dict[str, Any] = field(default_factory=dict)  # of the task
     files: dict[str, str] = field(default_factory=dict)  # what the model was loaded from, by hash or commit
+    origin: Origin = field(default_factory=Origin)  # what the files say of it
     changed: Any = None  # the dense shape with the weights that a method set, before anything is removed
 
     @property
@@ -105,7 +105,8 @@ def subject_of(request: Request, task: Task | None, splits: Any) -> Subject:
         check_labels(splits, task, int(model.config.num_labels or 0), f"{request.model}: num_labels")
     feeding = readers(spec, purpose, model.config, where, source, needed=task is not None)
     contract = contract_of(spec, model, *feeding, named, request.model)
-    return Subject(model, purpose, spec, contract, task, splits, files_of(source))
+    origin = of_source(request.model, source.place, source.revision)
+    return Subject(model, purpose, spec, contract, task, splits, files_of(source), origin)
 
 
 def worded(parameters: Mapping[str, Any]) -> list[str]:

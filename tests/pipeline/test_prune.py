@@ -304,12 +304,22 @@ def test_auto_tries_two_methods_says_why_and_takes_the_better(world, prune, monk
     from headroom.pruning.advising import Advice
 
     names = ("magnitude-heads", "by-depth")
-    asked = lambda request, purpose: Advice(tuple(replace(request, method=one) for one in names), "because")  # noqa: E731
+
+    def asked(request, purpose):
+        return Advice(tuple(replace(request, method=one) for one in names), "because", "made", "c0ffee")
+
     monkeypatch.setattr("headroom.pruning.shrinking.advised", asked)
     code, said = prune(method="auto", task="toy-classification", target=None, max_loss="60%")
     assert code == 0 and "magnitude-heads: tried" in said and "by-depth: tried" in said, said
     told = report(world)
     assert told["method"]["name"] in names and said.count("taken") == 1
+    assert told["method"]["asked"] == "auto" and told["method"]["advice"]["profile"] == "made"
+    (other,) = told["method"]["advice"]["others"]
+    assert {other["name"], told["method"]["name"]} == set(names) and other["tried"] and " units go, " in other["came"]
+    card = (world.folder / "small" / "README.md").read_text()
+    assert "because (results of commit `c0ffee`)" in card and f"`{other['name']}` was tried too" in card
+    assert "headroom prune --model model --method auto --max-loss 0.6 --task toy-classification" in card
+    assert str(world.folder) not in card and "[0.8" not in card
     code, said = prune(out="one", method="auto", task="toy-classification")
     assert code == 0 and report(world, "one")["found"]["units_removed"] > 0, said
 
