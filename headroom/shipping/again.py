@@ -17,7 +17,7 @@ from headroom.shipping.probing import FLAGS
 
 HERE = Path(__file__).parent
 LONGEST = 900  # seconds
-CLOSE, CLOSE_IN_HALF = 1e-3, 5e-2  # of the largest logit: other kernels, or other rounding, and no other model
+CLOSE, CLOSE_IN_HALF = 1e-3, 0.1  # of the largest logit: other kernels, or other rounding, and no other model
 
 
 @dataclass(frozen=True)

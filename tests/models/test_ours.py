@@ -84,3 +84,11 @@ def test_damage_is_told_of_the_folder_and_not_of_the_view(written):
     with pytest.raises(UserError, match=r"damaged|corrupt") as refused:
         Source(folder).model("language")
     assert str(folder) in str(refused.value) and "/headroom-" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["model.gguf", "model.onnx"])
+def test_a_model_in_one_file_for_others_is_no_source_and_says_so(name, tmp_path):
+    attention.toy("llama").config.save_pretrained(tmp_path)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UserError, match=r"for other programs\. Name the folder that it was made from"):
+        Source(tmp_path).model("language")
