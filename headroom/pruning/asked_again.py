@@ -24,6 +24,7 @@ AS_SAID = ("task", "revision", "seed", "examples", "format", "dtype", "image_mea
 def command(request: Request, name: str) -> str:
     """The command line, of one line; ``name`` stands for the model."""
     words = ["headroom", "prune", "--model", name, "--method", request.method]
+    words += ["--uniform"] if request.uniform else []
     for option, value in (*_budget(request), *_options(request)):
         words += [option, _number(value)]
     return plain(" ".join(shlex.join([*words, "--out", request.out.name]).split()))
@@ -63,7 +64,7 @@ def in_python(request: Request) -> str:
     """The call of ``headroom.prune``."""
     given = {"method": request.method, "target": request.wanted.target}
     given |= {option[2:].replace("-", "_"): getattr(request.wanted, name) for name, option in LIMITS.items()}
-    given |= {"examples": request.examples, "seed": request.seed or None}
+    given |= {"examples": request.examples, "seed": request.seed or None, "uniform": request.uniform or None}
     words = [f"{name}={value!r}" for name, value in given.items() if value is not None]
     data = ["data=..."] if request.task else []
     return plain(" ".join(f"headroom.prune({', '.join(['model', *words, *data])})".split()))

@@ -48,6 +48,9 @@ def prune(
     ] = None,
     heal_rate: Annotated[float | None, typer.Option(help="learning rate; else 5e-5, of adapters 5e-4")] = None,
     heal_batch: Annotated[int | None, typer.Option(help="examples a step; else 8")] = None,
+    uniform: Annotated[
+        bool, typer.Option("--uniform", help="as many heads or groups from every layer, so that a stock config says it")
+    ] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="a parameter of the method, name=value")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; else as the files have it")] = None,
@@ -84,6 +87,7 @@ def prune(
         device=device,
         dtype=dtype,
         examples=examples,
+        uniform=uniform,
         format=format_,
         heal=Heal.of(heal, heal_kind, heal_rate, heal_batch),
     )

@@ -117,6 +117,7 @@ def prune(
     examples: int | None = None,
     columns: Mapping[str, str] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    uniform: bool = False,
     seed: int = 0,
     threads: int | None = None,
 ) -> Pruned:
@@ -131,7 +132,8 @@ def prune(
     How small: ``target``, the share of units, 0 to 1; or limits that hold together, searched over the method's plans.
     ``max_loss``: share of the quality above chance; ``min_speed``: times the dense model's; both certified by the
     interval at ``confidence``. ``max_parameters``; ``max_memory`` in bytes; ``max_kv`` in bytes a token. Texts as on
-    the command line, such as "1%" or "2GB", do as well. ``parameters`` are the method's own; ``examples`` limits those
+    the command line, such as "1%" or "2GB", do as well. ``uniform`` takes as many
+    heads or groups from every layer. ``parameters`` are the method's own; ``examples`` limits those
     for calibration and for evaluation; ``threads`` are torch's, as they are set where None, and are put back.
 
     What was measured is kept in Headroom's cache, by the hash of the model's content. Raises ``NothingFound`` where no
@@ -158,6 +160,7 @@ def prune(
                 str(text_of(confidence)),
             ),
             examples=examples,
+            uniform=uniform,
         )
         check(request, DATA)
         subject = subject_of_live(model, task, spread(splits, examples), tokenizer, processor)

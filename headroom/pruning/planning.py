@@ -17,8 +17,10 @@ from headroom.errors import UserError
 from headroom.pipeline.context import HarnessContext
 from headroom.pipeline.plans import Answer, ask
 from headroom.pipeline.reach import refusal
+from headroom.pruning import uniform
 from headroom.pruning.subject import Request, Subject
 from headroom.pruning.watching import Watch
+from headroom.results.stats import TOLERANCE
 
 STEPS = 40  # of a ladder at most: bisection asks six of them
 HOUR = 3600  # seconds that a method may be silent
@@ -97,10 +99,13 @@ class Planner:
         """What the plans depend on, beside the model, the data and the method's file."""
         given = {name: repr(value) for name, value in vars(self.method.params).items()}
         kinds = parsed(self.request.parameters).get("kinds")
-        return {"method": self.method.name, "params": given, "kinds": kinds, "seed": self.request.seed}
+        uniform = {"uniform": True} if self.request.uniform else {}
+        return {"method": self.method.name, "params": given, "kinds": kinds, "seed": self.request.seed} | uniform
 
     def one(self, target: float) -> Step:
         """The plan for a share; of a method with points of its own the one nearest to it."""
+        if self.request.uniform:
+            return self._uniform(target)
         answer = self.asked([target])
         plans = [plan for plan in answer.plans if plan.target == target or plan.natural]
         if not plans:
@@ -114,9 +119,23 @@ class Planner:
             )
         return Step.of(plan, total)
 
+    def _uniform(self, target: float) -> Step:
+        """The whole number of units of every layer that is nearest below a share."""
+        total, given = len(self.context.units), uniform.plans(self)
+        within = [plan for plan in given if plan.target <= target + TOLERANCE]
+        if not within:
+            each, least = total // len(self.context.units.sites), math.ceil(1e4 * given[0].target) / 1e4
+            raise UserError(
+                f"--target is {target:g}, which of {each} units a layer is none that a stock config could say: the model "
+                f"would stay as it is. With {least:g} and above --uniform removes some of every layer."
+            )
+        return Step.of(within[-1], total)
+
     def ladder(self) -> list[Step]:
         """Plans for shares all over the range, by what they remove; several that remove as much are one."""
         total = len(self.context.units)
+        if self.request.uniform:
+            return [Step.of(plan, total) for plan in uniform.plans(self)]
         counts = sorted({round(place * (total - 1) / STEPS) for place in range(1, STEPS + 1)} - {0})
         answer = self.asked([count / total for count in counts])
         steps: dict[int, Step] = {}

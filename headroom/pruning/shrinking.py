@@ -11,6 +11,7 @@ from headroom.pipeline.journal import Journal
 from headroom.pruning.advising import AUTO, Advice, advised
 from headroom.pruning.attempts import Attempt, attempts, preferred
 from headroom.pruning.budgets import Budget
+from headroom.pruning.healing import Healed, Healer
 from headroom.pruning.measuring import Bench
 from headroom.pruning.planning import Step, method_of, parsed
 from headroom.pruning.subject import Request, Subject
@@ -28,11 +29,12 @@ class Outcome:
     tries: list[Attempt] = field(default_factory=list)
     taken: Attempt | None = None  # the smaller model's; None: there is none
     advice: Advice | None = None  # of ``auto``
+    healed: Healed | None = None  # what came of `--heal`
 
     @property
     def stopped(self) -> bool:
         """Whether Ctrl-C ended it."""
-        return self.tries[-1].stopped
+        return self.tries[-1].stopped or bool(self.healed and self.healed.stopped)
 
     @property
     def nothing(self) -> str:
@@ -47,7 +49,9 @@ class Outcome:
 
     @property
     def model(self) -> Any:
-        """The smaller model; what it has in common with the dense one are the same tensors."""
+        """The smaller model, healed where it was; what it has in common with the dense one are the same tensors."""
+        if self.healed and self.healed.model is not None:
+            return self.healed.model
         return self.bench.smaller(self.step)
 
 
@@ -83,6 +87,7 @@ def shrunk(subject: Subject, request: Request, watch: Watch) -> Outcome:
     """
     budget = request.wanted
     check_budget(budget, subject)
+    healer = Healer.of(request, subject)
     work = cache_folder() / "prune"
     weights = work / "weights"
     weights.mkdir(parents=True, exist_ok=True)
@@ -95,6 +100,8 @@ def shrunk(subject: Subject, request: Request, watch: Watch) -> Outcome:
         requests = outcome.advice.requests
     outcome.tries = list(attempts(requests, bench, weights))
     outcome.taken = preferred(outcome.tries, bench, budget)
+    if healer and outcome.taken and not outcome.stopped:
+        outcome.healed = healer.heal(bench, outcome.step)
     return outcome
 
 

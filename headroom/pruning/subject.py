@@ -29,6 +29,7 @@ from headroom.models.readers import readers
 from headroom.models.snapshots import digests
 from headroom.models.sources import Source
 from headroom.pruning.budgets import Budget, budget_of
+from headroom.pruning.heal import Heal
 from headroom.pruning.origin import Origin, of_source
 from headroom.pruning.own_data import OwnData
 
@@ -55,7 +56,9 @@ class Request:
     format: str = "auto"  # of the folder, see ``shipping.ship``
     device: str = "auto"  # as run.device of a params.yaml
     dtype: str | None = None  # None: as the files have it, on every device, for so it is saved
+    uniform: bool = False  # as many units of every layer
     examples: int | None = None  # for calibration, and for evaluation; None: as method and task have it
+    heal: Heal | None = None  # what was found learns again
 
     @property
     def wanted(self) -> Budget:

@@ -47,7 +47,9 @@ def reported(outcome: Outcome, draft: Path, shipped: Shipped) -> Written:
     """Measure what lies in the draft, and write the report beside it."""
     assert outcome.taken is not None
     bench, step = outcome.bench, outcome.step
-    difference = differs(bench.subject, opened(draft), step, bench.subject.task)
+    unhealed = bench.smaller(step)  # masked and removed are the same until one of them learns
+    compared = opened(draft) if outcome.model is unhealed else unhealed
+    difference = differs(bench.subject, compared, step, bench.subject.task)
     found = Written(shipped, bench.sizes(None), bench.whole(step), difference)
     trials, budget = outcome.taken.trials, asdict(outcome.request.wanted)
     report = as_json(outcome, found)
@@ -88,6 +90,7 @@ def as_json(outcome: Outcome, found: Written) -> dict[str, Any]:
         "dense": {"sizes": asdict(found.dense)},
         "found": frontier.as_json(found.found),
         "logit_difference": found.difference,
+        "healing": outcome.healed.as_json() if outcome.healed else None,
         "format": {"kind": shipped.kind, "sentence": shipped.sentence, "loaded": list(map(asdict, shipped.loaded))},
         "tried": [frontier.as_json(trial) for trial in outcome.taken.trials],
     }
