@@ -58,8 +58,10 @@ def then(offer: Offer, record: CellRecord | None) -> str:
     """What has to follow the command, in a sentence; empty where it makes the whole of it."""
     if offer.setting != "recovered" or record is None:
         return ""
-    steps = max((p.updates for p in record.points if p.setting == "recovered" and not p.label), default=0)
-    return f"The quality is that after {steps} steps of fine-tuning, which the command leaves to you."
+    points = [point for point in record.points if point.setting == "recovered" and not point.label]
+    steps, kind = max(((point.updates, point.recovery) for point in points), default=(0, "full"))
+    options = f"--heal {steps} --heal-kind {kind}"
+    return f"The quality is that after {steps} steps of fine-tuning; {options} does the like, at a rate of its own."
 
 
 def _yaml(value: Any) -> str:

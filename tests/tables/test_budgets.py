@@ -214,8 +214,9 @@ def test_what_prune_cannot_do_has_no_command_and_a_reason():
     assert command(OFFER, {}) == "" and why_none(OFFER) == ""
 
 
-def test_fine_tuning_is_left_to_the_reader_and_said():
+def test_the_fine_tuning_behind_a_quality_is_said():
     record = fixtures.cell("quick", "lm-pydocs", "michel-greedy")
     points = [record.points[0].model_copy(update={"setting": "recovered", "updates": 60})]
     tuned = record.model_copy(update={"points": points})
-    assert "60 steps" in then(replace(OFFER, setting="recovered"), tuned) and then(OFFER, tuned) == ""
+    said = then(replace(OFFER, setting="recovered"), tuned)
+    assert "after 60 steps of fine-tuning; --heal 60 --heal-kind full" in said and then(OFFER, tuned) == ""
