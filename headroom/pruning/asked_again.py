@@ -48,6 +48,9 @@ def _options(request: Request) -> Iterator[tuple[str, Any]]:
             yield f"--{name.replace('_', '-')}", getattr(request, name)
     if request.heal:
         yield from request.heal.options
+    if request.heal:
+        yield "--heal", request.heal.steps
+        yield "--heal-kind", request.heal.kind
     if request.own:
         yield "--data", request.own.file.name
         yield "--kind", request.own.kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from headroom.pruning.loading_words import LIBRARIES, how
 from headroom.pruning.markdown import code, fenced, table, words
 from headroom.pruning.origin import Origin
 from headroom.pruning.shrinking import Outcome, Written
+from headroom.results.records import TaskScore
 from headroom.shipping import notes
 from headroom.shipping.inspecting import GONE, LEFT, NO_BLOCK, layers_of, said_of
 
@@ -67,16 +69,17 @@ def front_matter(outcome: Outcome, found: Written, called: str) -> Any:
         "datasets": [task.data.hub] if task and task.data.hub else None,
         "metrics": [task.metric.name] if task else None,
         "model_name": called,
-        "eval_results": results(task, found) if task else None,
+        "eval_results": results(task, outcome, found) if task else None,
     }
     return ModelCardData(**{key: value for key, value in given.items() if value is not None})
 
 
-def results(task: Task, found: Written) -> list[Any] | None:
+def results(task: Task, outcome: Outcome, found: Written) -> list[Any] | None:
     """The score of the task, as the Hub's model index has it; intervals stand in the card."""
     from huggingface_hub import EvalResult
 
-    if found.found.score is None:
+    score = scored(outcome, found)
+    if score is None:
         return None
     return [
         EvalResult(
@@ -85,7 +88,7 @@ def results(task: Task, found: Written) -> list[Any] | None:
             dataset_name=task.name,
             dataset_revision=task.data.revision,
             metric_type=task.metric.name,
-            metric_value=round(found.found.score.value, 6),
+            metric_value=round(score.value, 6),
         )
     ]
 
@@ -97,7 +100,7 @@ def gone(outcome: Outcome, removal: Removal) -> Iterator[str]:
     at = f" at commit {code(origin.commit)}" if origin.commit else ""
     name = f"[{words(origin.hub)}]({HUB}/{origin.hub}){at}" if origin.hub else code(origin.name)
     how_many = f"{len(step.drop)} of its {step.units} units ({step.share:.1%})"
-    yield f"{name} without {how_many}: their weights are gone, and nothing else was changed."
+    yield f"{name} without {how_many}: their weights are gone{changed(outcome)}."
     yield "## What is gone"
     yield fenced("\n".join(drawn(removal)))
     yield f"{LEFT} left, {GONE} gone, {NO_BLOCK} gone with its block. Rows are the layers of the dense model."
@@ -107,6 +110,20 @@ def gone(outcome: Outcome, removal: Removal) -> Iterator[str]:
     yield f"Chosen by {words(method.title)}{link}, {code(taken.request.method)} of Headroom."
     if outcome.advice:
         yield from advice(outcome)
+
+
+def changed(outcome: Outcome) -> str:
+    """What became of the weights that are left, as the end of a sentence."""
+    healed = outcome.healed
+    if healed and healed.model is not None:
+        return f", and what is left was fine-tuned for {healed.steps} steps ({words(healed.recipe.kind)})"
+    return ", and the method set others of its weights" if outcome.step.weights else ", and nothing else was changed"
+
+
+def scored(outcome: Outcome, found: Written) -> TaskScore | None:
+    """The quality of the model that lies in the folder: healed, where it was."""
+    healed = outcome.healed
+    return healed.after if healed and healed.model is not None and healed.after else found.found.score
 
 
 def drawn(removal: Removal) -> Iterator[str]:
@@ -145,12 +162,13 @@ def kept(outcome: Outcome, found: Written) -> Iterator[str]:
     bench, sure = outcome.bench, outcome.request.wanted.confidence
     subject, task = bench.subject, bench.subject.task
     yield "## What it keeps and costs"
-    lines = rows(found.dense, found.found, task, bench.work, found.difference)
+    score = scored(outcome, found)
+    lines = rows(found.dense, replace(found.found, score=score), task, bench.work, found.difference)
     yield table(("", "dense", "pruned", "change"), ([words(cell) for cell in row] for row in lines))
     here = machine(bench.threads, str(subject.model.device))
     place = here.accelerator or here.processor
     kept_share = ""
-    if task and (score := found.found.score):
+    if task and score:
         kept_share = (
             f" Of the quality above chance it keeps {score.retained:.1%} "
             f"({score.retained_low:.1%} to {score.retained_high:.1%})."

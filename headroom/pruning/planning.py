@@ -126,7 +126,7 @@ class Planner:
         if not within:
             each, least = total // len(self.context.units.sites), math.ceil(1e4 * given[0].target) / 1e4
             raise UserError(
-                f"--target is {target:g}, which of {each} units a layer is none that a stock config could say: the model "
+                f"--target is {target:g}, which of {each} units a layer is none that a stock config can say: the model "
                 f"would stay as it is. With {least:g} and above --uniform removes some of every layer."
             )
         return Step.of(within[-1], total)
