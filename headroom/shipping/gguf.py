@@ -6,6 +6,7 @@ Tensor names are those of the package ``gguf``. Read again by its reader, and pu
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def write(left: Left, folder: Path, tokenizer: Any = None) -> str:
     """
     from gguf import GGUFWriter
 
+    logging.getLogger("gguf.gguf_writer").setLevel(logging.WARNING)  # it tells of a file that is still a draft
     writer = GGUFWriter(folder / FILE, architecture(left))
     _sizes(writer, left)
     missing = gguf_words.write(writer, tokenizer, left.plan.config.vocab_size)

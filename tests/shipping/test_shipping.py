@@ -48,9 +48,10 @@ def every(family, grain, index):
     return [str(unit) for unit in plan.units((grain,)) if unit.index in index]
 
 
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 6), marks=pytest.mark.slow)], ids=["few", "more"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_stock_loader_gives_what_was_pruned_or_refuses_random_plans(family, tmp_path):
-    for seed in range(5):
+def test_a_stock_loader_gives_what_was_pruned_or_refuses_random_plans(family, seeds, tmp_path):
+    for seed in seeds:
         draw = random.Random(f"{family}{seed}")
         plan = attention.anatomy(attention.toy(family))
         grains = draw.sample(plan.info.grains, k=draw.choice((1, 1, 2)))
