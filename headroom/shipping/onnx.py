@@ -118,8 +118,9 @@ class Graph(nn.Module):
         wanted = [one.name for one in self._session.get_inputs()]
         if "decoder_input_ids" in wanted and labels is not None:
             inputs["decoder_input_ids"] = shifted(labels, self._labelled)
-        if "token_type_ids" in wanted and "token_type_ids" not in inputs:
-            inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
+        for name, value in (("attention_mask", 1), ("token_type_ids", 0)):  # what a model takes for granted
+            if name in wanted and name not in inputs:
+                inputs[name] = torch.full_like(inputs["input_ids"], value)
         (found,) = self._session.run(None, {name: inputs[name].numpy() for name in wanted})
         return SimpleNamespace(logits=torch.from_numpy(found))
 
