@@ -2,7 +2,8 @@
 
 FOLDER is a prepared model. Every kind learns in a process of its own from what the method leaves, the same batches for
 as many steps, and is scored on the same evaluation examples of the model's first task.
-Memory is that beyond the libraries, in copies of the dense weights, from when the model is there.
+Memory is that of the process at the most, in copies of the dense weights, of which one is there when learning begins;
+what the libraries and the encoded examples take is left out.
 """
 
 from __future__ import annotations
@@ -86,25 +87,22 @@ PLAN = "plan"
 
 def measured(folder: Path, plan: list[str], kind: str, asked: dict[str, Any]) -> dict[str, Any]:
     """One kind: quality, and for those that learn seconds and memory."""
+    import peft  # noqa: F401  - belongs to the libraries
     import torch
 
     from headroom import attention
     from headroom.api import Unit
-    from headroom.measure.memory import forget_peak, rehearse, resident_mb
     from headroom.pipeline.bench import Bench
 
     torch.set_num_threads(asked["threads"])
-    rehearse({"config": {"family": "llama"}, "dtype": "float32"})
-    before = resident_mb("VmRSS") or 0.0
     bench = Bench(folder)
     dense = bench.prepared.model
     weights = sum(tensor.nbytes for tensor in dense.parameters()) / 2**20
     removed = attention.without(dense, [Unit.parse(unit) for unit in plan]) if kind != "dense" else dense
     if kind not in RECIPES:
         return {"kind": kind} | scored(bench, removed, asked)
-    forget_peak(False)
     model, found = learned(bench, removed, kind, asked)
-    peaks = {name: (found.pop(name) - before) / weights for name in ("peak_learning", "peak_merged")}
+    peaks = {name: 1 + found.pop(name) / weights for name in ("peak_learning", "peak_merged")}
     return {"kind": kind, **found, **peaks, **scored(bench, model, asked)}
 
 
@@ -115,7 +113,7 @@ def learned(bench: Any, removed: Any, kind: str, asked: dict[str, Any]) -> tuple
     from headroom.config.recovery import Recover
     from headroom.data.loading import read_split
     from headroom.measure.clock import Stopwatch
-    from headroom.measure.memory import resident_mb
+    from headroom.measure.memory import forget_peak, resident_mb
     from headroom.training.lessons import Lessons
     from headroom.training.recovery import recovered
 
@@ -125,13 +123,17 @@ def learned(bench: Any, removed: Any, kind: str, asked: dict[str, Any]) -> tuple
     examples = read_split(bench.folder, bench.tasks[0].name, "train")
     lessons, peaks = Lessons(examples, collator, recipe, None, None), [0.0]
 
+    collator.arrange(examples)  # all are encoded once
+    forget_peak(False)
+    there = resident_mb("VmRSS") or 0.0
+
     def told(step: int, loss: float) -> None:
-        peaks[0] = resident_mb("VmHWM") or 0.0
-        print(f"{kind}: step {step} of {steps}, loss {loss:.3f}", file=sys.stderr, flush=True)
+        peaks[0] = (resident_mb("VmHWM") or 0.0) - there
+        print(f"{kind}: step {step} of {steps}, loss {loss:.3f}, {peaks[0]:,.0f} MiB more", file=sys.stderr, flush=True)
 
     with Stopwatch() as watch:
         model, losses = recovered(removed, bench.prepared.model, lessons, steps, 0, on_step=told)
-    merged = resident_mb("VmHWM") or 0.0
+    merged = (resident_mb("VmHWM") or 0.0) - there
     loss = {"first_loss": losses[0]["loss"], "last_loss": losses[-1]["loss"]}
     return model, {"seconds_a_step": watch.seconds / steps, "peak_learning": peaks[0], "peak_merged": merged, **loss}
 
