@@ -31,7 +31,7 @@ def how(kind: Kind, model: Any, contract: Contract, name: str) -> Iterator[str]:
         yield "Of the Hub: `hf download ID --local-dir FOLDER` first."
     elif kind == "deci":
         yield fenced(f"vllm serve {name} --trust-remote-code", "bash")
-        yield "Or make a file for llama.cpp of it with its `convert_hf_to_gguf.py`."
+        yield "For llama.cpp write it with `--format gguf`: of a layer without MLP it forgets the attention else."
     elif kind == "gguf":
         yield fenced(f"llama-cli -m {name}/model.gguf", "bash")
     else:
