@@ -48,9 +48,6 @@ def _options(request: Request) -> Iterator[tuple[str, Any]]:
             yield f"--{name.replace('_', '-')}", getattr(request, name)
     if request.heal:
         yield from request.heal.options
-    if request.heal:
-        yield "--heal", request.heal.steps
-        yield "--heal-kind", request.heal.kind
     if request.own:
         yield "--data", request.own.file.name
         yield "--kind", request.own.kind
@@ -68,6 +65,7 @@ def in_python(request: Request) -> str:
     given = {"method": request.method, "target": request.wanted.target}
     given |= {option[2:].replace("-", "_"): getattr(request.wanted, name) for name, option in LIMITS.items()}
     given |= {"examples": request.examples, "seed": request.seed or None, "uniform": request.uniform or None}
+    given |= {option[2:].replace("-", "_"): value for option, value in (request.heal.options if request.heal else ())}
     words = [f"{name}={value!r}" for name, value in given.items() if value is not None]
     data = ["data=..."] if request.task else []
     return plain(" ".join(f"headroom.prune({', '.join(['model', *words, *data])})".split()))

@@ -6,7 +6,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,14 @@ import torch
 from headroom.errors import UserError
 from headroom.measure.clock import Stopwatch
 from headroom.pruning.budgets import budget_of
-from headroom.pruning.comparison import rows
 from headroom.pruning.examples import spread
+from headroom.pruning.heal import Heal
 from headroom.pruning.live_subject import Data, content, data_of, purpose_of, subject_of_live
+from headroom.pruning.report import Report, report_of
 from headroom.pruning.shrinking import Outcome, check, shrunk
 from headroom.pruning.subject import Request, check_place, worded
-from headroom.pruning.trials import Sizes, Timing, Trial
 from headroom.pruning.watching import watched
-from headroom.pruning.writing import differs, written
-from headroom.results.records import TaskScore
+from headroom.pruning.writing import written
 from headroom.shipping import Shipped, check_format
 
 if TYPE_CHECKING:
@@ -36,37 +35,6 @@ DATA = "Give data: the name of a task, or examples of your own."
 
 class NothingFound(UserError):
     """No plan of the method meets the budget; the message says what comes nearest."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What went, and what that costs and buys. ``print`` shows it as a table."""
-
-    method: str
-    removed: tuple[str, ...]  # units, in the numbering of the dense model, such as ``head:encoder.self.0.3``
-    units: int  # of how many
-    dense: Sizes
-    smaller: Sizes
-    task: str  # what was scored; empty: nothing
-    quality: TaskScore | None  # value, difference to the dense model and share kept, each with its interval
-    speed: Timing | None  # the smaller model against the dense one
-    logit_difference: float | None  # the largest, of silenced units against removed ones; None without data
-    seconds: float  # that all of it took
-    why: str = ""  # ``auto`` took this method
-    stopped: bool = False  # by Ctrl-C: it is the best that was found until then
-    tried: tuple[Trial, ...] = ()  # on the way to a budget, the smallest share first
-    lines: tuple[tuple[str, str, str, str], ...] = field(default=(), repr=False)
-
-    @property
-    def share(self) -> float:
-        """Of the units that are gone."""
-        return len(self.removed) / self.units
-
-    def __str__(self) -> str:
-        table = [("", "dense", "smaller", ""), *self.lines]
-        wide = [max(len(row[place]) for row in table) for place in range(4)]
-        head = f"{self.method}: {len(self.removed)} of {self.units} units removed in {self.seconds:.1f} s"
-        return "\n".join([head, *("  ".join(map(str.ljust, row, wide)).rstrip() for row in table)])
 
 
 @dataclass
@@ -118,6 +86,10 @@ def prune(
     columns: Mapping[str, str] | None = None,
     parameters: Mapping[str, Any] | None = None,
     uniform: bool = False,
+    heal: int | None = None,
+    heal_kind: str | None = None,
+    heal_rate: float | None = None,
+    heal_batch: int | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Pruned:
@@ -132,9 +104,12 @@ def prune(
     How small: ``target``, the share of units, 0 to 1; or limits that hold together, searched over the method's plans.
     ``max_loss``: share of the quality above chance; ``min_speed``: times the dense model's; both certified by the
     interval at ``confidence``. ``max_parameters``; ``max_memory`` in bytes; ``max_kv`` in bytes a token. Texts as on
-    the command line, such as "1%" or "2GB", do as well. ``uniform`` takes as many
-    heads or groups from every layer. ``parameters`` are the method's own; ``examples`` limits those
-    for calibration and for evaluation; ``threads`` are torch's, as they are set where None, and are put back.
+    the command line, such as "1%" or "2GB", do as well. ``uniform`` takes as many heads or groups from every layer.
+    ``parameters`` are the method's own; ``examples`` limits those for calibration and for evaluation; ``threads`` are
+    torch's, as they are set where None, and are put back.
+
+    What was found learns again for ``heal`` steps: ``heal_kind`` is full, lora, distil or auto, ``heal_rate`` the
+    learning rate, ``heal_batch`` the examples of a step; the report's quality is then that after them.
 
     What was measured is kept in Headroom's cache, by the hash of the model's content. Raises ``NothingFound`` where no
     plan meets the limits, ``UserError`` for whatever the caller can mend, ``KeyboardInterrupt`` where Ctrl-C came
@@ -161,6 +136,7 @@ def prune(
             ),
             examples=examples,
             uniform=uniform,
+            heal=Heal.of(heal, heal_kind, heal_rate, heal_batch),
         )
         check(request, DATA)
         subject = subject_of_live(model, task, spread(splits, examples), tokenizer, processor)
@@ -170,10 +146,8 @@ def prune(
             if outcome.stopped:
                 raise KeyboardInterrupt(outcome.nothing)
             raise NothingFound(outcome.nothing)
-        smaller = own_tensors(outcome)
-        lines, found = measured(outcome)
-    report = Report(**found, seconds=watch.seconds, lines=lines)
-    return Pruned(smaller, report, outcome, contents(smaller, outcome))
+        smaller, report = own_tensors(outcome), report_of(outcome)
+    return Pruned(smaller, replace(report, seconds=watch.seconds), outcome, contents(smaller, outcome))
 
 
 def contents(smaller: Any, outcome: Outcome) -> tuple[str, str]:
@@ -183,31 +157,11 @@ def contents(smaller: Any, outcome: Outcome) -> tuple[str, str]:
 def own_tensors(outcome: Outcome) -> Any:
     """The smaller model with tensors that are not the dense one's, so that a training of it leaves that alone."""
     smaller = copy.deepcopy(outcome.model)
-    outcome.bench.hold(outcome.step, smaller)
+    if outcome.healed and outcome.healed.model is not None:
+        outcome.healed = replace(outcome.healed, model=smaller)
+    else:
+        outcome.bench.hold(outcome.step, smaller)
     return smaller
-
-
-def measured(outcome: Outcome) -> tuple[tuple[tuple[str, str, str, str], ...], dict[str, Any]]:
-    """The lines of the table, and the fields of the report."""
-    assert outcome.taken is not None
-    bench, step, advice = outcome.bench, outcome.step, outcome.advice
-    task, trial, dense = bench.subject.task, bench.whole(outcome.step), bench.sizes(None)
-    difference = differs(bench.subject, outcome.model, step, task)
-    assert trial.sizes is not None
-    return tuple(rows(dense, trial, task, bench.work, difference)), {
-        "method": outcome.taken.request.method,
-        "removed": tuple(str(unit) for unit in sorted(step.drop)),
-        "units": step.units,
-        "dense": dense,
-        "smaller": trial.sizes,
-        "task": task.name if task else "",
-        "quality": trial.score,
-        "speed": trial.timing,
-        "logit_difference": difference,
-        "why": advice.why if advice else "",
-        "stopped": outcome.stopped,
-        "tried": tuple(outcome.taken.trials),
-    }
 
 
 def text_of(value: float | str | None) -> str | None:

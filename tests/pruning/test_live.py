@@ -79,6 +79,24 @@ def test_the_smaller_model_has_tensors_of_its_own():
     assert not theirs & {weight.data_ptr() for weight in smaller.parameters()}
 
 
+def test_what_was_found_learns_again_and_is_what_is_saved(tmp_path):
+    model, tokenizer = pair_of("bert")
+    before = state(model)[0]
+    options = {"tokenizer": tokenizer, "examples": 12, "heal": 2, "heal_rate": 1e-3, "threads": 1}
+    result = headroom.prune(model, "magnitude-heads", 0.5, LABELLED, **options)
+    bare = headroom.prune(model, "magnitude-heads", 0.5, LABELLED, **options | {"heal": None, "heal_rate": None})
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    name = "classifier.weight"
+    assert not torch.equal(result.model.state_dict()[name], bare.model.state_dict()[name])
+    assert result.report.healed.steps == 2 and result.report.quality == result.report.healed.after
+    assert result.report.logit_difference == bare.report.logit_difference, "of what has not learned"
+    result.save(tmp_path / "small")
+    again = attention.load_removed(tmp_path / "small")
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in result.model.state_dict().items())
+    said = (tmp_path / "small" / "README.md").read_text()
+    assert "heal=2, heal_rate=0.001" in said and "fine-tuned for 2 steps" in said
+
+
 def test_a_budget_is_searched_and_what_cannot_be_met_is_an_error_with_the_nearest():
     model, _ = pair_of("bert")
     limit = model.num_parameters() - 1500
