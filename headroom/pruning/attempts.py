@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,9 +116,14 @@ def nearest(judge: Judge, found: Found) -> str:
         lacks = " and ".join(judge.lacks(trial)) or "nothing is lacking"
         said.append(f"with {trial.step.share:.1%} gone, the most that keeps within the loss, {lacks}")
     if not said:
-        trial = min(judge.trials.values(), key=lambda one: len(judge.lacks(one)))
+        trial = min(judge.trials.values(), key=lambda one: (len(judge.lacks(one)), most_lost(one)))
         said.append(f"with {trial.step.share:.1%} of the units gone, {' and '.join(judge.lacks(trial))}")
     return "; ".join(said) + "."
+
+
+def most_lost(trial: Trial) -> float:
+    """The share of quality that a step loses at the most; of one that was not scored everything."""
+    return 1 - trial.score.retained_low if trial.score else math.inf
 
 
 def preferred(made: Sequence[Attempt], bench: Bench, budget: Budget) -> Attempt | None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 
+from headroom.api import Unit
 from headroom.errors import UserError
+from headroom.pruning.attempts import nearest
 from headroom.pruning.budgets import Budget, budget_of
+from headroom.pruning.judging import lost
+from headroom.pruning.planning import Step
 from headroom.pruning.searching import Found, largest, search, smallest
+from headroom.pruning.trials import Trial
 
 
 @pytest.mark.parametrize(
@@ -89,3 +95,17 @@ def test_without_a_loss_the_first_step_that_buys_enough_is_taken():
 
 def test_there_may_be_no_step():
     assert smallest(0, 4, lambda _: False) is None and largest(0, 4, lambda _: False) is None
+
+
+def test_of_steps_that_all_lose_too_much_the_one_that_loses_least_is_said_to_be_nearest():
+    kept = {0: 0.93, 5: 0.8, 11: 0.4}  # bisection asked the largest first
+    trials = {
+        place: Trial(Step(frozenset({Unit.parse(f"head:encoder.self.0.{place}")}), 2), score=score(kept[place]))
+        for place in (11, 5, 0)
+    }
+    judge = SimpleNamespace(trials=trials, lacks=lambda trial: [lost(trial)])
+    assert nearest(judge, Found()).endswith("loses 5.0% of the quality, 7.0% at most.")
+
+
+def score(low):
+    return SimpleNamespace(retained=low + 0.02, retained_low=low)
