@@ -112,7 +112,7 @@ def troubles_of(folder: Any, family: str, **entry: Any) -> list[str]:
 @pytest.mark.parametrize("calibration", ["answer", "context"])
 def test_questions_with_choices_calibrate(folder, prune, monkeypatch, method, calibration):
     task = load_task("toy-cloze").model_copy(update={"calibration": calibration})
-    monkeypatch.setattr("headroom.pruning.prune.load_task", lambda _: task)
+    monkeypatch.setattr("headroom.pruning.examples.load_task", lambda _: task)
     code, said, out = prune(folder("llama"), "toy-cloze", method=method)
     assert code == 0 and removed_units(load_removed(out)), said
     assert "toy-cloze, accuracy" in said
@@ -136,7 +136,7 @@ def translator(tmp_path):
 def test_a_smaller_translator_begins_in_the_language_of_its_task(translator, prune, monkeypatch):
     """With a plain ``generate``, for it reads what is saved in the folder."""
     model, task, code = translator
-    monkeypatch.setattr("headroom.pruning.prune.load_task", lambda _: task)
+    monkeypatch.setattr("headroom.pruning.examples.load_task", lambda _: task)
     ended, said, out = prune(model, task.name)
     assert ended == 0, said
     assert load_removed(out).generate(torch.tensor([[5, 6, 2]]), max_new_tokens=3)[0, 1] == code
@@ -229,7 +229,7 @@ def test_all_that_is_wrong_is_said_at_once(folder, refused, monkeypatch):
     reweigh(model, lambda have: have.update(head))
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=0))
     monkeypatch.setattr(
-        "headroom.pruning.prune.load_task",
+        "headroom.pruning.examples.load_task",
         lambda _: load_task("toy-classification").model_copy(update={"classes": ["dogs", "cats"]}),
     )
     said = refused(model, "toy-classification")
@@ -272,7 +272,7 @@ def test_an_empty_folder_is_a_place(folder, prune, tmp_path):
     assert code == 0 and (out / "headroom.safetensors").is_file(), said
 
 
-@pytest.mark.parametrize("where", ["safetensors.torch.save_file", "headroom.pruning.prune.save_readers"])
+@pytest.mark.parametrize("where", ["safetensors.torch.save_file", "headroom.pruning.writing.save_readers"])
 def test_a_disk_that_is_full_leaves_nothing(folder, prune, tmp_path, monkeypatch, where):
     model = folder("bert")
 

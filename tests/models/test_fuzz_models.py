@@ -14,7 +14,8 @@ def spoilt(tmp_path, monkeypatch):
     """Cases of a kind, in this process: methods are loaded in others, and their files are whole."""
     monkeypatch.setattr("headroom.pipeline.preflight.check_methods", lambda *_: None)
     monkeypatch.setattr("headroom.pipeline.preflight.check_apart", lambda *_: None)
-    monkeypatch.setattr("headroom.pruning.prune.reported", lambda *_: [])
+    for measuring in ("writing.reported", "writing.card_of", "prune.told"):
+        monkeypatch.setattr(f"headroom.pruning.{measuring}", lambda *_: "")
     monkeypatch.setenv("HEADROOM_DATA", str(tmp_path / "case"))
     monkeypatch.setenv("HEADROOM_CACHE", str(tmp_path / "cache"))
     return lambda kind, seeds: fuzz(kind, seeds, tmp_path)
