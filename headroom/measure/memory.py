@@ -91,10 +91,8 @@ def measured(source: dict[str, Any], work: Work) -> float | None:
         forget_peak(on_gpu)
         for _ in range(CALLS):
             one.call()
-    if on_gpu:
-        return torch.cuda.max_memory_allocated() / 2**20
-    peak = resident_mb("VmHWM")
-    return None if peak is None or before is None else peak - before
+    peak = highest_mb(on_gpu)
+    return peak if on_gpu or peak is None or before is None else peak - before
 
 
 def rehearse(source: dict[str, Any]) -> None:
@@ -138,6 +136,15 @@ def forget_peak(on_gpu: bool) -> None:
     elif CLEAR.exists():
         ctypes.CDLL(None).malloc_trim(0)
         CLEAR.write_text("5")  # proc(5): resets the peak resident set size
+
+
+def highest_mb(on_gpu: bool) -> float | None:
+    """MiB that were needed at the most since ``forget_peak``, of the GPU or of this process; None where nobody says."""
+    if not on_gpu:
+        return resident_mb("VmHWM")
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 2**20
 
 
 def resident_mb(name: str) -> float | None:

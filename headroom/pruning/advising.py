@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
 
 from headroom.config.params import Params, load
@@ -23,6 +20,7 @@ from headroom.results.offers import Offer
 from headroom.results.recipes import name_in, why_none
 from headroom.site.book import read_book
 from headroom.site.budget import offered
+from headroom.site.changes import git
 
 AUTO = "auto"
 TRIED = 2  # methods
@@ -65,7 +63,7 @@ class Place:
 def advised(request: Request, purpose: str) -> Advice:
     """What to try. Raises ``UserError`` where no profile has measured a model of this kind."""
     kind, budget = KINDS[purpose], request.wanted
-    for profile, offers, entries in measured():
+    for params, offers, entries in measured():
         here = [one for one in offers if (one.kind, one.setting, one.quality) == (kind, SETTING, QUALITY)]
         usable = [one for one in here if one.ranked and can(one, entries, bool(request.task or request.own))]
         places = sorted(ranked(usable, budget), key=lambda place: place.key, reverse=True)[:TRIED]
@@ -73,47 +71,28 @@ def advised(request: Request, purpose: str) -> Advice:
             continue
         models = ", ".join(dict.fromkeys(one.model for one in usable))
         named = ", then ".join(f"{place.entry} ({place.said})" for place in places)
-        why = f"--method auto: on {models}, the {kind} models of profile {profile}, the best are {named}."
+        why = f"--method auto: on {models}, the {kind} models of profile {params.profile}, the best are {named}."
         requests = tuple(concrete(request, entries[place.entry]) for place in places)
-        return Advice(requests, why, profile, commit_of(profile))
+        commit = git(params.results, "log", "-1", "--format=%H", "--", ".").strip()
+        return Advice(requests, why, params.profile, commit)
     raise UserError(
         f"--method auto: no profile of the project has measured a {kind} with a method that can be used here. Name a "
         "method; `headroom list` has them."
     )
 
 
-def commit_of(profile: str) -> str:
-    """The commit that last changed the results of a profile; empty where nobody knows."""
-    git = shutil.which("git")
-    folder = next((one.results for one in map(known, profiles()) if one and one.profile == profile), None)
-    if not git or folder is None:
-        return ""
-    words = [git, "log", "-1", "--format=%H", "--", str(folder)]
-    return subprocess.run(words, cwd=root(), capture_output=True, text=True, check=False).stdout.strip()
-
-
-def known(file: Path) -> Params | None:
-    """The params of a profile, where they can be read."""
-    try:
-        return load(root() / file)
-    except UserError:  # of another kind
-        return None
-
-
-def measured() -> list[tuple[str, list[Offer], dict[str, Entry]]]:
-    """Every profile that has tables: its name, what it offers, and its methods as params.yaml has them."""
+def measured() -> list[tuple[Params, list[Offer], dict[str, Entry]]]:
+    """Every profile that has tables: its params, what it offers, and its methods as params.yaml has them."""
     found = []
     for file in profiles():
-        params = known(file)
-        if params is None:
-            continue
         try:
+            params = load(root() / file)
             book = read_book(params.profile, params.results)
-        except UserError:  # not run yet
+        except UserError:  # not run yet, or of another kind
             continue
-        found.append((params.profile, offered(book), {name: entry_of(params, name) for name in params.methods}))
+        found.append((params, offered(book), {name: entry_of(params, name) for name in params.methods}))
     places = {name: place for place, name in enumerate(ORDER)}
-    return sorted(found, key=lambda one: places.get(one[0], len(ORDER)))
+    return sorted(found, key=lambda one: places.get(one[0].profile, len(places)))
 
 
 def can(offer: Offer, entries: dict[str, Entry], examples: bool) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from headroom.pruning.loading_words import LIBRARIES, how
 from headroom.pruning.markdown import code, fenced, table, words
 from headroom.pruning.origin import Origin
 from headroom.pruning.shrinking import Outcome, Written
-from headroom.results.records import TaskScore
+from headroom.pruning.subject import IN_MEMORY
 from headroom.shipping import notes
 from headroom.shipping.inspecting import GONE, LEFT, NO_BLOCK, layers_of, said_of
 
@@ -78,7 +77,7 @@ def results(task: Task, outcome: Outcome, found: Written) -> list[Any] | None:
     """The score of the task, as the Hub's model index has it; intervals stand in the card."""
     from huggingface_hub import EvalResult
 
-    score = scored(outcome, found)
+    score = outcome.after_healing(found.found).score
     if score is None:
         return None
     return [
@@ -114,16 +113,9 @@ def gone(outcome: Outcome, removal: Removal) -> Iterator[str]:
 
 def changed(outcome: Outcome) -> str:
     """What became of the weights that are left, as the end of a sentence."""
-    healed = outcome.healed
-    if healed and healed.model is not None:
+    if healed := outcome.learned:
         return f", and what is left was fine-tuned for {healed.steps} steps ({words(healed.recipe.kind)})"
     return ", and the method set others of its weights" if outcome.step.weights else ", and nothing else was changed"
-
-
-def scored(outcome: Outcome, found: Written) -> TaskScore | None:
-    """The quality of the model that lies in the folder: healed, where it was."""
-    healed = outcome.healed
-    return healed.after if healed and healed.model is not None and healed.after else found.found.score
 
 
 def drawn(removal: Removal) -> Iterator[str]:
@@ -162,8 +154,8 @@ def kept(outcome: Outcome, found: Written) -> Iterator[str]:
     bench, sure = outcome.bench, outcome.request.wanted.confidence
     subject, task = bench.subject, bench.subject.task
     yield "## What it keeps and costs"
-    score = scored(outcome, found)
-    lines = rows(found.dense, replace(found.found, score=score), task, bench.work, found.difference)
+    trial = outcome.after_healing(found.found)
+    score, lines = trial.score, rows(found.dense, trial, task, bench.work, found.difference)
     yield table(("", "dense", "pruned", "change"), ([words(cell) for cell in row] for row in lines))
     here = machine(bench.threads, str(subject.model.device))
     place = here.accelerator or here.processor
@@ -211,7 +203,7 @@ def made(outcome: Outcome) -> Iterator[str]:
 
     assert outcome.taken is not None
     yield "## How it was made"
-    live, name = "in memory" in outcome.bench.subject.files, outcome.bench.subject.origin.name
+    live, name = IN_MEMORY in outcome.bench.subject.files, outcome.bench.subject.origin.name
     request = outcome.request
     yield fenced(in_python(request) if live else command(request, name), "python" if live else "bash")
     commit, changed = git_state()

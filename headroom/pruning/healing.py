@@ -10,7 +10,7 @@ from headroom.config.recovery import Recover
 from headroom.errors import UserError
 from headroom.evaluate import NotFinite
 from headroom.measure.clock import Stopwatch
-from headroom.measure.memory import forget_peak, resident_mb
+from headroom.measure.memory import forget_peak, highest_mb
 from headroom.pruning.budgets import Budget
 from headroom.pruning.examples import examples_to_learn
 from headroom.pruning.judging import lossy
@@ -140,9 +140,5 @@ def begin_peak(model: Any) -> None:
 
 def peak(model: Any) -> float | None:
     """Bytes that the process needed at the most since, on a GPU those of the GPU; None where nobody knows."""
-    if model.device.type == "cuda":
-        import torch
-
-        return float(torch.cuda.max_memory_allocated())
-    found = resident_mb("VmHWM")
+    found = highest_mb(model.device.type == "cuda")
     return None if found is None else found * 2**20

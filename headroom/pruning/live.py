@@ -21,7 +21,7 @@ from headroom.pruning.heal import Heal
 from headroom.pruning.live_subject import Data, content, data_of, purpose_of, subject_of_live
 from headroom.pruning.report import Report, report_of
 from headroom.pruning.shrinking import Outcome, check, shrunk
-from headroom.pruning.subject import Request, check_place, worded
+from headroom.pruning.subject import IN_MEMORY, Request, check_place, worded
 from headroom.pruning.watching import watched
 from headroom.pruning.writing import written
 from headroom.shipping import Shipped, check_format
@@ -44,7 +44,7 @@ class Pruned:
     model: PreTrainedModel  # in eval mode, where the dense one lies, with tensors of its own
     report: Report
     outcome: Outcome = field(repr=False)
-    known: tuple[str, str] = field(repr=False)  # the content of it and of the dense one when they were measured
+    known: str = field(repr=False)  # the content of it when it was measured
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.model, self.report))
@@ -56,7 +56,8 @@ class Pruned:
         what is left, and where this model or the dense one was changed since they were measured: the report would be
         about others.
         """
-        if self.known != contents(self.model, self.outcome):
+        dense = self.outcome.bench.subject
+        if (self.known, dense.files[IN_MEMORY]) != (content(self.model), content(dense.model)):
             raise UserError(
                 "the smaller model or the dense one was changed after they were measured, so the report is about "
                 "others. Prune again, or write the model alone with headroom.shipping.ship(model, folder)."
@@ -147,18 +148,14 @@ def prune(
                 raise KeyboardInterrupt(outcome.nothing)
             raise NothingFound(outcome.nothing)
         smaller, report = own_tensors(outcome), report_of(outcome)
-    return Pruned(smaller, replace(report, seconds=watch.seconds), outcome, contents(smaller, outcome))
-
-
-def contents(smaller: Any, outcome: Outcome) -> tuple[str, str]:
-    return content(smaller), content(outcome.bench.subject.model)
+    return Pruned(smaller, replace(report, seconds=watch.seconds), outcome, content(smaller))
 
 
 def own_tensors(outcome: Outcome) -> Any:
     """The smaller model with tensors that are not the dense one's, so that a training of it leaves that alone."""
     smaller = copy.deepcopy(outcome.model)
-    if outcome.healed and outcome.healed.model is not None:
-        outcome.healed = replace(outcome.healed, model=smaller)
+    if outcome.learned:
+        outcome.healed = replace(outcome.learned, model=smaller)
     else:
         outcome.bench.hold(outcome.step, smaller)
     return smaller

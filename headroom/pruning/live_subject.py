@@ -24,7 +24,8 @@ from headroom.models.loading import contract_of
 from headroom.models.sources import Source
 from headroom.pruning.origin import of_live
 from headroom.pruning.own_data import KINDS, READABLE, OwnData, task_of
-from headroom.pruning.subject import Subject
+from headroom.pruning.subject import IN_MEMORY, Subject
+from headroom.training.lessons import hash_of_weights
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -110,7 +111,7 @@ def subject_of_live(model: Any, task: Task | None, splits: dict[str, Any], token
     found.settle()
     if task and "classification" in purpose:
         check_labels(splits, task, int(twin.config.num_labels or 0), f"{WHERE}: num_labels")
-    return Subject(twin, purpose, spec, contract, task, splits, {"in memory": content(model)}, of_live(model))
+    return Subject(twin, purpose, spec, contract, task, splits, {IN_MEMORY: content(model)}, of_live(model))
 
 
 def purpose_of(model: Any) -> str:
@@ -130,11 +131,7 @@ def purpose_of(model: Any) -> str:
 
 def content(model: Any) -> str:
     """SHA-256 over class, config and every weight and buffer of a model: what all answers about it depend on."""
-    import torch
-
     config = model.config.to_dict() | {"attention": model.config._attn_implementation}
-    whole = hashlib.sha256(json.dumps([type(model).__name__, config], sort_keys=True, default=str).encode())
-    for name, tensor in model.state_dict().items():
-        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        whole.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return whole.hexdigest()
+    dtypes = sorted({str(tensor.dtype) for tensor in model.state_dict().values()})
+    said = [type(model).__name__, config, dtypes, hash_of_weights(model)]
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from headroom.pruning.comparison import rows
 from headroom.pruning.healing import Healed
@@ -47,10 +47,8 @@ class Report:
 def report_of(outcome: Outcome) -> Report:
     """Without the seconds. Quality is that of the model that comes back: healed, where it was."""
     assert outcome.taken is not None
-    bench, step, healed = outcome.bench, outcome.step, outcome.healed
-    task, trial, dense = bench.subject.task, bench.whole(step), bench.sizes(None)
-    if healed and healed.model is not None:
-        trial = replace(trial, score=healed.after)
+    bench, step = outcome.bench, outcome.step
+    task, trial, dense = bench.subject.task, outcome.after_healing(bench.whole(step)), bench.sizes(None)
     difference = differs(bench.subject, bench.smaller(step), step, task)  # of what has not learned since
     assert trial.sizes is not None
     return Report(
@@ -65,7 +63,7 @@ def report_of(outcome: Outcome) -> Report:
         logit_difference=difference,
         why=outcome.advice.why if outcome.advice else "",
         stopped=outcome.stopped,
-        healed=healed,
+        healed=outcome.healed,
         tried=tuple(outcome.taken.trials),
         lines=tuple(rows(dense, trial, task, bench.work, difference)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headroom.errors import UserError
@@ -48,11 +48,18 @@ class Outcome:
         return self.taken.step
 
     @property
+    def learned(self) -> Healed | None:
+        """The healing that the smaller model has behind it; None where it is as it was found."""
+        return self.healed if self.healed and self.healed.model is not None else None
+
+    @property
     def model(self) -> Any:
         """The smaller model, healed where it was; what it has in common with the dense one are the same tensors."""
-        if self.healed and self.healed.model is not None:
-            return self.healed.model
-        return self.bench.smaller(self.step)
+        return self.learned.model if self.learned else self.bench.smaller(self.step)
+
+    def after_healing(self, found: Trial) -> Trial:
+        """What was measured of the step that is taken, with the quality of the model that it gives in the end."""
+        return replace(found, score=self.learned.after) if self.learned else found
 
 
 @dataclass(frozen=True)

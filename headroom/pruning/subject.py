@@ -33,6 +33,8 @@ from headroom.pruning.heal import Heal
 from headroom.pruning.origin import Origin, of_source
 from headroom.pruning.own_data import OwnData
 
+IN_MEMORY = "in memory"  # of ``Subject.files``: the hash of a model that was loaded from no file by us
+
 
 @dataclass(frozen=True)
 class Request:

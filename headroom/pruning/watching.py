@@ -105,36 +105,37 @@ def watched() -> Iterator[Watch]:
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Within it Ctrl-C raises ``KeyboardInterrupt``, so that what was found so far can be kept."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def stop(*_: object) -> None:
+    def stop() -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, stop)
-    try:
+    with on_interrupt(stop):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Within it Ctrl-C makes what is given say so, and raises ``KeyboardInterrupt`` when it comes again."""
     asked: list[bool] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
 
-    def stop(*_: object) -> None:
+    def stop() -> None:
         if asked:
             raise KeyboardInterrupt
         asked.append(True)
 
-    before = signal.signal(signal.SIGINT, stop)
-    try:
+    with on_interrupt(stop):
         yield lambda: bool(asked)
+
+
+@contextmanager
+def on_interrupt(do: Callable[[], None]) -> Iterator[None]:
+    """What Ctrl-C does within it; nothing new in another thread than the main one, which alone hears of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: do())
+    try:
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 

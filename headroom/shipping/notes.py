@@ -21,13 +21,8 @@ from headroom.errors import UserError
 
 NOTE = "headroom_shipped.json"
 VERSION = 1
-BINDING = (
-    ".safetensors",
-    ".py",
-    ".gguf",
-    ".onnx",
-    ".data",
-)  # whoever serves a model may edit how it generates, but not these
+# whoever serves a model may edit how it generates, but not these
+BINDING = (".safetensors", ".py", ".gguf", ".onnx", ".data")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from headroom.pruning.subject import Request
 from headroom.results.asked import Entry
 from headroom.results.offers import Offer
 
+MADE = SimpleNamespace(profile="made", results=Path("nowhere"))
 LIKE = {
     **{"task": "sst2", "setting": "as is", "quality": "task", "group": "g", "grains": "head", "natural": ""},
     **{"units": 0.5, "attention": 0.5, "cache": None, "seeds": 3, "stochastic": False, "ranked": True},
@@ -43,7 +45,7 @@ OFFERS = [
 @pytest.fixture
 def advised(monkeypatch):
     def ask(offers=OFFERS, task="sst2", purpose="classification", parameters=(), **budget):
-        monkeypatch.setattr(advising, "measured", lambda: [("made", offers, ENTRIES)])
+        monkeypatch.setattr(advising, "measured", lambda: [(MADE, offers, ENTRIES)])
         words = (None, None, list(parameters), 0, 1, False)
         request = Request("m", "auto", None, Path("out"), task, *words, budget=budget_of(**budget))
         return advising.advised(request, purpose)
