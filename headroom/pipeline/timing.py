@@ -1,7 +1,8 @@
 """The stage ``time``: the removed models of every method on one model against the dense one, on this machine.
 
 Each timing is kept under what it is a timing of (plan, workload, machine, engine), so a new method times only itself,
-and two methods that remove the same units are timed once. It runs in one process, alone: timings are never spread.
+and two methods that remove the same units are timed once. Trained weights are of the dense model's shapes and take as long,
+so none are needed. It runs in one process, alone: timings are never spread.
 """
 
 from __future__ import annotations
@@ -52,7 +53,6 @@ class Timing:
         asked = self.work.memory or self.work.compiled or bool(self.run.params.speed.memory_gib)
         depends = self.base | {
             "drop": self.point.plan,
-            "trained": Path(self.point.weights).name,
             "work": self.work.model_dump(mode="json"),
             "extras": self.point.target == MIDDLE and asked,  # what takes a process of its own is measured there only
         }
@@ -132,19 +132,18 @@ def time_all(this: ModelRun, machine: Machine, todo: Sequence[Timing], shown: Pr
     """Time what the journal lacks, a few plans at a time; their models are built once for all workloads."""
     bench = this.bench
     shown.begin("timings", len(todo))
-    plans = {(tuple(one.point.plan), one.point.weights): one.point for one in todo}
-    left = iter(plans.items())
-    while some := list(islice(left, TOGETHER)):
-        models = {key: bench.removed([Unit.parse(unit) for unit in point.plan], point.weights) for key, point in some}
+    left = iter(dict.fromkeys(tuple(one.point.plan) for one in todo))
+    while plans := list(islice(left, TOGETHER)):
+        models = {plan: bench.removed(map(Unit.parse, plan)) for plan in plans}
         for mine in series(todo, models):
-            time_series(this, machine, mine, [models[tuple(one.point.plan), one.point.weights] for one in mine])
+            time_series(this, machine, mine, [models[tuple(one.point.plan)] for one in mine])
             for one in mine:
                 shown.step(f"timings, {one.work.kind}")
 
 
-def series(todo: Sequence[Timing], models: dict[Any, Any]) -> Iterator[list[Timing]]:
+def series(todo: Sequence[Timing], models: dict[tuple[str, ...], Any]) -> Iterator[list[Timing]]:
     """The timings of these models, those of one workload together."""
-    mine = [one for one in todo if (tuple(one.point.plan), one.point.weights) in models]
+    mine = [one for one in todo if tuple(one.point.plan) in models]
     for work in dict.fromkeys(one.work for one in mine):
         yield [one for one in mine if one.work == work]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -25,8 +26,8 @@ def machine(params: ParamsFile = ROOT_PARAMS) -> None:
     profile = preflight(params)
     note(profile.results, profile.run.threads, resolved(profile.run.device))
     inputs.note(profile)
-    for path in forget(profile):
-        typer.echo(f"{path}: failed, or of no method or model in {params}; taken away.")
+    for folder, count in Counter(path.parent for path in forget(profile)).items():
+        typer.echo(f"{folder}: records that failed, or of no method or model in {params}, are taken away: {count}.")
 
 
 @app.command("prepare")

@@ -55,7 +55,7 @@ def test_a_method_makes_as_many_plans_of_the_same_size_there(name, family):
         assert sum(one == other for one, other in zip(here, there, strict=True)) >= len(TARGETS) - 1
 
 
-@pytest.mark.parametrize("family", ["bert", "llama", "marian", "vit", "t5", "gemma3_text", "gpt2"])
+@pytest.mark.parametrize("family", ["bert", "llama", "marian", "vit", "t5", "gemma3", "gpt2"])
 def test_what_is_removed_answers_as_what_is_masked(family):
     model = toy(family).cuda()
     batch = {name: value.cuda() for name, value in toy_batch(family).items()}
