@@ -1,8 +1,8 @@
 """The stage ``time``: the removed models of every method on one model against the dense one, on this machine.
 
 Each timing is kept under what it is a timing of (plan, workload, machine, engine), so a new method times only itself,
-and two methods that remove the same units are timed once. Trained weights are of the dense model's shapes and take as long,
-so none are needed. It runs in one process, alone: timings are never spread.
+and two methods that remove the same units are timed once. Trained weights have the dense shapes and take as long, so
+none are needed. It runs in one process, alone: timings are never spread.
 """
 
 from __future__ import annotations
