@@ -62,7 +62,7 @@ def at_beginning(model: Any, folder: Path) -> Any:
         load_model(again, folder / BEGINNING)
     except (OSError, SafetensorError, RuntimeError) as error:
         step = f"Run `dvc repro prepare@{folder.name}`, which makes it again."
-        raise UserError(f"{folder / BEGINNING} cannot be read: {said(error)} {step}") from None
+        raise UserError(f"{folder.name}/{BEGINNING} cannot be read: {said(error)} {step}") from None
     return again
 
 

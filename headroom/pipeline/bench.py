@@ -103,7 +103,7 @@ class Bench:
         examples = read_split(self.folder, task.name, "train")
         recipe = self.prepared.spec.train
         spec, purpose, tokenizer = self.prepared.spec, self.prepared.purpose, self.prepared.tokenizer
-        trained, folder = self.prepared.model, self.folder
+        trained, folder = self.prepared.model, self.folder.absolute()  # a method is at work in an empty folder
 
         def fresh() -> Any:
             """The model before its training, the same weights as then. Knows nothing of this bench."""
