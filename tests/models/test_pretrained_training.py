@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,10 @@ def test_from_scratch_is_from_where_its_training_began(tmp_path):
     assert lessons.scratch is not None and lessons.scratch.steps == 12 and lessons.fresh is not None
     begun = {name.removeprefix("bert."): one for name, one in lessons.fresh().state_dict().items()}
     assert all(torch.equal(begun[name], one) for name, one in encoder(folder / "model.safetensors").items())
+    with chdir(tmp_path):
+        lessons = Bench(Path("out")).lessons(recover)
+    with chdir(folder):  # as a method is at work in an empty folder
+        assert lessons.fresh().config.num_labels == 2
     (tmp_path / "out" / "beginning.safetensors").unlink()
     with pytest.raises(UserError, match=r"beginning\.safetensors cannot be read.*Run `dvc repro prepare@out`"):
         lessons.fresh()

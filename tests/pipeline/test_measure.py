@@ -98,7 +98,7 @@ def test_what_failed_is_taken_away_and_asked_again(world, headroom, monkeypatch)
     )
     assert world.measure(workers=1)["tested"].status == "failed"
     code, said = headroom("stage", "machine")
-    assert code == 0 and "results/test/quality/bert-toy/tested.json: failed, or of no method" in said
+    assert code == 0 and "results/test/quality/bert-toy: records that failed" in said
     assert not world.record("tested").exists() and world.record("dense").exists()
     assert world.measure()["tested"].status == "ok"
 

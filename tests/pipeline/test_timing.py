@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from headroom.measure.machine import machine
@@ -9,6 +11,11 @@ from headroom.results.files import read
 from headroom.results.speed_records import SpeedRecord
 
 FIRST = "for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target))"
+
+LEARNS = """
+with ctx.trained(lambda batch: ctx.loss(batch)) as weights:
+    for target in targets: yield Plan(target, ctx.units.first(ctx.units.all, target), weights=weights)
+"""
 
 
 @pytest.fixture
@@ -80,3 +87,14 @@ def test_a_cell_without_points_says_why_it_has_no_timings(world, timed):
         "tested": ("failed", "methods/tested.py: RuntimeError: ran aground"),
         "dense": ("failed", "no point could be measured"),
     }
+
+
+def test_a_plan_of_trained_weights_is_timed_without_them(world, timed):
+    """They have the dense shapes, so what was trained on another machine is timed on this one."""
+    world.method("tested", LEARNS, "from headroom.api import Track; track = Track.TRAINED")
+    world.recover()
+    trained = [point for point in world.measure()["tested"].points if point.target == 0.5]
+    assert trained[0].weights
+    shutil.rmtree(world.folder / "work/test/weights")
+    _, records, _ = timed()
+    assert [point.plan_hash for point in records["tested"].points] == [trained[0].plan_hash]
