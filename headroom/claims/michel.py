@@ -56,6 +56,7 @@ def few_heads_matter_alone(evidence: Evidence, task: str) -> Finding:
 def single_heads(evidence: Evidence, task: str) -> list[Estimate]:
     """What every head changes when it alone is silenced: retained quality minus one."""
     probe = evidence.tried()
+    probe.refuse_hours()
     return [probe.kept([unit], task) - DENSE for unit in probe.units]
 
 
@@ -99,6 +100,7 @@ def last_cross_attention_needs_its_heads(evidence: Evidence, task: str) -> Findi
 def one_head_losses(evidence: Evidence, task: str) -> dict[Site, Estimate]:
     """Retained quality lost at every site that is left with its best head."""
     probe = evidence.tried()
+    probe.refuse_hours()
     chosen, sites = probe.best_heads(), probe.sites
     if not chosen:
         raise NotTestable("Every attention site has one head to begin with.")
@@ -195,6 +197,7 @@ def effects_correlate_across_domains(evidence: Evidence, task: str) -> Finding:
         raise NotTestable("Images have no length to part them by.")
     by_length = np.argsort(lengths, kind="stable")
     halves = by_length[: len(by_length) // 2], by_length[len(by_length) // 2 :]
+    probe.refuse_hours()
     dense, facts = probe.scores(())[task], probe.tasks[task]
     effects = []
     for unit in probe.units:

@@ -35,6 +35,8 @@ from headroom.results.resamples import retained
 
 PASSES = 12_000  # examples that the ablation of every single head may take: twenty seconds on one core
 LANGUAGE_PASSES = 2_000  # the same for texts as long as the model allows
+WORK = 5 * 10**12  # multiplications that it may take, where a model is so large that they count: minutes of a core
+FAR = 10 * WORK  # what is not begun
 LEAST = 50  # examples of a task, however many heads there are
 SETS = 6  # of units that are silenced at each stage of a training, nothing at all being one of them
 CHOSEN_ON = 32  # calibration examples on which the best head of a site is chosen
@@ -83,9 +85,24 @@ class Probe:
 
     @property
     def examples(self) -> int:
-        """Evaluation examples of each task that are scored: so many that all scorings take ``PASSES``."""
+        """Evaluation examples of each task that are scored: so many that all scorings take ``PASSES``, or ``WORK``."""
         passes = LANGUAGE_PASSES if self.bench.prepared.purpose == "language" else PASSES
-        return max(LEAST, passes // (self.scorings * len(self.tasks)))
+        return max(LEAST, min(passes, WORK // self.cost) // (self.scorings * len(self.tasks)))
+
+    @cached_property
+    def cost(self) -> int:
+        """Multiply-accumulates of one calibration example."""
+        with torch.inference_mode():
+            return attention.count(self.model, next(self.calibration(1))).macs
+
+    def refuse_hours(self) -> None:
+        """Raises ``NotTestable`` where silencing every unit alone takes hours."""
+        work = len(self.units) * self.examples * len(self.tasks) * self.cost
+        if work > FAR:
+            raise NotTestable(
+                f"To silence {len(self.units)} units one by one takes {work:.0e} multiplications, more than the "
+                f"{FAR:.0e} that are spent here on a claim."
+            )
 
     @cached_property
     def rows(self) -> dict[str, list[dict[str, Any]]]:

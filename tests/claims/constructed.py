@@ -145,6 +145,9 @@ class Model:
     def kept(self, silent: Iterable[Unit], task: str) -> Estimate:
         return Estimate.of(*retained(self.scores(silent)[task], self.scores(())[task], FACTS))
 
+    def refuse_hours(self) -> None:
+        """It is small."""
+
     def best_heads(self) -> dict[Site, Unit]:
         return {site: units[0] for site, units in self.sites.items()}
 

@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from headroom import attention
 from headroom.api import Site
+from headroom.claims import probe as probing
 from headroom.claims.evidence import Evidence
+from headroom.claims.finding import NotTestable
 from headroom.claims.probe import Probe
 from headroom.claims.relations import commonest, hit, parser
 from headroom.claims.removal_order import plans
@@ -97,6 +99,15 @@ def test_a_stage_of_the_training_is_the_model_as_it_was(profile, probe):
     )
     assert not np.array_equal(early.probe.scores(())[TASK], trained.probe.scores(())[TASK]), "the journal parts them"
     assert early.probe.examples == trained.probe.examples > 600 and probe.examples == 1000, "18 scorings, and 12 heads"
+
+
+def test_what_a_large_model_would_take_hours_for_is_not_begun(probe, monkeypatch):
+    monkeypatch.setattr(probing, "WORK", 12 * 60 * probe.cost)
+    assert probe.examples == 60, "as many as all heads together leave each"
+    monkeypatch.setattr(probing, "FAR", 12 * 60 * probe.cost - 1)
+    large = probing.Probe(probe.run, probe.tasks)
+    with pytest.raises(NotTestable, match=r"To silence 12 units one by one takes .* multiplications, more than"):
+        large.refuse_hours()
 
 
 def removed(weights, probe, heads):
