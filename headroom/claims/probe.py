@@ -117,6 +117,7 @@ class Probe:
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         """Batches of calibration examples where the model is, the same ones that a method gets with the first seed."""
+        examples = min(examples, self.run.spec.calibrate.examples)
         drawn = batches(self.bench.calibration, self.bench.collator, batch_size, seed=self.seed, examples=examples)
         return ({name: value.to(self.model.device) for name, value in batch.items()} for batch in drawn)
 
@@ -175,7 +176,8 @@ class Probe:
         except UserError as error:
             return {"reason": str(error), "order": []}
         bench = self.bench
-        ctx = HarnessContext(self.model, method.removes(), bench.calibration, bench.collator, method.params, self.seed)
+        given = (bench.calibration, bench.collator, method.params, self.seed)
+        ctx = HarnessContext(self.model, method.removes(), *given, calibrate=self.run.spec.calibrate)
         targets = [(place + 1) / len(ctx.units) for place in range(len(ctx.units))]
         answer = ask(method, ctx, targets, name, self.run.params.run.plan_seconds)
         plans = sorted((plan.drop for plan in answer.plans), key=len)

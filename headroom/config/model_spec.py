@@ -138,7 +138,7 @@ class DistilSpec(Section):
 class CalibrateSpec(Section):
     """What methods may look at."""
 
-    examples: int = Field(default=256, ge=1)
+    examples: int = Field(default=256, ge=1, description="most that a method gets, whatever it asks for")
     batch: int | None = Field(default=None, ge=1, description="most examples a batch, whatever a method asks for")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from headroom import api, attention
 from headroom.api import Gates, Grain, ModelInfo, Site, Unit, Units
+from headroom.config.model_spec import CalibrateSpec
 from headroom.data.batches import Collator, batches, losses_of, per_example_loss
 from headroom.errors import UserError
 from headroom.pipeline.deeds import Deeds
@@ -41,11 +42,11 @@ class HarnessContext(api.Context):
         weights_folder: Path | None = None,
         kinds: tuple[str, ...] | None = None,
         lent: bool = False,
-        largest_batch: int | None = None,
+        calibrate: CalibrateSpec | None = None,
     ) -> None:
         """``lent``: nobody else needs the tensors of ``model``, for the process ends with these plans; else a copy.
 
-        ``largest_batch``: the most calibration examples at once, whatever the method asks for.
+        ``calibrate``: the most calibration examples in all and at once, whatever the method asks for.
         """
         self.model = (attention.twin if lent else copy.deepcopy)(model).eval()
         anatomy = attention.anatomy(self.model)
@@ -56,7 +57,7 @@ class HarnessContext(api.Context):
         self._rng = torch.Generator().manual_seed(seed)
         self.deeds = Deeds(self.model)
         self._anatomy, self._examples, self._collator = anatomy, examples, collator
-        self._lessons, self._folder, self._largest = lessons, weights_folder, largest_batch
+        self._lessons, self._folder, self._calibrate = lessons, weights_folder, calibrate
         scratch = lessons.scratch if lessons else None
         self.budget = Budget(lessons.recover.steps if lessons else 0, scratch.steps if scratch else 0)
 
@@ -71,8 +72,9 @@ class HarnessContext(api.Context):
         return self._rng
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
-        size = min(batch_size, self._largest or batch_size)
-        for batch in batches(self._examples, self._collator, size, seed=self._seed, examples=examples):
+        if allowed := self._calibrate:
+            examples, batch_size = min(examples, allowed.examples), min(batch_size, allowed.batch or batch_size)
+        for batch in batches(self._examples, self._collator, batch_size, seed=self._seed, examples=examples):
             self.deeds.examples += len(next(iter(batch.values())))
             yield {name: value.to(self.units.device) for name, value in batch.items()}
 

@@ -69,7 +69,7 @@ def context(run: ModelRun, method: Method, kinds: tuple[str, ...] | None, seed: 
         weights_folder=(run.params.work / "weights").absolute(),  # the working directory of a method is another one
         kinds=kinds,
         lent=True,
-        largest_batch=bench.prepared.spec.calibrate.batch,
+        calibrate=bench.prepared.spec.calibrate,
     )
 
 

@@ -32,6 +32,11 @@ def test_a_record_says_whether_its_plans_depend_on_seed_or_data(world):
     }
 
 
+def test_a_method_gets_as_many_calibration_examples_as_the_model_allows(world):
+    world.use("michel-greedy", "{examples: 32}")
+    assert [cost.forward for cost in world.measure()["michel-greedy"].costs] == [16], "the task has 32"
+
+
 @pytest.mark.parametrize("changes", [{"schema_version": 0}, {"method": "other"}, {"points": []}, {"status": "odd"}])
 def test_a_record_that_cannot_be_believed_is_as_good_as_none(world, changes):
     record = world.measure()["dense"]
