@@ -30,16 +30,14 @@ def answer(model: str, task: str, rows: Sequence[Any], keeps: str = WORDS["task"
     ranked = [row for row in rows if row.ranked and row.group == "attention" and row.setting == "as is"]
     ranked = ranked or [row for row in rows if row.ranked and row.group == "attention"]
     if not ranked:
-        return Answer(
-            model, task, None, "No method of attention units has every point yet, so nothing is ranked.", "", ""
-        )
+        return Answer(model, task, None, "", "", "")
     best = max(ranked, key=lambda row: row.area)
     return Answer(model, task, best, _verdict(best, ranked, keeps), _against_random(best, len(ranked)), _gain(best))
 
 
 def _verdict(best: Any, ranked: Sequence[Any], keeps: str) -> str:
     interval = f"{fixed(best.area)} (95 % interval {fixed(best.area_low)} to {fixed(best.area_high)})"
-    tied = [f"“{row.title}”" for row in ranked if row.rank_all == 1 and row is not best]
+    tied = [_named(row) for row in ranked if row.rank_all == 1 and row is not best]
     if len(ranked) == 1:
         return f"is the only ranked method, with an area of {interval}."
     if not tied:
@@ -48,6 +46,11 @@ def _verdict(best: Any, ranked: Sequence[Any], keeps: str) -> str:
         f"{len(tied)} others" if len(tied) > 3 else ", ".join(tied[:-1]) + (" and " if len(tied) > 1 else "") + tied[-1]
     )
     return f"{keeps}, but {names} cannot be told apart from it: area {interval}."
+
+
+def _named(row: Any) -> str:
+    """A title; of a random choice with its draws, for few of them say little of what a random choice keeps."""
+    return f"“{row.title}”" + (f" ({row.seeds} draw{'s' if row.seeds > 1 else ''})" if row.stochastic else "")
 
 
 def _against_random(best: Any, ranked: int) -> str:

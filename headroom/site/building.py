@@ -44,7 +44,7 @@ def build(
 
 def write(book: Book, out: Path, siblings: Mapping[str, Sibling], before: list[Board]) -> None:
     """Every page, chart and file of a profile, and the boards before this one."""
-    cells = [cell_view(book, *board) for board in book.boards]
+    cells = sorted((cell_view(book, *board) for board in book.boards), key=lambda cell: cell.answer.best is None)
     views = speed_views(book)
     published = _published(cells, {m: record.paper for m in book.methods if (record := book.source(m))})
     shown: list[Chart] = [*_curves(cells), *_paretos(cells), *speed_charts(views), *published.values()]

@@ -391,7 +391,9 @@ def test_the_answer_admits_ties_and_losing_to_random(results):
     assert "cannot be told apart" in found.verdict
     losing = [row.model_copy(update={"above_random_middle": False, "above_random_targets": 2}) for row in rows]
     assert "not above the middle" in answer("bert-pydocs", "package", losing).random
-    assert "nothing is ranked" in answer("bert-pydocs", "package", []).verdict
+    assert answer("bert-pydocs", "package", []).best is None
+    few = [row.model_copy(update={"rank_all": 1 if row.stochastic else 2, "seeds": 2}) for row in rows]
+    assert "” (2 draws)" in answer("bert-pydocs", "package", few).verdict, "so few are soon told from nothing"
 
 
 def test_a_profile_in_which_nothing_has_run_still_has_its_pages(tmp_path):
