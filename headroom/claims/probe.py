@@ -117,7 +117,6 @@ class Probe:
 
     def calibration(self, examples: int, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         """Batches of calibration examples where the model is, the same ones that a method gets with the first seed."""
-        examples = min(examples, self.run.spec.calibrate.examples)
         drawn = batches(self.bench.calibration, self.bench.collator, batch_size, seed=self.seed, examples=examples)
         return ({name: value.to(self.model.device) for name, value in batch.items()} for batch in drawn)
 
