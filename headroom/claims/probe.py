@@ -175,8 +175,15 @@ class Probe:
         except UserError as error:
             return {"reason": str(error), "order": []}
         bench = self.bench
-        given = (bench.calibration, bench.collator, method.params, self.seed)
-        ctx = HarnessContext(self.model, method.removes(), *given, calibrate=self.run.spec.calibrate)
+        ctx = HarnessContext(
+            self.model,
+            method.removes(),
+            bench.calibration,
+            bench.collator,
+            method.params,
+            self.seed,
+            calibrate=self.run.spec.calibrate,
+        )
         targets = [(place + 1) / len(ctx.units) for place in range(len(ctx.units))]
         answer = ask(method, ctx, targets, name, self.run.params.run.plan_seconds)
         plans = sorted((plan.drop for plan in answer.plans), key=len)

@@ -16,10 +16,10 @@ class Answer:
 
     model: str
     task: str
-    best: Any | None  # leaderboard row
-    verdict: str
-    random: str
-    gain: str
+    best: Any | None = None  # leaderboard row; none where nothing is ranked
+    verdict: str = ""
+    random: str = ""
+    gain: str = ""
 
 
 def answer(model: str, task: str, rows: Sequence[Any], keeps: str = WORDS["task"].best) -> Answer:
@@ -30,7 +30,7 @@ def answer(model: str, task: str, rows: Sequence[Any], keeps: str = WORDS["task"
     ranked = [row for row in rows if row.ranked and row.group == "attention" and row.setting == "as is"]
     ranked = ranked or [row for row in rows if row.ranked and row.group == "attention"]
     if not ranked:
-        return Answer(model, task, None, "", "", "")
+        return Answer(model, task)
     best = max(ranked, key=lambda row: row.area)
     return Answer(model, task, best, _verdict(best, ranked, keeps), _against_random(best, len(ranked)), _gain(best))
 
