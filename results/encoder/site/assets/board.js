@@ -7,7 +7,6 @@
   const select = Object.fromEntries(all("[data-for]").map(control => [control.dataset.for, control]));
   const PANEL = ["model", "task", "setting", "units"], loaded = new Map();
   let shown = place.querySelector("[data-panel]").dataset.panel;
-  loaded.set(shown, place.innerHTML);
 
   // The panel that fits the choices best: the model first, then its task, setting and units.
   function wanted(state) {
@@ -42,7 +41,7 @@
   function show(state) {
     const board = wanted(state);
     offer(board);
-    if (!loaded.has(board.n)) { fetchPanel(board.n); return; }
+    if (board.n !== shown && !loaded.has(board.n)) { fetchPanel(board.n); return; }
     if (board.n !== shown) {
       shown = board.n;
       place.innerHTML = loaded.get(shown);
@@ -64,7 +63,8 @@
       row.hidden = ["grain", "track"].some(name => select[name].value && row.dataset[name] !== select[name].value);
       if (row.hidden) out.add(row.dataset.m);
     }
-    for (const part of all(".chart .s[data-m], .legend [data-m]", place)) part.style.display = out.has(part.dataset.m) ? "none" : "";
+    for (const part of all(".legend [data-m]", place)) part.hidden = out.has(part.dataset.m);
+    Headroom.chart.hide(out);
     select.x.value = [...select.x.options].some(option => option.value === state.x) ? state.x || "" : "";
     speeds(board, state.machine);
     document.getElementById("shown").textContent = `${rows.length - out.size} of ${rows.length} rows`;

@@ -6,6 +6,7 @@
   const select = Object.fromEntries(all("[data-for]").map(control => [control.dataset.for, control]));
   const keys = Object.keys(methods), STEPS = "0123456789abcdefghijklmnopqrstuvwxyz";
   if (keys.length < 2) return;
+  const opening = json("#opening").length === 2 ? json("#opening") : keys.slice(0, 2);
   const make = (tag, attributes = {}, ...inside) => {
     const found = Object.assign(document.createElement(tag), attributes);
     found.append(...inside);
@@ -124,7 +125,9 @@
     select.at = found;
   }
   function show(state) {
-    const a = keys.includes(state.a) ? state.a : keys[0], b = keys.includes(state.b) ? state.b : keys.find(key => key !== a);
+    const named = name => keys.includes(state[name]), other = (key, taken) => key === taken ? opening.find(one => one !== taken) : key;
+    const a = named("a") ? state.a : other(opening[0], named("b") && state.b), b = named("b") ? state.b : other(opening[1], a);
+    if (a !== state.a || b !== state.b) { choose({ a, b }, true); return; }
     const setting = state.setting === "recovered" ? "recovered" : "as is", at = +state.at || 50;
     Object.assign(select.a, { value: a }); Object.assign(select.b, { value: b }); select.setting.value = setting;
     if (select.at) select.at.value = at;

@@ -44,6 +44,8 @@ const Headroom = (() => {
     keep(theme);
     choose({ theme });
   };
+  // The other quality is shown with the same choices.
+  for (const link of all(".switch a")) link.addEventListener("click", () => { link.hash = location.hash; });
   read();
   paint();
   addEventListener("popstate", () => { read(); tell(); });
