@@ -21,7 +21,7 @@ TOKENS = 4096  # in one forward pass where nothing is stated; a CPU is no faster
 PATCH = 16 * 16  # pixels of an image that count as a token
 READ_AT_ONCE = 256  # examples, to look how long they are
 
-FLOAT32, LARGEST = 4, 2**27  # bytes of a number, and of the logits that are held at once
+FLOAT32, LARGEST = 4, 2**25  # bytes of a number, and of the logits that are held at once
 LETTERS = 4  # of a token, at least; an image counts as if it had a thousand
 
 Row = TypeVar("Row")

@@ -52,7 +52,7 @@ class Predictions:
         dense = self.kept[key]
         places = dense.places.to(every.device)
         ours, theirs = parts(every, places).cpu().double(), dense.log_probabilities.double()
-        bits = (theirs.exp() * (theirs - ours)).sum(-1).clamp_min(0) / math.log(2)
+        bits = (theirs.exp() * (theirs - ours)).sum(-1).clamp_min(0).float() / math.log(2)  # as fine as the predictions
         changed = every.argmax(-1).cpu() != dense.places[:, 0]
         return torch.stack([bits, changed.double()], dim=-1).numpy()
 

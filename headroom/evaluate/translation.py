@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -135,9 +136,10 @@ class Translation:
         sizes = (inputs["own"] != UNSAID).sum(1) - 1
         for part in runs(len(sizes), model.config.vocab_size * int(sizes.max())):
             given = {name: tensor[part].to(model.device) for name, tensor in inputs.items() if name != "own"}
-            before = inputs["own"][part, :-1].clamp_min(0).to(model.device)
-            logits = model(**given, decoder_input_ids=before).logits.float().log_softmax(-1)
-            found += [row[:size].cpu() for row, size in zip(logits, sizes[part].tolist(), strict=True)]
+            own = inputs["own"][part].to(model.device)
+            with only_at(own[:, 1:] != UNSAID, model.get_output_embeddings()):
+                logits = model(**given, decoder_input_ids=own[:, :-1].clamp_min(0)).logits[0]
+            found += logits.float().log_softmax(-1).cpu().split(sizes[part].tolist())
         return found
 
     def decoded(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:
@@ -172,6 +174,19 @@ class Translation:
         how = "greedy" if self.settings.beams == 1 else f"beam {self.settings.beams} (length penalty 1)"
         longest = f"at most min({self.settings.max_new_tokens}, 2 x source + 10) tokens"
         return f"{scorer.get_signature()}, {how} decoding, {longest}, transformers {version('transformers')}"
+
+
+@contextmanager
+def only_at(places: Tensor, layer: nn.Module) -> Iterator[None]:
+    """Let the output layer see the states at these ``places``, (batch, tokens) of bool, as the one row of a batch.
+
+    Its work, a vocabulary for every token, is most of a small translator's, and a third of a batch is padding.
+    """
+    hook = layer.register_forward_pre_hook(lambda _, given: (given[0][places][None], *given[1:]))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def spoken(tokens: Tensor, ends: Tensor) -> int:

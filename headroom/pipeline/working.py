@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from headroom.errors import UserError, exhausted
-from headroom.pipeline.starting import set_threads
+from headroom.pipeline.starting import keep_memory, set_threads
 
 RUN_ENDS = (OSError, MemoryError, UserError)  # not a finding on a method or a model: these end the run
 LIKELY_VICTIM = "500"  # where memory runs out, the kernel takes a worker before the process that keeps the books
@@ -64,6 +64,7 @@ def work(pipe: Connection, threads: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(LIKELY_VICTIM)
     logging.basicConfig(level=logging.INFO, handlers=[Told()], force=True)
     set_threads(threads)
+    keep_memory()
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             kind, content = answered(pipe.recv().answer)
