@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headroom.claims.estimate import Array, Estimate
-from headroom.claims.finding import NotTestable
+from headroom.claims.finding import NotAtHand, NotTestable
 from headroom.results.curves import Curve, Step, curve
-from headroom.results.load import Records, no_skill, part
+from headroom.results.load import DENSE, Records, no_skill, part
 from headroom.results.records import CellRecord, Point, Setting
 from headroom.results.resamples import Counts, with_spread
 from headroom.results.speed_records import SpeedPoint
@@ -41,6 +41,11 @@ class Evidence:
         return Evidence(model, self.records)
 
     @property
+    def counted(self) -> bool:
+        """Whether its counts per example are at hand, from which intervals are drawn."""
+        return self.records.scores is not None and (self.records.scores / self.model / f"{DENSE}.npz").is_file()
+
+    @property
     def cells(self) -> list[CellRecord]:
         """The model's records, in the order of the profile."""
         found = (self.records.cells.get((self.model, method)) for method in self.records.methods)
@@ -58,9 +63,9 @@ class Evidence:
         return self.cells[0].family
 
     def tried(self) -> Probe:
-        """The model itself. Raises ``NotTestable`` where it is not at hand."""
+        """The model itself. Raises ``NotAtHand`` where it is not."""
         if self.probe is None:
-            raise NotTestable(f"This has to be measured on the model, and {self.no_probe}")
+            raise NotAtHand(f"This has to be measured on the model, and {self.no_probe}")
         return self.probe
 
     def every(self, stem: str, **parameters: Any) -> list[CellRecord]:

@@ -15,6 +15,10 @@ class NotTestable(Exception):
     """Why a claim cannot be tested on a model, as a sentence."""
 
 
+class NotAtHand(NotTestable):
+    """It can where the model lies."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a claim found on one model and task. Only the functions below make one: no claim words its own verdict."""

@@ -192,7 +192,7 @@ class Params(Section):
         return self.work / "speed" / model / f"{method}.json"
 
     def scores(self, model: str, method: str) -> Path:
-        return self.work / "scores" / model / f"{method}.npz"
+        return self.results / "scores" / model / f"{method}.npz"
 
     @property
     def machine(self) -> Path:

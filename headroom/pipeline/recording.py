@@ -109,14 +109,21 @@ def kept(path: Path, record: CellRecord) -> CellRecord:
 
 
 def save_scores(found: list[Measured], path: Path) -> None:
-    """Statistics per example of every good point, for paired tests between methods: kept by DVC, not by git."""
+    """Statistics per example of every good point, for paired tests between methods, in as few bytes as hold them."""
     arrays = {
-        f"{task}/{one.point.setting}/{one.point.seed}/{one.point.label}/{one.point.place}": values
+        f"{task}/{one.point.setting}/{one.point.seed}/{one.point.label}/{one.point.place}": packed(values)
         for one in found
         for task, values in one.stats.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def packed(values: np.ndarray) -> np.ndarray:
+    """The same numbers in the smallest type that holds all of them exactly."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        smaller = (values.astype(kind) for kind in (np.uint8, np.int32, np.float32))
+        return next((one for one in smaller if np.array_equal(one, values)), values)
 
 
 def save_answers(found: list[Measured], path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,8 @@ from headroom.results.leaderboard import Board, leaderboard_rows
 from headroom.results.load import Records, load
 from headroom.results.overall import overall
 from headroom.results.quality import floor_rows, quality_rows
-from headroom.results.resamples import pair_rows
 from headroom.results.rows import Row
-from headroom.results.said import FOLDER, answer_rows
+from headroom.results.said import answer_rows, remove_pictures
 from headroom.results.speeds import throughput_rows
 from headroom.results.write import write_dictionary, write_json, write_table
 
@@ -32,28 +30,29 @@ def collect(
     """Write every table of a profile into its results folder.
 
     ``results`` holds the profile's folder, or is it. The cells are those of the two lists and never a glob: what is
-    listed and absent becomes a row that says so. ``scores`` is the folder of per-example statistics, if there is one;
-    ``asked`` is what params.yaml asks of every cell, where that is known.
+    listed and absent becomes a row that says so. ``scores`` is the folder of per-example statistics, if there is one:
+    of what lies elsewhere, the tables that are there already are asked, see ``published``. ``asked`` is what
+    params.yaml asks of every cell, where that is known.
     """
     records = load(profile, methods, models, results, scores, asked)
-    shutil.rmtree(records.folder / FOLDER, ignore_errors=True)
-    (records.folder / FOLDER).mkdir(parents=True)
     views = records.views()
     quality = [row for view in views for row in quality_rows(view)]
     boards: list[Board] = []  # what is ranked together
     board = [row for view in views for row in leaderboard_rows(view, boards)]
     order, duels = overall(board, boards)
+    answers = list(answer_rows(records, board))
     tables: dict[str, Sequence[Row]] = {
         "quality": quality,
         "leaderboard": board,
         "throughput": list(throughput_rows(records)),
         "floors": list(floor_rows(views[0])),
         "curves": [row for view in views for row in curve_rows(view)],
-        "pairs": [row for one in boards for row in pair_rows(one.members, one.areas)],
+        "pairs": [row for one in boards for row in one.pairs],
         "overall": order,
         "duels": duels,
-        "answers": list(answer_rows(records, board)),
+        "answers": answers,
     }
+    remove_pictures(records.folder, answers)
     for name, rows in tables.items():
         write_table(records.folder, name, rows)
     write_dictionary(records.folder)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from headroom.results.against_random import against_random
-from headroom.results.board_rows import LeaderboardRow
+from headroom.results.board_rows import LeaderboardRow, PairRow
 from headroom.results.completeness import Completeness, targets_asked
 from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step
 from headroom.results.load import DENSE, Records, no_skill
 from headroom.results.power import HEADLINES, LOSSES, can_go, name_of, visible
+from headroom.results.published import Known
 from headroom.results.records import CellRecord
-from headroom.results.resamples import Draws, draws_of
+from headroom.results.resamples import Draws, draws_of, pair_rows
 from headroom.results.rows import Row
 from headroom.results.speeds import main_machine, speed_columns, work_of
 from headroom.results.stats import area, independent_difference, over_seeds, paired_ranks, percentiles, ranks
@@ -33,11 +35,17 @@ class Board:
 
     members: Sequence[Mapping[str, Any]]  # columns of the leaderboard
     draws: Draws | None
+    known: Known | None = None  # in place of draws: what these said where they were
 
     @property
     def areas(self) -> np.ndarray | None:
         """The area of each row on each resample."""
         return self.draws.areas if self.draws else None
+
+    @cached_property
+    def pairs(self) -> Sequence[PairRow]:
+        """A row for each two of them; none where their intervals are all that is known."""
+        return self.known.pairs if self.known else list(pair_rows(self.members, self.areas))
 
 
 def leaderboard_rows(records: Records, boards: list[Board] | None = None) -> list[Row]:
@@ -172,17 +180,19 @@ def _ranked(
     for members in groups.values():
         members.sort(key=lambda row: -row["area"])
         curves = [(row["method"], curve(records.cells[model, row["method"]], task).until(end)) for row in members]
-        board = Board(members, draws_of(records, model, task, curves, HEADLINES))
-        _compare(members, board.areas)
-        seen = visible(members, board.draws)
+        draws = draws_of(records, model, task, curves, HEADLINES)
+        board = Board(members, draws, None if draws else records.published.known(members))
         if boards is not None:
             boards.append(board)
+        _compare(members, board.areas)
+        seen = visible(members, board.draws)
         _place(members, board.areas, list(range(len(members))), "rank_all")
         for track in {row["track"] for row in members}:
             _place(members, board.areas, [place for place, row in enumerate(members) if row["track"] == track], "rank")
         for row in members:
             # only after the ranking: the draws can put it below what an area can be
             row.update(seen, area_low=max(0.0, row["area_low"]))
+            row.update(board.known.columns[row["method"]] if board.known else {})
     order = sorted(rows, key=lambda row: (row["group"], not row.get("ranked"), -row.get("area", 0.0)))
     return [LeaderboardRow.checked(row, records.path(model, row["method"])) for row in order]
 

@@ -47,13 +47,22 @@ class Race:
         if board.areas is None:
             spread = (highs - lows) / 2 / NORMAL
             draws = areas[:, None] + spread[:, None] * generator.standard_normal((len(areas), RESAMPLES))
-            won = beats(areas, lows, highs)
+            won = won_before(board) if board.known else beats(areas, lows, highs)
         else:  # the same resample for all methods, and another one for every row, whose examples are others
             draws = board.areas[:, generator.integers(0, board.areas.shape[1], RESAMPLES)]
             won = paired_beats(board.areas)
         lanes = {row["method"]: lane for lane, row in enumerate(board.members)}
         first = board.members[0]
         return cls(first["model"], first["task"], lanes, areas, draws, won, board.areas is not None)
+
+
+def won_before(board: Board) -> Array:
+    """Whether the first of two methods was above the second, (methods, methods), by the pairs that are known."""
+    lanes = {row["method"]: lane for lane, row in enumerate(board.members)}
+    won = np.zeros((len(lanes), len(lanes)), dtype=bool)
+    for pair in board.pairs:
+        won[lanes[pair.method], lanes[pair.other]] = pair.difference_low > 0
+    return won
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def _read(path: Path, written: int) -> Arrays:
     """``written`` is the time of the file: one that was scored again is read again."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if file[name].ndim == 2}
+            return {name: file[name].astype(float) for name in file.files if file[name].ndim == 2}
     except (AttributeError, EOFError, KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
         said = str(error) or type(error).__name__
         raise UserError(

@@ -19,10 +19,13 @@ def answer_rows(records: Records, board: Sequence[Any]) -> Iterator[AnswerRow]:
     """Rows of each model and task whose answers were kept; ``board`` holds the leaderboard rows of all methods.
 
     Pictures are written into the results folder. A file of answers is no measurement: where it is gone or damaged there
-    are no rows, and the next `dvc repro` makes it again.
+    are the rows that were published, and the next `dvc repro` makes it again.
     """
     for model in records.models:
         dense = kept(records, model, DENSE)
+        if not dense:
+            before = [row for row in records.published.answers if row.model == model]
+            yield from (row for row in before if (records.folder / row.image).exists())
         for task, shown in dense.get("shown", {}).items():
             pictures = [picture(records.folder, f"{model}-{task}-{number}", one) for number, one in enumerate(shown)]
             for setting, group, method, title in chosen(board, model, task):
@@ -35,6 +38,15 @@ def answer_rows(records: Records, board: Sequence[Any]) -> Iterator[AnswerRow]:
                             **{"example": number, "given": shown[number]["given"], "wanted": shown[number]["wanted"]},
                             **{"said": words, "image": pictures[number]},
                         )
+
+
+def remove_pictures(folder: Path, rows: Sequence[AnswerRow]) -> None:
+    """Take away the pictures of a results folder that none of the rows shows."""
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    shown = {folder / row.image for row in rows if row.image}
+    for path in (folder / FOLDER).iterdir():
+        if path not in shown:
+            path.unlink()
 
 
 def kept(records: Records, model: str, method: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ TASK, REPOSITORY = "toy-classification", Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def known(profile: Params) -> Evidence:
-    records = load("test", list(profile.methods), list(profile.models), profile.results, profile.work / "scores")
+    records = load("test", list(profile.methods), list(profile.models), profile.results, profile.results / "scores")
     return evidence(profile, "params.yaml", records, "bert-toy")
 
 
@@ -179,6 +180,21 @@ def test_without_the_model_measured_claims_say_so(profile, known):
     records = known.records
     away = profile.model_copy(update={"work": profile.work / "elsewhere"})
     assert "bert-toy holds no prepared model" in evidence(away, "params.yaml", records, "bert-toy").no_probe
+
+
+def test_what_was_found_stays_where_model_and_counts_lie_elsewhere(profile, tmp_path):
+    run(profile, "params.yaml")
+    rows = read_table(profile.results, "claims")
+    results = tmp_path / profile.results.name
+    shutil.copytree(profile.results, results, ignore=shutil.ignore_patterns("scores"))
+    away = profile.model_copy(update={"work": tmp_path / "work", "results": results})
+    run(away, "params.yaml")
+    after = read_table(results, "claims")
+    assert [row for row in after if row.figure is not None] == [row for row in rows if row.figure is not None]
+    table = results / "claims.csv"
+    table.write_text(table.read_text().replace(rows[0].prediction, "Another prediction."))
+    run(away, "params.yaml")
+    assert any("has to be measured on the model" in row.reason for row in read_table(results, "claims"))
 
 
 def test_the_table_is_printed_with_figures_and_reasons(profile, monkeypatch):
