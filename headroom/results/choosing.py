@@ -83,6 +83,7 @@ class Reply:
     best: Answer | None
     within: Answer | None  # keeps within the loss as measured, and buys the most
     beyond: Answer | None  # buys what is wanted as measured, and loses the least
+    most: Answer | None  # where there is neither: buys the most of what is wanted
 
     @property
     def sure(self) -> Sure:
@@ -156,17 +157,21 @@ def level(value: float | None, certain: float | None, wanted: float) -> Sure:
     return "certified" if certain is not None and certain >= wanted - TOLERANCE else "measured"
 
 
-def _best(found: Sequence[Answer], wish: Wish) -> tuple[Answer | None, Answer | None, Answer | None]:
-    """The best of those that do both; else the nearest that keeps within the loss, and that buys what is wanted."""
+def _best(found: Sequence[Answer], wish: Wish) -> tuple[Answer | None, Answer | None, Answer | None, Answer | None]:
+    """The best of those that do both; else the nearest that keeps within the loss, and that buys what is wanted; or the
+    one that buys the most.
+    """
     both = [answer for answer in found if answer.sure]
     if both and wish.wanted:  # more than was wanted is worth less than quality that is kept
-        return max(both, key=lambda one: (LEVELS.index(one.sure), one.offer.low, -_cost(one))), None, None
+        return max(both, key=lambda one: (LEVELS.index(one.sure), one.offer.low, -_cost(one))), None, None, None
     if both:
-        return max(both, key=lambda one: (LEVELS.index(one.sure), one.gain or 0.0, -_cost(one))), None, None
+        return max(both, key=lambda one: (LEVELS.index(one.sure), one.gain or 0.0, -_cost(one))), None, None, None
     kept = [answer for answer in found if answer.keeps and answer.gain is not None]
     bought = [answer for answer in found if answer.buys]
     within = max(kept, key=lambda one: (one.gain or 0.0, one.offer.low), default=None)
-    return None, within, max(bought, key=lambda one: one.offer.retained, default=None)
+    beyond = max(bought, key=lambda one: one.offer.retained, default=None)
+    known = [] if within or beyond else [answer for answer in found if answer.gain is not None]
+    return None, within, beyond, max(known, key=lambda one: (one.gain or 0.0, one.offer.retained), default=None)
 
 
 def _cost(answer: Answer) -> float:

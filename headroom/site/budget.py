@@ -48,7 +48,7 @@ class Card:
 
     reply: Reply
     answer: Answer
-    fits: str  # certified, measured, within (only the loss) or beyond (only what is wanted)
+    fits: str  # certified, measured, within (only the loss), beyond (only what is wanted) or most (neither)
     command: str
     instead: str  # why there is no command
     then: str  # what has to follow it
@@ -140,19 +140,17 @@ def _asked(book: Book, every: Sequence[Offer], quality: Quality, loss: float, wa
 
 
 def _nearest(book: Book, replies: Sequence[Reply]) -> list[Card]:
-    """Where nothing does both: what keeps within the loss and buys most, and what buys enough and loses least."""
-    within = max((one for one in replies if one.within), key=lambda one: _gain(one.within), default=None)
-    beyond = max((one for one in replies if one.beyond), key=lambda one: _retained(one.beyond), default=None)
-    found = [_card(book, within, within.within, "within")] if within and within.within else []
-    return found + ([_card(book, beyond, beyond.beyond, "beyond")] if beyond and beyond.beyond else [])
+    """Where nothing does both: what keeps within the loss and buys most, and what buys enough and loses least.
 
-
-def _gain(answer: Answer | None) -> float:
-    return answer.gain or 0.0 if answer else 0.0
-
-
-def _retained(answer: Answer | None) -> float:
-    return answer.offer.retained if answer else 0.0
+    Where there is neither, what buys most.
+    """
+    within = [(one, one.within) for one in replies if one.within]
+    beyond = [(one, one.beyond) for one in replies if one.beyond]
+    most = [(one, one.most) for one in replies if one.most and not within and not beyond]
+    best = [max(pairs, key=lambda pair: pair[1].gain or 0.0) for pairs in (within, most) if pairs]
+    cards = [_card(book, *pair, "within" if pair in within else "most") for pair in best]
+    least = max(beyond, key=lambda pair: pair[1].offer.retained, default=None)
+    return cards + ([_card(book, *least, "beyond")] if least else [])
 
 
 def _card(book: Book, reply: Reply, answer: Answer, fits: str) -> Card:

@@ -74,6 +74,8 @@ class Answers:
         yield f"{within}: {near(reply.within)}" if reply.within else f"{within}: nothing, not even as measured."
         if self.wish.wanted:
             yield f"{beyond}: {near(reply.beyond)}" if reply.beyond else f"{beyond}: nothing that was measured."
+        if reply.most:
+            yield f"The most that anything buys: {near(reply.most)}"
 
     def answer(self, answer: Answer) -> Iterator[str]:
         """The sentences of a smaller model."""
@@ -104,6 +106,7 @@ class Answers:
                 "answer": self.flat(reply.best),
                 "nearest_within_loss": self.flat(reply.within),
                 "nearest_beyond_loss": self.flat(reply.beyond),
+                "buys_most": self.flat(reply.most),
             }
             for reply in self.replies
         ]

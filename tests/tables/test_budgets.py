@@ -98,6 +98,16 @@ def test_where_nothing_will_do_the_nearest_on_either_side_is_named():
     assert reply.best is None
     assert (reply.within.offer.share, reply.within.gain) == (0.25, 1.1)
     assert (reply.beyond.offer.share, reply.beyond.keeps) == (0.5, "")
+    assert reply.most is None
+
+
+def test_where_nothing_comes_near_on_either_side_what_buys_the_most_is_named():
+    slow = replace(PREFILL, speedup=1.1, low=1.05)
+    reply = only(
+        [step(0.25, 0.8, speed=slow), step(0.5, 0.5, speed=replace(slow, speedup=1.15))], Wish(0.01, speed=1.2)
+    )
+    assert (reply.best, reply.within, reply.beyond) == (None, None, None)
+    assert (reply.most.offer.share, reply.most.gain) == (0.5, 1.15)
 
 
 def test_a_model_with_several_tasks_keeps_within_the_loss_on_each_unless_one_is_named():
@@ -144,7 +154,7 @@ def test_memory_is_certified_where_its_peak_was_measured_and_predicted_elsewhere
 
 def test_what_was_not_timed_has_no_speed():
     reply = only([replace(OFFER, timings=())], Wish(0.01, speed=1.2))
-    assert (reply.work, reply.best, reply.within, reply.beyond) == ("", None, None, None)
+    assert (reply.work, reply.best, reply.within, reply.beyond, reply.most) == ("", None, None, None, None)
 
 
 def test_certified_answers_come_first_and_kinds_and_settings_are_kept_to():
