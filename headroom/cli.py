@@ -134,9 +134,9 @@ def status(
     """What is done, running, failed or stale, cell by cell."""
     from headroom.terminal.overview import overview
 
-    table, unfinished = overview(params)
-    out.print(table)
-    raise typer.Exit(1 if strict and unfinished else 0)
+    found = overview(params)
+    out.print(found)
+    raise typer.Exit(1 if strict and found.unfinished else 0)
 
 
 @app.command()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
@@ -12,7 +16,7 @@ from headroom.config.params import Params, load
 from headroom.errors import UserError
 from headroom.results.files import read
 from headroom.results.records import CellRecord
-from headroom.terminal.layout import made
+from headroom.terminal.layout import fits, made, wrapped
 
 NOT_ASKED = "not asked"  # of this model, see run.only
 STYLES = {
@@ -24,26 +28,64 @@ STYLES = {
     "running": "cyan",
     NOT_ASKED: "dim",
 }
+MARKS = dict(zip(STYLES, ("+", "!", "-", "~", ".", ">", ""), strict=True))  # where words do not fit
+DONE = ("ok", "unsupported", NOT_ASKED)
 
 
-def overview(params_file: Path) -> tuple[Table, int]:
-    """A table of methods by models, and how many cells are neither ok nor unsupported."""
+@dataclass
+class Overview:
+    """Methods by models: in words where the terminal is as wide as that, else a mark a cell, the models by number."""
+
+    profile: str
+    models: list[str]
+    states: dict[str, list[str]] = field(default_factory=dict)  # by method, one a model
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def unfinished(self) -> int:
+        """How many cells are neither ok nor unsupported."""
+        return sum(state not in DONE for row in self.states.values() for state in row)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
+        columns = list(zip(self.models, *self.states.values(), strict=True))
+        wide = fits([["method", *self.states], *columns], options.max_width)
+        yield self.table(self.models, {state: state for state in STYLES}) if wide else self.numbered()
+        under = self.notes if wide else [*self.counted(), *self.notes]
+        yield from (Text(line) for note in under for line in wrapped(note, options.max_width, "  "))
+
+    def numbered(self) -> Table:
+        """The table with a mark a cell, without methods that no model is asked."""
+        return self.table([str(number) for number in range(1, len(self.models) + 1)], MARKS)
+
+    def table(self, headings: list[str], words: dict[str, str]) -> Table:
+        table = made(f"Profile {self.profile}", "method", *headings)
+        for method, states in self.states.items():
+            if words is not MARKS or set(states) != {NOT_ASKED}:
+                table.add_row(method, *(Text(words[state], style=STYLES[state]) for state in states))
+        return table
+
+    def counted(self) -> Iterator[str]:
+        """What the marks mean, and under each number its model with how many cells are in which state."""
+        there = [state for state in STYLES if any(state in row for row in self.states.values()) and MARKS[state]]
+        yield ", ".join(f"{MARKS[state]} {state}" for state in there)
+        for number, (model, *states) in enumerate(zip(self.models, *self.states.values(), strict=True), 1):
+            counts = Counter(state for state in states if state != NOT_ASKED)
+            yield f"{number} {model}: " + (", ".join(f"{counts[state]} {state}" for state in counts) or NOT_ASKED)
+
+
+def overview(params_file: Path) -> Overview:
+    """Every cell of a profile, and the reasons of those that have one."""
     params = load(params_file)
     stale, running = stale_stages(params_file), running_stages(params_file)
-    table = made(f"Profile {params.profile}", "method", *params.models)
-    notes, unfinished = [], 0
+    found = Overview(params.profile, list(params.models))
     for method in params.methods:
-        row = [Text(method)]
+        row = found.states[method] = list[str]()
         for model in params.models:
             state, why = state_of(params, method, model, stale, running)
-            unfinished += state not in ("ok", "unsupported", NOT_ASKED)
-            row.append(Text(state, style=STYLES[state]))
+            row.append(state)
             if why:
-                notes.append(f"{method} on {model}, {state}: {why}")
-        table.add_row(*row)
-    table.caption = Text("\n".join(notes)) if notes else None
-    table.caption_justify = "left"
-    return table, unfinished
+                found.notes.append(f"{method} on {model}, {state}: {why}")
+    return found
 
 
 def state_of(params: Params, method: str, model: str, stale: set[str], running: set[str]) -> tuple[str, str]:
