@@ -111,7 +111,8 @@ def over_seeds(record: CellRecord, share: Share) -> Estimate:
     whole, by_seed = everyone(record), dict[int, list[float]]()
     for point in points(record):
         by_seed.setdefault(point.seed, []).append(share(whole - removed(point), whole))
-    return Estimate.over([float(np.nanmean(values)) for values in by_seed.values()])
+    known = ([value for value in values if np.isfinite(value)] for values in by_seed.values())
+    return Estimate.over([float(np.mean(values)) if values else np.nan for values in known])
 
 
 def share_kept(kept: set[Unit], whole: set[Unit], kind: Kind) -> float:
