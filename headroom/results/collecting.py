@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from headroom.results.curves import curve_rows
 from headroom.results.leaderboard import Board, leaderboard_rows
 from headroom.results.load import Records, load
 from headroom.results.overall import overall
+from headroom.results.published import Published
 from headroom.results.quality import floor_rows, quality_rows
 from headroom.results.rows import Row
 from headroom.results.said import answer_rows, remove_pictures
@@ -35,6 +37,7 @@ def collect(
     params.yaml asks of every cell, where that is known.
     """
     records = load(profile, methods, models, results, scores, asked)
+    records = replace(records, published=Published.of(records.folder))
     views = records.views()
     quality = [row for view in views for row in quality_rows(view)]
     boards: list[Board] = []  # what is ranked together

@@ -30,7 +30,7 @@ class Records:
     machines: dict[str, Machine] = field(default_factory=dict)
     asked: Asked | None = None  # by params.yaml; where it is not at hand, what records hold says what was asked
     scores: Path | None = None  # folder of per-example statistics, model/method.npz
-    published: Published = field(default_factory=Published)  # the tables that an earlier run left
+    published: Published = field(default_factory=Published)  # tables of an earlier run, where they are asked
     setting: Setting = "as is"  # the one whose points the cells hold, once ``views`` has parted them
     quality: Quality = "task"  # and the one whose scores are those of their tasks
     whole: dict[tuple[str, str], CellRecord] = field(default_factory=dict)  # and then the cells as they were
@@ -110,9 +110,7 @@ def load(
 ) -> Records:
     """Read every listed record of a profile. None of them can end it: one that is not believed is a failed cell."""
     folder = profile_folder(profile, results)
-    found = Records(
-        profile, folder, tuple(methods), tuple(models), asked=asked, scores=scores, published=Published.of(folder)
-    )
+    found = Records(profile, folder, tuple(methods), tuple(models), asked=asked, scores=scores)
     pairs = list(found.pairs())
     found.cells.update(believed.cells(folder, profile, pairs, asked))
     for name, (machine, trouble) in believed.machines(folder).items():

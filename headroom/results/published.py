@@ -1,6 +1,6 @@
 """What an earlier `collect` found of models whose counts per example lie elsewhere, and only there can be drawn from.
 
-A profile is measured in parts, on several machines, and not every counts of it are kept where its records are. A board
+A profile is measured in parts, on several machines, and its counts are not always where its records are. A board
 whose rows are what they were has the same intervals and pairs, so these are taken from the tables that are there.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Published:
 
     board: Sequence[Any] = ()
     pairs: Sequence[PairRow] = ()
-    answers: Sequence[AnswerRow] = field(default=())
+    answers: Sequence[AnswerRow] = ()
 
     @classmethod
     def of(cls, folder: Path) -> Published:
