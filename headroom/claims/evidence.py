@@ -14,7 +14,7 @@ from headroom.claims.finding import NotAtHand, NotTestable
 from headroom.results.curves import Curve, Step, curve
 from headroom.results.load import DENSE, Records, no_skill, part
 from headroom.results.records import CellRecord, Point, Setting
-from headroom.results.resamples import Counts, with_spread
+from headroom.results.resamples import Counts, arrays, with_spread
 from headroom.results.speed_records import SpeedPoint
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Evidence:
     @property
     def counted(self) -> bool:
         """Whether its counts per example are at hand, from which intervals are drawn."""
-        return self.records.scores is not None and (self.records.scores / self.model / f"{DENSE}.npz").is_file()
+        return bool(arrays(self.records.scores, self.model, DENSE))
 
     @property
     def cells(self) -> list[CellRecord]:
@@ -63,9 +63,10 @@ class Evidence:
         return self.cells[0].family
 
     def tried(self) -> Probe:
-        """The model itself. Raises ``NotAtHand`` where it is not."""
+        """The model itself. Raises ``NotAtHand`` where it lies elsewhere, ``NotTestable`` where it was never scored."""
         if self.probe is None:
-            raise NotAtHand(f"This has to be measured on the model, and {self.no_probe}")
+            scored = any(cell.tasks for cell in self.cells)
+            raise (NotAtHand if scored else NotTestable)(f"This has to be measured on the model, and {self.no_probe}")
         return self.probe
 
     def every(self, stem: str, **parameters: Any) -> list[CellRecord]:

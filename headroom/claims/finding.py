@@ -16,7 +16,7 @@ class NotTestable(Exception):
 
 
 class NotAtHand(NotTestable):
-    """It can where the model lies."""
+    """It cannot on this machine, where the model was measured by another."""
 
 
 @dataclass(frozen=True)

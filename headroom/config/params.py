@@ -191,8 +191,13 @@ class Params(Section):
     def speed_record(self, model: str, method: str) -> Path:
         return self.work / "speed" / model / f"{method}.json"
 
+    @property
+    def counts(self) -> Path:
+        """The folder of counts per example."""
+        return self.results / "scores"
+
     def scores(self, model: str, method: str) -> Path:
-        return self.results / "scores" / model / f"{method}.npz"
+        return self.counts / model / f"{method}.npz"
 
     @property
     def machine(self) -> Path:

@@ -16,4 +16,4 @@ def run(params: Params) -> None:
             if here.exists():
                 archive(here, params.results, params.profile, model, method)
     names = list(params.methods), list(params.models)
-    collect(params.profile, *names, params.results, params.results / "scores", Asked.of(params))
+    collect(params.profile, *names, params.results, params.counts, Asked.of(params))

@@ -38,7 +38,7 @@ def keep_memory() -> None:
     It gives each large tensor back to the kernel, which clears the pages again for the next one: a fifth of the time
     that a translator with a large vocabulary takes to be scored.
     """
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):  # the last where a program has no library of its own: Windows
         allocator = ctypes.CDLL(None)
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
             allocator.mallopt(option, KEPT)

@@ -80,10 +80,10 @@ class Reply:
     tasks: tuple[str, ...]  # that the loss is of
     setting: str
     work: str  # empty where no speed is wanted
-    best: Answer | None
-    within: Answer | None  # keeps within the loss as measured, and buys the most
-    beyond: Answer | None  # buys what is wanted as measured, and loses the least
-    most: Answer | None  # where there is neither: buys the most of what is wanted
+    best: Answer | None = None
+    within: Answer | None = None  # keeps within the loss as measured, and buys the most
+    beyond: Answer | None = None  # buys what is wanted as measured, and loses the least
+    most: Answer | None = None  # where there is neither: buys the most of what is wanted
 
     @property
     def sure(self) -> Sure:
@@ -124,7 +124,7 @@ def _replies(offers: Sequence[Offer], wish: Wish) -> Iterator[Reply]:
     first = offers[0]
     for work in works if works and wish.speed is not None else [wish.work]:
         found = [_answer(one, keeps, wish, work) for one in whole]
-        yield Reply(first.model, first.kind, tasks, first.setting, work, *_best(found, wish))
+        yield Reply(first.model, first.kind, tasks, first.setting, work, **_best(found, wish))
 
 
 def _answer(offers: Sequence[Offer], keeps: Mapping[Offer, Sure], wish: Wish, work: str) -> Answer:
@@ -157,21 +157,21 @@ def level(value: float | None, certain: float | None, wanted: float) -> Sure:
     return "certified" if certain is not None and certain >= wanted - TOLERANCE else "measured"
 
 
-def _best(found: Sequence[Answer], wish: Wish) -> tuple[Answer | None, Answer | None, Answer | None, Answer | None]:
-    """The best of those that do both; else the nearest that keeps within the loss, and that buys what is wanted; or the
-    one that buys the most.
-    """
+def _best(found: Sequence[Answer], wish: Wish) -> dict[str, Answer | None]:
+    """The answers of a reply: the best of those that do both; else the nearest on either side; else what buys most."""
     both = [answer for answer in found if answer.sure]
     if both and wish.wanted:  # more than was wanted is worth less than quality that is kept
-        return max(both, key=lambda one: (LEVELS.index(one.sure), one.offer.low, -_cost(one))), None, None, None
+        return {"best": max(both, key=lambda one: (LEVELS.index(one.sure), one.offer.low, -_cost(one)))}
     if both:
-        return max(both, key=lambda one: (LEVELS.index(one.sure), one.gain or 0.0, -_cost(one))), None, None, None
+        return {"best": max(both, key=lambda one: (LEVELS.index(one.sure), one.gain or 0.0, -_cost(one)))}
     kept = [answer for answer in found if answer.keeps and answer.gain is not None]
     bought = [answer for answer in found if answer.buys]
     within = max(kept, key=lambda one: (one.gain or 0.0, one.offer.low), default=None)
     beyond = max(bought, key=lambda one: one.offer.retained, default=None)
-    known = [] if within or beyond else [answer for answer in found if answer.gain is not None]
-    return None, within, beyond, max(known, key=lambda one: (one.gain or 0.0, one.offer.retained), default=None)
+    if within or beyond:
+        return {"within": within, "beyond": beyond}
+    known = [answer for answer in found if answer.gain is not None]
+    return {"most": max(known, key=lambda one: (one.gain or 0.0, one.offer.retained), default=None)}
 
 
 def _cost(answer: Answer) -> float:

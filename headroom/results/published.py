@@ -7,7 +7,6 @@ whose rows are what they were has the same intervals and pairs, so these are tak
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,14 @@ DRAWN = (  # what draws say of it
     *("rank", "rank_last", "rank_all", "rank_all_last"),
     *("visible_area", "visible_25", "visible_50"),
 )
+
+
+def earlier(folder: Path, name: str) -> list[Any]:
+    """The rows of a table as they lie there; one that is missing, damaged or of other columns is as good as none."""
+    try:
+        return read_table(folder, name)
+    except (UserError, OSError):
+        return []
 
 
 @dataclass(frozen=True)
@@ -44,12 +51,8 @@ class Published:
 
     @classmethod
     def of(cls, folder: Path) -> Published:
-        """What is there; a table that is missing, damaged or of other columns is as good as none."""
-        found: dict[str, Sequence[Any]] = {}
-        for key, name in (("board", "leaderboard"), ("pairs", "pairs"), ("answers", "answers")):
-            with suppress(UserError, OSError):
-                found[key] = read_table(folder, name)
-        return cls(**found)
+        """What is there, see ``earlier``."""
+        return cls(*(earlier(folder, name) for name in ("leaderboard", "pairs", "answers")))
 
     def known(self, members: Sequence[Mapping[str, Any]]) -> Known | None:
         """What was found of these rows, which are ranked together; None unless all are the same, and no other was."""
@@ -57,11 +60,14 @@ class Published:
         rows = {row.method: row for row in self.board if row.ranked and [getattr(row, one) for one in WHOSE] == whose}
         if rows.keys() != {row["method"] for row in members} or not all(row.paired for row in rows.values()):
             return None
-        now = {row["method"]: [text(LeaderboardRow, name, row.get(name)) for name in SAME] for row in members}
-        then = {
-            method: [text(LeaderboardRow, name, getattr(row, name)) for name in SAME] for method, row in rows.items()
-        }
-        if now != then:
-            return None
+        for row in members:
+            then = rows[row["method"]]
+            if any(said(name, row.get(name)) != said(name, getattr(then, name)) for name in SAME):
+                return None
         columns = {method: {name: getattr(row, name) for name in DRAWN} for method, row in rows.items()}
         return Known(columns, [pair for pair in self.pairs if [getattr(pair, one) for one in WHOSE] == whose])
+
+
+def said(name: str, value: Any) -> str:
+    """A figure with the digits of the table, which are all that is left of an earlier one."""
+    return text(LeaderboardRow, name, value)

@@ -147,10 +147,14 @@ def _nearest(book: Book, replies: Sequence[Reply]) -> list[Card]:
     within = [(one, one.within) for one in replies if one.within]
     beyond = [(one, one.beyond) for one in replies if one.beyond]
     most = [(one, one.most) for one in replies if one.most and not within and not beyond]
-    best = [max(pairs, key=lambda pair: pair[1].gain or 0.0) for pairs in (within, most) if pairs]
-    cards = [_card(book, *pair, "within" if pair in within else "most") for pair in best]
-    least = max(beyond, key=lambda pair: pair[1].offer.retained, default=None)
-    return cards + ([_card(book, *least, "beyond")] if least else [])
+    cards = [
+        _card(book, *max(pairs, key=lambda pair: pair[1].gain or 0.0), fits)
+        for fits, pairs in (("within", within), ("most", most))
+        if pairs
+    ]
+    if beyond:
+        cards.append(_card(book, *max(beyond, key=lambda pair: pair[1].offer.retained), "beyond"))
+    return cards
 
 
 def _card(book: Book, reply: Reply, answer: Answer, fits: str) -> Card:

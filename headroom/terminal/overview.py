@@ -49,20 +49,15 @@ class Overview:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
         columns = list(zip(self.models, *self.states.values(), strict=True))
         wide = fits([["method", *self.states], *columns], options.max_width)
-        yield self.table(self.models, {state: state for state in STYLES}) if wide else self.numbered()
-        under = self.notes if wide else [*self.counted(), *self.notes]
-        yield from (Text(line) for note in under for line in wrapped(note, options.max_width, "  "))
-
-    def numbered(self) -> Table:
-        """The table with a mark a cell, without methods that no model is asked."""
-        return self.table([str(number) for number in range(1, len(self.models) + 1)], MARKS)
-
-    def table(self, headings: list[str], words: dict[str, str]) -> Table:
+        headings = self.models if wide else [str(number) for number in range(1, len(self.models) + 1)]
         table = made(f"Profile {self.profile}", "method", *headings)
         for method, states in self.states.items():
-            if words is not MARKS or set(states) != {NOT_ASKED}:
-                table.add_row(method, *(Text(words[state], style=STYLES[state]) for state in states))
-        return table
+            if wide or set(states) != {NOT_ASKED}:  # in little room, none for a method that no model is asked
+                words = (Text(state if wide else MARKS[state], style=STYLES[state]) for state in states)
+                table.add_row(method, *words)
+        yield table
+        under = self.notes if wide else [*self.counted(), *self.notes]
+        yield from (Text(line) for note in under for line in wrapped(note, options.max_width, "  "))
 
     def counted(self) -> Iterator[str]:
         """What the marks mean, and under each number its model with how many cells are in which state."""

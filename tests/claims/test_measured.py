@@ -35,7 +35,7 @@ TASK, REPOSITORY = "toy-classification", Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def known(profile: Params) -> Evidence:
-    records = load("test", list(profile.methods), list(profile.models), profile.results, profile.results / "scores")
+    records = load("test", list(profile.methods), list(profile.models), profile.results, profile.counts)
     return evidence(profile, "params.yaml", records, "bert-toy")
 
 
@@ -195,6 +195,14 @@ def test_what_was_found_stays_where_model_and_counts_lie_elsewhere(profile, tmp_
     table.write_text(table.read_text().replace(rows[0].prediction, "Another prediction."))
     run(away, "params.yaml")
     assert any("has to be measured on the model" in row.reason for row in read_table(results, "claims"))
+
+
+def test_what_was_found_goes_with_the_records_of_its_model(profile, tmp_path):
+    run(profile, "params.yaml")
+    results = tmp_path / profile.results.name
+    shutil.copytree(profile.results, results, ignore=shutil.ignore_patterns("scores", "quality"))
+    run(profile.model_copy(update={"work": tmp_path / "work", "results": results}), "params.yaml")
+    assert {row.verdict for row in read_table(results, "claims")} == {"not testable here"}
 
 
 def test_the_table_is_printed_with_figures_and_reasons(profile, monkeypatch):
