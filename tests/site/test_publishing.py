@@ -166,6 +166,8 @@ def test_changes_come_from_the_commits_that_moved_the_leaderboard(world):
     feed = (world / "results" / "site" / "feed.xml").read_text(encoding="utf-8")
     assert "A better &lt;b&gt;idea&lt;/b&gt;" in page and "A better &lt;b&gt;idea&lt;/b&gt;" in feed
     assert len(re.findall("<entry>", feed)) == 2
+    regions = re.findall(r'role="region" aria-label="([^"]+)"', page)
+    assert len(set(regions)) == 2 == len(regions), "a screen reader lists regions by name"
     parser.fromstring(feed.encode(), parser=parser.etree.XMLParser())
 
 
