@@ -35,6 +35,12 @@ class LeaderboardFields(Row):
     rank_all: int | None = column("the same over all tracks")
     rank_all_last: int | None = column("the same over all tracks")
     axis: str = column("what the area, the losses and the removable shares count as removed", "")
+    dense_kept: float | None = column(
+        "what the dense model itself keeps of its quality by the same fine-tuning, with nothing removed; 1 as is. All "
+        "shares of a recovered row are of the dense model so fine-tuned",
+        None,
+        RETAINED,
+    )
     area: float | None = column("area under retained quality against the share removed, floor included", None, RETAINED)
     area_low: float | None = column("lower end of its 95 % interval", None, RETAINED)
     area_high: float | None = column(

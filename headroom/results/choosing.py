@@ -3,6 +3,8 @@
 An offer keeps within the loss where its curve does up to there, as in "can go": certified when lower ends of intervals
 do, and as measured when the values do. So with speed: certified by the lower end. Memory is certified where its peak
 was measured, and predicted elsewhere. Shares of parameters are exact.
+Loss counts from the dense model as it came, so that of a fine-tuned one it holds what fine-tuning alone costs the dense
+model; the interval takes that for certain.
 Each interval is of one offer: the best of many is certified by luck more often than one time in twenty.
 A smaller model is one for all tasks of its model, so it has to keep within the loss on each, unless one is named.
 """

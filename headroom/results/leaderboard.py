@@ -14,7 +14,7 @@ from headroom.results.against_random import against_random
 from headroom.results.board_rows import LeaderboardRow, PairRow
 from headroom.results.completeness import Completeness, targets_asked
 from headroom.results.curves import AXES, Curve, at, curve, kv_of_dense, removable_step
-from headroom.results.load import DENSE, Records, no_skill
+from headroom.results.load import DENSE, Records, dense_kept, no_skill
 from headroom.results.power import HEADLINES, LOSSES, can_go, name_of, visible
 from headroom.results.published import Known
 from headroom.results.records import CellRecord
@@ -89,7 +89,7 @@ def _row(records: Records, model: str, method: str, task: str, targets: set[floa
     )
     if values["reason"]:
         return values
-    values |= {"ranked": True, "seeds": seeds} | _quality(compared)
+    values |= {"ranked": True, "seeds": seeds, "dense_kept": dense_kept(records, model, task)} | _quality(compared)
     values |= against_random(records, model, task, record, compared)
     values["work"] = work_of(records, machine, model)
     for loss in LOSSES:

@@ -119,6 +119,24 @@ def load(
     return found
 
 
+def dense_kept(records: Records, model: str, task: str) -> float | None:
+    """What the dense model itself keeps of its quality when it is fine-tuned like all others of a view.
+
+    Shares of a recovered view are of that model, so that this alone says how far from the one that came they are.
+    1 as is; None where it was not measured, or came no better than chance.
+    """
+    if records.setting == "as is":
+        return 1.0
+    found = records.whole.get((model, DENSE))
+    if found is None or task not in found.of_quality(records.quality).tasks:
+        return None
+    dense = found.of_quality(records.quality)
+    points = [point for point in dense.points if point.target == 0 and not point.label and task in point.tasks]
+    values = {point.setting: point.tasks[task].value - dense.tasks[task].chance for point in points}
+    before, after = values.get("as is"), values.get("recovered")
+    return after / before if before and after is not None else None
+
+
 def no_skill(records: Records, model: str, task: str) -> str:
     """Why nothing can be retained: the dense model's interval reaches chance. Empty when clear of it, or not known."""
     dense = records.cells.get((model, DENSE))

@@ -59,9 +59,10 @@ class Offer:
     attention: float | None
     parameters: float | None
     cache: float | None  # share of the self-attention cache saved
-    retained: float
+    retained: float  # of the dense model's quality as it came, and so for the ends
     low: float
     high: float
+    tuned: float  # what the dense model itself keeps by the same fine-tuning; 1 as is, and where it gains
     seeds: int
     stochastic: bool  # the seeds are random draws
     ranked: bool  # the row is complete, and its dense model clear of chance
@@ -171,13 +172,17 @@ def _offer(
     row: Any, step: Any, kind: str, size: Mapping[str, float], dense: Mapping[str, float], timed: tuple[Timing, ...]
 ) -> Offer:
     cache, whole = size.get("kv_bytes_per_token"), dense.get("kv_bytes_per_token")
+    # A reader loses what the fine-tuning takes as well; what it gives, the dense model could have had too.
+    tuned = min(1.0, 1.0 if row.dense_kept is None else row.dense_kept)
     costs = [row.cost_forward, row.cost_backward]
     return Offer(
         **{name: getattr(row, name) for name in ("model", "task", "setting", "quality", "group", "method")},
         **{name: getattr(row, name) for name in ("title", "track", "grains", "stochastic", "ranked")},
         **{name: getattr(row, name) for name in ("cost_seconds", "cost_updates")},
-        **{name: getattr(step, name) for name in ("target", "natural", "share", "retained", "low", "high", "seeds")},
+        **{name: getattr(step, name) for name in ("target", "natural", "share", "seeds")},
+        **{name: getattr(step, name) * tuned for name in ("retained", "low", "high")},
         kind=kind,
+        tuned=tuned,
         units=size.get("units_removed_share"),
         attention=size.get("attention_parameters_removed"),
         parameters=size.get("parameters_removed"),

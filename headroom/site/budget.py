@@ -54,10 +54,10 @@ class Card:
     then: str  # what has to follow it
 
     @property
-    def losses(self) -> list[tuple[str, float, float, float]]:
-        """Task, loss and the ends of its interval, the largest loss first."""
+    def losses(self) -> list[tuple[str, float, float, float, float]]:
+        """Task, loss, the ends of its interval, and what fine-tuning alone costs; the largest loss first."""
         every = (self.answer.offer, *self.answer.others)
-        return [(one.task, 1 - one.retained, 1 - one.high, 1 - one.low) for one in every]
+        return [(one.task, 1 - one.retained, 1 - one.high, 1 - one.low, 1 - one.tuned) for one in every]
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ class Panel:
         return next((row for row in self.rows if row.visible_area is not None), None)
 
     @property
+    def tuned(self) -> float | None:
+        """What the dense model itself keeps by the fine-tuning of the setting; None as is, and in older tables."""
+        known = (row.dense_kept for row in self.rows if row.dense_kept is not None)
+        return None if self.setting == "as is" else next(known, None)
+
+    @property
     def grains(self) -> list[str]:
         """Kinds of units that the rows remove."""
         return sorted({row.grains for row in self.rows if row.grains})

@@ -5,6 +5,7 @@ Each rule names the rows that it rests on. Where these do not decide, it says so
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,8 @@ from headroom.site.ordering import Order, orders
 
 SETTINGS = ("as is", "recovered")
 LOSS = 0.05  # that attention is weighed against other units at
-GONE = ("25", "50", "75")  # per cent of what is removed, as columns of the leaderboard
+GONE = (0.25, 0.5, 0.75)  # shares removed at which fine-tuning is judged
+NEAR = 0.05  # shares as close as that are as good as the same
 UNDECIDED = "The tables do not decide"
 Row = tuple[str, str, str]  # a model, a task (empty: all of the model), and what it says
 
@@ -38,7 +40,7 @@ def rules(book: Book, offers: Sequence[Offer], quality: Quality) -> list[Rule]:
     """The three rules of a profile, in the quality of the page."""
     rows = [row for found in book.board.values() for row in found if row.ranked and row.quality == quality]
     every = [offer for offer in offers if offer.quality == quality]
-    return [first(orders(book, quality), rows), fine_tune(rows), leave_alone(every, quality)]
+    return [first(orders(book, quality), rows), fine_tune(every), leave_alone(every, quality)]
 
 
 def first(found: Sequence[Order], rows: Sequence[Any]) -> Rule:
@@ -76,42 +78,52 @@ def _rows_of(pick: Any, rows: Sequence[Any]) -> tuple[Row, ...]:
     return tuple((row.model, row.task, f"{fixed(row.area, 2)}, place {row.rank_all}") for row in mine)
 
 
-def fine_tune(rows: Sequence[Any]) -> Rule:
-    """From which share on the best of what was fine-tuned loses less than the best as is, beyond both intervals."""
+def fine_tune(offers: Sequence[Offer]) -> Rule:
+    """From which share on the best of what was fine-tuned keeps more than the best as is, beyond both intervals.
+
+    Only steps that were asked for in both settings are compared: between two of them a curve is a guess, and a point of
+    a method's own is that of one method beside the best of many.
+    """
     regime = "Fine-tune"
-    attention = [row for row in rows if row.group == "attention"]
-    places = [key for key in dict.fromkeys((row.model, row.task) for row in attention)]
-    both = {
-        place: found
-        for place in places
-        if all(found := [[r for r in attention if (r.model, r.task, r.setting) == (*place, s)] for s in SETTINGS])
-    }
-    if not both:
+    rows: dict[tuple[str, str], list[Offer]] = defaultdict(list)
+    for offer in offers:
+        if offer.ranked and offer.group == "attention" and not (offer.stochastic or offer.natural):
+            rows[offer.model, offer.task].append(offer)
+    found = {place: found for place, own in rows.items() if (found := _tuned(own))}
+    if not found:
         return Rule(regime, f"{UNDECIDED}: no model was measured both as is and fine-tuned.", ())
-    helped = {share: [place for place, (bare, tuned) in both.items() if _less(bare, tuned, share)] for share in GONE}
-    counts = ", ".join(f"on {len(helped[share])} with {share} % gone" for share in GONE)
-    count = f"of {len(both)} row{'s' if len(both) > 1 else ''} it saves quality beyond the intervals {counts}"
-    start = next((share for share in GONE if 2 * len(helped[share]) > len(both)), "")
-    says = f"With {start} % gone or more: {count}." if start else f"{UNDECIDED}: {count}."
-    return Rule(regime, says, tuple((*place, _where(place, helped)) for place in both))
+    start, counts = 0.0, []
+    for share in GONE:
+        effects = [effect[share] for effect in found.values() if share in effect]
+        helped, hurt = effects.count(1), effects.count(-1)
+        if effects:
+            counts.append(f"on {helped} of {len(effects)} with {share:.0%} gone".replace("%", " %"))
+            counts[-1] += f" (on {hurt} it costs more than it saves)" if hurt else ""
+        if 2 * helped > len(effects):
+            start = start or share
+    count = f"of the rows measured in both ways it saves quality beyond the intervals {', '.join(counts)}"
+    says = f"With {100 * start:g} % gone or more: {count}." if start else f"{UNDECIDED}: {count}."
+    return Rule(regime, says, tuple((*place, _effects(effect)) for place, effect in found.items()))
 
 
-def _where(place: tuple[str, str], helped: Mapping[str, Sequence[tuple[str, str]]]) -> str:
-    shares = [f"{share} %" for share in GONE if place in helped[share]]
-    return f"helps with {', '.join(shares)} gone" if shares else "no difference beyond the intervals"
+def _tuned(offers: Sequence[Offer]) -> dict[float, int]:
+    """What fine-tuning does to the best of a row at each share: 1 helps, -1 hurts, 0 within the intervals."""
+    found = {}
+    for share in GONE:
+        near = [offer for offer in offers if abs(offer.share - share) <= NEAR]
+        both = [[offer for offer in near if offer.setting == setting] for setting in SETTINGS]
+        if all(both):
+            bare, tuned = (max(own, key=lambda offer: offer.retained) for own in both)
+            found[share] = int(tuned.low > bare.high) - int(bare.low > tuned.high)
+    return found
 
 
-def _less(bare: Sequence[Any], tuned: Sequence[Any], share: str) -> bool:
-    """Whether the best fine-tuned row loses less at a share than the best one as is, and the intervals part them."""
-    ends = []
-    for rows in (bare, tuned):
-        known = [(getattr(r, f"lost_{share}"), getattr(r, f"lost_{share}_error")) for r in rows]
-        known = [pair for pair in known if None not in pair]
-        if not known:
-            return False
-        ends.append(min(known))
-    (lost, error), (less, other) = ends
-    return bool(less + other < lost - error)
+def _effects(effect: Mapping[float, int]) -> str:
+    said = []
+    for verb, sign in (("helps", 1), ("hurts", -1)):
+        if shares := [f"{100 * share:g} %" for share, one in effect.items() if one == sign]:
+            said.append(f"{verb} with {', '.join(shares)} gone")
+    return "; ".join(said) or "no difference beyond the intervals"
 
 
 def leave_alone(offers: Sequence[Offer], quality: Quality) -> Rule:

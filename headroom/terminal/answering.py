@@ -137,8 +137,9 @@ def near(answer: Answer) -> str:
 
 
 def losses(offer: Offer) -> dict[str, float]:
-    """What is lost of the quality, with its interval."""
+    """What is lost of the quality, with its interval, and what of that fine-tuning alone costs."""
     kept = {"lost": offer.retained, "lost_low": offer.high, "lost_high": offer.low}
+    kept |= {"lost_by_tuning": offer.tuned}
     return {name: round(1 - value, 6) for name, value in kept.items()}
 
 
@@ -180,6 +181,8 @@ def also_gone(offer: Offer) -> str:
 def lost(offer: Offer) -> str:
     """What is lost, with its interval."""
     ends = f"95 % interval {percent(1 - offer.high)} to {percent(1 - offer.low)}"
+    if offer.tuned < 1:
+        ends += f"; {percent(1 - offer.tuned)} by the fine-tuning alone"
     return f"loses {percent(1 - offer.retained)} % on {offer.task} ({ends})"
 
 

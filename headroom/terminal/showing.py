@@ -45,6 +45,8 @@ def board(cell: CellView, panel: Panel, track: str | None = None, width: int = 1
     for row, line in zip(drawn, cells, strict=True):
         table.add_row(*(Text(line[str(column.header)]) for column in table.columns), style="" if row.ranked else "dim")
     dense = metric(cell.dense.value, cell.facts.unit) if cell.dense and cell.facts else "not measured"
+    if panel.tuned is not None:
+        dense += f"; fine-tuned alike it keeps {percent(panel.tuned)} % of that"
     by = "" if panel.quality == QUALITIES[0] else f", {WORDS[panel.quality].noun}"
     title = f"{cell.model}, {cell.task}{by}: {panel.title.lower()}, {panel.setting} (dense {dense})"
     notes = (line for note in (*legend(drawn, headings), *unranked(rows)) for line in wrapped(note, width))

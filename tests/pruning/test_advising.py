@@ -17,7 +17,7 @@ from headroom.results.offers import Offer
 MADE = SimpleNamespace(profile="made", results=Path("nowhere"))
 LIKE = {
     **{"task": "sst2", "setting": "as is", "quality": "task", "group": "g", "grains": "head", "natural": ""},
-    **{"units": 0.5, "attention": 0.5, "cache": None, "seeds": 3, "stochastic": False, "ranked": True},
+    **{"units": 0.5, "attention": 0.5, "cache": None, "tuned": 1.0, "seeds": 3, "stochastic": False, "ranked": True},
     **{"machine": "", "timings": (), "cost_seconds": 1.0, "cost_examples": 1.0, "cost_updates": 0.0},
 }
 FILES = {"one": "michel-greedy", "half": "michel-greedy", "blind": "magnitude-heads", "taught": "voita-l0"}

@@ -85,30 +85,46 @@ def test_three_rules_stand_under_it_with_their_rows(site):
     )
     assert "bert-pydocs, package: 0.90, place 1" in said[0]
     assert said[1].startswith(
-        "Fine-tune. The tables do not decide: of 1 row it saves quality beyond the intervals on 0"
+        "Fine-tune. The tables do not decide: of the rows measured in both ways it saves quality beyond the intervals"
     )
     assert said[2].startswith(
         "Leave attention alone. On none of 4 models do other units buy more speed within 5 % loss"
     )
 
 
-def board_row(setting: str, task: str, lost: tuple[float, float, float], error: float = 0.01) -> SimpleNamespace:
-    columns = {f"lost_{share}": value for share, value in zip(rules.GONE, lost, strict=True)}
-    columns |= {f"lost_{share}_error": error for share in rules.GONE}
-    return SimpleNamespace(model="a", task=task, setting=setting, group="attention", **columns)
+def steps(setting: str, task: str, kept: tuple[float, ...], half: float = 0.01) -> list[SimpleNamespace]:
+    """The best method's measured steps, at the first shares that are judged."""
+    fixed = {
+        "model": "a",
+        "task": task,
+        "setting": setting,
+        "group": "attention",
+        "ranked": True,
+        "stochastic": False,
+        "natural": "",
+    }
+    return [
+        SimpleNamespace(**fixed, share=share, retained=value, low=value - half, high=value + half)
+        for share, value in zip(rules.GONE, kept, strict=False)
+    ]
 
 
 def test_fine_tuning_is_advised_from_the_share_at_which_it_helps_on_most_rows():
-    rows = [board_row("as is", task, (0.02, 0.30, 0.60)) for task in ("t", "u")]
-    rows += [board_row("recovered", task, (0.02, 0.10, 0.20)) for task in ("t", "u")]
-    said = rules.fine_tune(rows)
-    assert said.says.startswith(
-        "With 50 % gone or more: of 2 rows it saves quality beyond the intervals on 0 with 25 %"
-    )
+    bare = [one for task in ("t", "u") for one in steps("as is", task, (0.98, 0.70, 0.40))]
+    tuned = [one for task in ("t", "u") for one in steps("recovered", task, (0.98, 0.90, 0.80))]
+    said = rules.fine_tune(bare + tuned)
+    assert said.says.startswith("With 50 % gone or more: of the rows measured in both ways it saves quality beyond")
+    assert "on 0 of 2 with 25 % gone, on 2 of 2 with 50 % gone" in said.says
     assert said.rows == (("a", "t", "helps with 50 %, 75 % gone"), ("a", "u", "helps with 50 %, 75 % gone"))
-    assert rules.fine_tune(rows[:2]).says.startswith("The tables do not decide: no model was measured both")
-    wide = [SimpleNamespace(**{**vars(row), "lost_50_error": 0.2, "lost_75_error": 0.3}) for row in rows]
-    assert rules.fine_tune(wide).says.startswith("The tables do not decide: of 2 rows")
+    assert rules.fine_tune(bare).says.startswith("The tables do not decide: no model was measured both")
+    wide = [SimpleNamespace(**{**vars(one), "low": 0.0, "high": 1.0}) for one in bare + tuned]
+    assert rules.fine_tune(wide).says.startswith("The tables do not decide: of the rows")
+
+
+def test_fine_tuning_that_leaves_less_than_the_best_as_is_is_said_to_hurt_and_nothing_between_steps_is_judged():
+    said = rules.fine_tune([*steps("as is", "t", (0.98, 0.90)), *steps("recovered", "t", (0.80, 0.70))[1:]])
+    assert said.rows == (("a", "t", "hurts with 50 % gone"),)
+    assert "on 0 of 1 with 50 % gone (on 1 it costs more than it saves)" in said.says and "25 %" not in said.says
 
 
 def order(*places: tuple[str, int]) -> Order:

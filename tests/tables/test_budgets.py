@@ -41,6 +41,7 @@ OFFER = Offer(
     retained=0.999,
     low=0.995,
     high=1.0,
+    tuned=1.0,
     seeds=1,
     stochastic=False,
     ranked=True,

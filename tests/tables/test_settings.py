@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fixtures import MODELS, cell, read_csv, score
 
+from headroom.results.choosing import Wish, answers
+from headroom.results.load import load
+from headroom.results.offers import offers
 from headroom.results.records import CellRecord
+from headroom.results.write import read_table
+from headroom.terminal.answering import lost
 
 METHODS = ["dense", "random-heads", "michel-greedy", "voita-l0"]
 
 
-def recovered(record: CellRecord, gain: float) -> list:
-    """The record's series once more, fine-tuned."""
+def recovered(record: CellRecord, gain: float, tuned: float = 1.0) -> list:
+    """The record's series once more, fine-tuned; ``tuned`` is what that leaves of the dense model's quality."""
+    tasks = {
+        name: replace(task, dense=task.chance + tuned * (task.dense - task.chance))
+        for name, task in MODELS[record.model].tasks.items()
+    }
     points = [point for point in record.points if not point.label]
     return [
         point.model_copy(
@@ -19,8 +30,7 @@ def recovered(record: CellRecord, gain: float) -> list:
                 "setting": "recovered",
                 "updates": 50,
                 "tasks": {
-                    name: score(MODELS[record.model].tasks[name], min(1.0, found.retained + gain))
-                    for name, found in point.tasks.items()
+                    name: score(tasks[name], min(1.0, found.retained + gain)) for name, found in point.tasks.items()
                 },
             }
         )
@@ -150,3 +160,22 @@ def test_a_failure_in_one_setting_leaves_the_other_ranked(small):
     rows = {row["setting"]: row for row in read_csv(folder / "leaderboard.csv") if row["method"] == "michel-greedy"}
     assert rows["as is"]["ranked"] == "true" and rows["as is"]["status"] == "ok"
     assert rows["recovered"]["ranked"] == "false" and "The loss is nan." in rows["recovered"]["reason"]
+
+
+def test_a_loss_of_a_recovered_row_counts_from_the_dense_model_as_it_came(small):
+    """Fine-tuned alike the dense model keeps 80 %: whoever loses nothing beside that has lost 20 %."""
+    dense, michel = (cell("quick", "bert-pydocs", name) for name in ("dense", "michel-greedy"))
+    records = {
+        "dense": dense.model_copy(update={"points": [*dense.points, *recovered(dense, 1.0, 0.8)]}),
+        "michel-greedy": michel.model_copy(update={"points": [*michel.points, *recovered(michel, 1.0, 0.8)]}),
+    }
+    folder, run = small("bert-pydocs", METHODS[:3], **records)
+    run()
+    board = [row for row in read_csv(folder / "leaderboard.csv") if row["method"] == "michel-greedy"]
+    assert [float(row["dense_kept"]) for row in board] == [1.0, pytest.approx(0.8)]
+    tables = [read_table(folder, name) for name in ("leaderboard", "quality", "curves", "throughput")]
+    cells = load("quick", METHODS[:3], ["bert-pydocs"], folder).cells
+    found = [one for one in offers(cells, *tables) if one.setting == "recovered"]
+    assert found and all(one.tuned == pytest.approx(0.8) and one.retained <= 0.8 + 1e-6 for one in found)
+    reply = next(one for one in answers(found, Wish(0.05)) if one.setting == "recovered")
+    assert reply.best is None and "20.0 by the fine-tuning alone" in lost(found[0])
