@@ -93,6 +93,12 @@ def test_cell_pages_hold_both_groups_and_the_reasons_of_what_is_missing(site):
     assert "RuntimeError: the loss is NaN at calibration batch 3." in words(tree(site, "cell/vit-digits/digits.html"))
 
 
+def test_under_a_recovered_table_stands_what_fine_tuning_leaves_of_the_dense_model(site):
+    said = words(tree(site, "cell/mt-constructed/pair.html"))
+    assert said.count("which itself keeps 100.0 % of what it had") == said.count("Ranked: ") // 2 > 0
+    assert "itself keeps" not in words(tree(site, "cell/lm-pydocs/cloze.html"))
+
+
 def test_the_page_of_a_record_draws_every_pair_that_was_timed(site):
     timed = next(page for page in sorted(site.glob("run/**/*.html")) if 'class="strip"' in page.read_text())
     first = timed.read_text().split('class="strip"')[1].split("</svg>")[0]
