@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headroom.results import believed
 from headroom.results.asked import Asked
+from headroom.results.between import zero
 from headroom.results.published import Published
 from headroom.results.records import DENSE as DENSE  # who reads records asks for it here
 from headroom.results.records import CellRecord, Quality, Setting
@@ -128,13 +129,13 @@ def dense_kept(records: Records, model: str, task: str) -> float | None:
     if records.setting == "as is":
         return 1.0
     found = records.whole.get((model, DENSE))
-    if found is None or task not in found.of_quality(records.quality).tasks:
+    dense = {DENSE: found.of_quality(records.quality)} if found else {}
+    scores = zero(dense)
+    before, after = scores.get(("as is", task)), scores.get(("recovered", task))
+    if before is None or after is None:
         return None
-    dense = found.of_quality(records.quality)
-    points = [point for point in dense.points if point.target == 0 and not point.label and task in point.tasks]
-    values = {point.setting: point.tasks[task].value - dense.tasks[task].chance for point in points}
-    before, after = values.get("as is"), values.get("recovered")
-    return after / before if before and after is not None else None
+    chance = dense[DENSE].tasks[task].chance
+    return (after.value - chance) / (before.value - chance) if before.value != chance else None
 
 
 def no_skill(records: Records, model: str, task: str) -> str:

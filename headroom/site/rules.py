@@ -13,12 +13,11 @@ from typing import Any
 from headroom.results.choosing import Wish, answers
 from headroom.results.offers import Offer
 from headroom.results.records import Quality
-from headroom.site.book import Book
+from headroom.site.book import SETTINGS, Book
 from headroom.site.budget import SPEEDS
 from headroom.site.numbers import fixed, seconds, times
 from headroom.site.ordering import Order, orders
 
-SETTINGS = ("as is", "recovered")
 LOSS = 0.05  # that attention is weighed against other units at
 GONE = (0.25, 0.5, 0.75)  # shares removed at which fine-tuning is judged
 NEAR = 0.05  # shares as close as that are as good as the same
@@ -95,10 +94,11 @@ def fine_tune(offers: Sequence[Offer]) -> Rule:
     start, counts = 0.0, []
     for share in GONE:
         effects = [effect[share] for effect in found.values() if share in effect]
+        if not effects:
+            continue
         helped, hurt = effects.count(1), effects.count(-1)
-        if effects:
-            counts.append(f"on {helped} of {len(effects)} with {share:.0%} gone".replace("%", " %"))
-            counts[-1] += f" (on {hurt} it costs more than it saves)" if hurt else ""
+        worse = f" (on {hurt} it costs more than it saves)" if hurt else ""
+        counts.append(f"on {helped} of {len(effects)} with {100 * share:g} % gone{worse}")
         if 2 * helped > len(effects):
             start = start or share
     count = f"of the rows measured in both ways it saves quality beyond the intervals {', '.join(counts)}"

@@ -138,8 +138,7 @@ def near(answer: Answer) -> str:
 
 def losses(offer: Offer) -> dict[str, float]:
     """What is lost of the quality, with its interval, and what of that fine-tuning alone costs."""
-    kept = {"lost": offer.retained, "lost_low": offer.high, "lost_high": offer.low}
-    kept |= {"lost_by_tuning": offer.tuned}
+    kept = {"lost": offer.retained, "lost_low": offer.high, "lost_high": offer.low, "lost_by_tuning": offer.tuned}
     return {name: round(1 - value, 6) for name, value in kept.items()}
 
 
