@@ -41,6 +41,7 @@ def go(browser, site):
         browsers.complaints(browser)
         browsers.requested(browser)
         browser.get((site / page).as_uri() + (f"#{state}" if state else ""))
+        until(browser, "document.readyState === 'complete'")  # the driver may come back before there is a style
         return browser
 
     return at
@@ -255,6 +256,26 @@ def test_a_phone_scrolls_no_page_sideways(go, browser, kind):
     try:
         found = go(KINDS[kind])
         assert found.execute_script("return document.documentElement.scrollWidth") <= 390
+        more = "for (const table of document.querySelectorAll('.scroll > table')) table.style.minWidth = '1200px'"
+        found.execute_script(more)  # as with many models: what is hidden in a table must not stick out of its frame
+        assert found.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("heads", [12, 40])
+def test_no_map_of_heads_lies_on_the_next_one(go, browser, width, heads):
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 700}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        found = go(KINDS["cell"])
+        found.execute_script(f"document.querySelector('.atlas').style.setProperty('--n', {heads})")
+        edges = found.execute_script(
+            "return [...document.querySelectorAll('.atlas figure')].map(figure =>"
+            "[figure, figure.querySelector('.map')].map(one => one.getBoundingClientRect().right))"
+        )
+        assert edges and all(drawn <= frame + 1 and frame <= width for frame, drawn in edges)
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
