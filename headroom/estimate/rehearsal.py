@@ -100,7 +100,7 @@ class Rehearsal:
         forward, backward = self.example()
         bench.every = self.enough(forward, total)
         encode = self.time(lambda: bench.evaluation)
-        assert bench.blind is not None  # the dense model is scored once, so that all that follows is compared with it
+        assert bench.remembered is not None  # the dense model is scored, so that all that follows is compared with it
         sampled = sum(-(-len(read_split(self.place, task.name, "evaluate")) // bench.every) for task in bench.tasks)
         scale, write = total / sampled, self.writing
         answered, scored = (fed.during(call) for call in (lambda: bench.answer([]), self.score))
@@ -123,7 +123,7 @@ class Rehearsal:
             calls=dict(self.calls()),
             train_tokens=train_tokens,
             recover_tokens=recover_tokens,
-            point_tokens=answered + (scale - 1) * scored - scale * write.tokens,
+            point_tokens=answered + scale * (scored - write.tokens),
             dense_tokens=scale * (scored - write.tokens),
             example_tokens=example_tokens,
             memory=footprint(self.model, spec, bench.prepared.purpose, bench.prepared.contract.length, recover),
@@ -166,9 +166,10 @@ class Rehearsal:
         """Seconds of a point with half of these units removed."""
         units = [Unit.parse(unit) for unit in sorted(Random(0).sample(offer, len(offer) // 2))]
         found = self.time(lambda: self.bench.answer(units))
-        if scale > 1:
+        scored = 1 if units else 0  # the dense model's answer takes the scores that are remembered
+        if scale > scored:
             model = attention.without(self.bench.dense(), self.bench.without_empty_stacks(set(units)))
-            found += (scale - 1) * self.time(lambda: self.bench.evaluation.score(model))
+            found += (scale - scored) * self.time(lambda: self.bench.evaluation.score(model))
         return found - scale * self.writing.seconds
 
     def book(self, scale: float) -> float:

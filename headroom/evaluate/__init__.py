@@ -81,16 +81,17 @@ class Evaluation:
         """
         return cls(tasks, prepared.contract, Settings.of(prepared.spec, prepared.contract.length, tokens))
 
-    def remember(self, dense: nn.Module) -> dict[str, float]:
+    def remember(self, dense: nn.Module) -> tuple[dict[str, Scores], dict[str, float]]:
         """From now on, all that is scored is compared with the dense model, which is scored for that.
 
-        By task, where there are predictions: the divergence of a model without skill, see ``Predictions.blind``.
+        Its scores, and by task, where there are predictions, the divergence of a model without skill, see
+        ``Predictions.blind``.
         """
         kept = {name: seen for one in self.evaluators for name, seen in one.remember().items()}
-        self.score(dense)
+        scores = self.score(dense)
         for seen in kept.values():
             seen.closed = True
-        return {name: seen.blind() for name, seen in sorted(kept.items())}
+        return scores, {name: seen.blind() for name, seen in sorted(kept.items())}
 
     def score(self, model: nn.Module) -> dict[str, Scores]:
         """Scores by task name. Raises ``NotFinite`` naming the task when the model gives NaN or infinite scores."""

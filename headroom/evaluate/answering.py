@@ -17,6 +17,8 @@ from headroom.evaluate.watched import WatchedModel
 class AnsweringModel(WatchedModel):
     """A live model that answers in words as well: greedy, with a cache, up to the task's stop words."""
 
+    batch_size_per_gpu: int
+
     def generate_until(self, requests: list, disable_tqdm: bool = True) -> list[str]:
         """What the model says to each request. Raises ``NotFinite`` when a logit was not a number at any step."""
         self.guard = FiniteGuard()

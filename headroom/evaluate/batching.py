@@ -22,6 +22,7 @@ PATCH = 16 * 16  # pixels of an image that count as a token
 READ_AT_ONCE = 256  # examples, to look how long they are
 
 FLOAT32, LARGEST = 4, 2**25  # bytes of a number, and of the logits that are held at once
+ON_A_CARD = 2**30  # bytes of the same there, where each run of rows is waited for
 LETTERS = 4  # of a token, at least; an image counts as if it had a thousand
 
 Row = TypeVar("Row")
@@ -118,6 +119,22 @@ def runs(count: int, numbers: int) -> Iterator[slice]:
     """Rows in runs whose logits, so many ``numbers`` a row, take ``LARGEST`` bytes at most; one row at least."""
     size = max(1, LARGEST // (FLOAT32 * numbers))
     return (slice(start, start + size) for start in range(0, count, size))
+
+
+def in_parts(sizes: Sequence[int], numbers: int, device: str) -> Iterator[tuple[slice, slice]]:
+    """Rows of so many ``sizes`` each, behind one another, in runs as of ``runs``: which rows, and where they lie.
+
+    ``numbers``: that each of a row takes. ``device``: its kind.
+    """
+    most = max(1, (LARGEST if device == "cpu" else ON_A_CARD) // (FLOAT32 * numbers))
+    first = start = stop = 0
+    for place, size in enumerate(sizes):
+        if stop > start and stop + size - start > most:
+            yield slice(first, place), slice(start, stop)
+            first, start = place, stop
+        stop += size
+    if stop > start:
+        yield slice(first, len(sizes)), slice(start, stop)
 
 
 def rows(batch: dict[str, Tensor], part: slice) -> dict[str, Tensor]:

@@ -1,24 +1,39 @@
 """lm-eval's ``HFLM`` on a model object in memory: quiet, each text encoded once, start marks as the family wants them.
 
-What lm-eval does itself is the log likelihood of token lists. Which tokens, it gets from here: it has one start mark a
-text and none in later windows (EleutherAI/lm-evaluation-harness#2382), or two where the tokenizer adds one (#3333).
+Which tokens lm-eval asks, it gets from here: it has one start mark a text and none in later windows
+(EleutherAI/lm-evaluation-harness#2382), or two where the tokenizer adds one (#3333). The log likelihood of token lists
+is lm-eval's in value, and computed here, for what is wanted alone.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from headroom.data.start import Start
 from headroom.errors import UserError
-from headroom.evaluate.batching import as_memory_allows, by_tokens
+from headroom.evaluate.batching import as_memory_allows, by_count, by_tokens, in_parts
+from headroom.evaluate.translation import only_at
 
 Known = dict[tuple[str, ...], "array[int]"]  # by the parts of a text; a list of numbers takes nine times as much
 Asked = tuple[Any, list[int], list[int]]  # what was asked, in words; the tokens given; the tokens to predict
+Wanted = list[list[int]]  # behind one row: the tokens to predict, of each request that gives the model this row
+Likelihood = tuple[float, bool]
+
+
+class Row(NamedTuple):
+    """What goes through the model once."""
+
+    given: tuple[int, ...]  # tokens
+    predictions: int  # how many of them, from the last, are asked what comes next
 
 
 class LiveModel(HFLM):
@@ -65,7 +80,7 @@ class LiveModel(HFLM):
         """Log likelihood of each text, in windows of ``max_length`` tokens."""
         texts = [list(self.windows(*request.args)) for request in requests]
         flat = [window for text in texts for window in text]
-        size = len(flat) if self.tokens else self.batch_size
+        size = len(flat) if self.tokens else self.batch_size  # lm-eval's own batches, where they are counted
         batches = (flat[at : at + size] for at in range(0, len(flat), size))
         answers = (answer for batch in batches for answer, _ in self._loglikelihood_tokens(batch))
         return [sum(next(answers) for _ in text) for text in texts]
@@ -88,20 +103,63 @@ class LiveModel(HFLM):
             yield (None, *make_disjoint_window((inputs, wanted)))
 
     def _loglikelihood_tokens(self, requests: list, disable_tqdm: bool = True, override_bs: int | None = None) -> list:
-        if self.tokens is None:
-            return self.together(requests)
-        found: dict[int, tuple[float, bool]] = {}
-        for places in by_tokens([len(given) + len(wanted) - 1 for _, given, wanted in requests], self.tokens):
-            found |= zip(places, self.together([requests[place] for place in places]), strict=True)
+        """As lm-eval's: log likelihood of the tokens that are wanted, and whether each is the likeliest.
+
+        lm-eval computes a vocabulary at every token of a batch, and waits for the device a few times a request: a card
+        that several processes share then does little else. Here the output layer sees the tokens that are wanted, and
+        a device is waited for once a run of rows. What is given alike is given once.
+        """
+        alike: dict[Row, list[int]] = {}
+        for place, (_, given, wanted) in enumerate(requests):
+            alike.setdefault(self.row(given, wanted), []).append(place)
+        rows, found = list(alike), dict[int, Likelihood]()
+        for batch in self.batches([len(row.given) for row in rows]):
+            some = [rows[place] for place in batch]
+            wanted = [[requests[place][2] for place in alike[row]] for row in some]
+
+            def answered(part: slice, some: list[Row] = some, wanted: list[Wanted] = wanted) -> list[list[Likelihood]]:
+                return self.together(some[part], wanted[part])
+
+            for row, answers in zip(some, as_memory_allows(answered, len(some)), strict=True):
+                found |= zip(alike[row], answers, strict=True)
         return [found[place] for place in range(len(requests))]
 
-    def together(self, requests: list[Asked]) -> list[tuple[float, bool]]:
-        """lm-eval's answers, asked at once, or in halves where the memory does not hold them."""
+    def batches(self, sizes: list[int]) -> list[list[int]]:
+        """Places of the rows that go through the model together."""
+        return by_count(sizes, self.batch_size) if self.tokens is None else by_tokens(sizes, self.tokens)
 
-        def answered(part: slice) -> list[tuple[float, bool]]:
-            some = requests[part]
-            if self.tokens is not None:
-                self.batch_size_per_gpu = len(some)
-            return super(LiveModel, self)._loglikelihood_tokens(some, disable_tqdm=True)
+    def row(self, given: list[int], wanted: list[int]) -> Row:
+        """What the model is given, cut on the left as lm-eval cuts it."""
+        return Row(tuple([*given, *wanted][-(self.max_length + 1) : -1]), len(wanted))
 
-        return as_memory_allows(answered, len(requests)) if requests else []
+    def together(self, rows: list[Row], wanted: list[Wanted]) -> list[list[Likelihood]]:
+        """Answers of one batch: for each row those of the tokens that are ``wanted`` there, once or several times."""
+        inputs = pad_sequence([torch.tensor(row.given) for row in rows], batch_first=True).to(self.device)
+        asked = torch.zeros_like(inputs, dtype=torch.bool)
+        for place, row in enumerate(rows):
+            asked[place, len(row.given) - row.predictions : len(row.given)] = True
+        sizes, answers = [row.predictions for row in rows], list[list[Likelihood]]()
+        with only_at(asked, self.model.get_output_embeddings()):
+            logits = self._model_call(inputs)
+        logits = logits[0] if logits.shape[:2] == (1, sum(sizes)) else logits[asked]
+        for part, tokens in in_parts(sizes, logits.shape[-1], self.device.type):
+            likely = logits[tokens].log_softmax(-1, dtype=self.softmax_dtype)
+            self.watch(rows[part], likely)
+            answers += read_off(likely, sizes[part], wanted[part])
+        return answers
+
+    def watch(self, rows: list[Row], likely: Tensor) -> None:
+        """What a model that is watched does with the log probabilities of some rows, (all their predictions, words)."""
+
+
+def read_off(likely: Tensor, sizes: list[int], wanted: list[Wanted]) -> list[list[Likelihood]]:
+    """Log likelihoods of the tokens that are wanted of each row, out of log probabilities (sum of sizes, words)."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    each = [(start, one) for start, several in zip(starts.tolist(), wanted, strict=True) for one in several]
+    lengths = [len(one) for _, one in each]
+    places = torch.tensor([start + at for start, one in each for at in range(len(one))], device=likely.device)
+    tokens = torch.tensor([token for _, one in each for token in one], device=likely.device)
+    found = likely[places, tokens].cpu().split(lengths)
+    first = (likely.argmax(-1)[places] == tokens).cpu().split(lengths)
+    answers = iter([(float(one.sum()), bool(best.all())) for one, best in zip(found, first, strict=True)])
+    return [[next(answers) for _ in several] for several in wanted]

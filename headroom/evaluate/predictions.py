@@ -7,7 +7,7 @@ prediction is what a model is asked once: the class of an example, its choice of
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,32 +41,41 @@ class Predictions:
         self.closed = False
 
     def changes(self, key: Hashable, every: Tensor) -> np.ndarray:
-        """Bits of divergence and whether the likeliest answer changed, (n, 2), from log probabilities (n, answers).
+        """What ``changes_of`` gives for one key."""
+        return self.changes_of([key], [len(every)], every)[0]
 
-        KL(dense || this model) over the dense model's ``KEPT`` likeliest answers and the rest in one: what it is at
-        least. Raises ``KeyError`` for a key that the dense model was not asked.
+    def changes_of(self, keys: Sequence[Hashable], sizes: Sequence[int], every: Tensor) -> list[np.ndarray]:
+        """Bits of divergence and whether the likeliest answer changed, (size, 2) of each key.
+
+        From log probabilities (sum of sizes, answers). KL(dense || this model) over the dense model's ``KEPT``
+        likeliest answers and the rest in one: what it is at least. Raises ``KeyError`` for a key that the dense model
+        was not asked.
         """
         every = every.float()
-        if key not in self.kept and not self.closed:
-            self.keep(key, every)
-        dense = self.kept[key]
-        places = dense.places.to(every.device)
-        ours, theirs = parts(every, places).cpu().double(), dense.log_probabilities.double()
+        if not self.closed:
+            self.keep(keys, sizes, every)
+        places = torch.cat([self.kept[key].places for key in keys])
+        theirs = torch.cat([self.kept[key].log_probabilities for key in keys]).double()
+        ours = parts(every, places.to(every.device)).cpu().double()
         bits = (theirs.exp() * (theirs - ours)).sum(-1).clamp_min(0).float() / math.log(2)  # as fine as the predictions
-        changed = every.argmax(-1).cpu() != dense.places[:, 0]
-        return torch.stack([bits, changed.double()], dim=-1).numpy()
+        changed = every.argmax(-1).cpu() != places[:, 0]
+        found = torch.stack([bits, changed.double()], dim=-1)
+        return [one.numpy() for one in found.split(list(sizes))]
 
-    def keep(self, key: Hashable, every: Tensor) -> None:
-        """Note the dense model's predictions, from log probabilities of shape (n, answers)."""
+    def keep(self, keys: Sequence[Hashable], sizes: Sequence[int], every: Tensor) -> None:
+        """Note the dense model's predictions, once each, from log probabilities of shape (sum of sizes, answers)."""
         places = every.topk(min(KEPT, every.shape[-1])).indices
         first = every.argmax(-1, keepdim=True)  # of equals the one that ``changes`` takes as well
         others = torch.where(places == first, places[:, :1], places)
         places = torch.cat([first, others[:, 1:]], dim=-1)
-        self.kept[key] = Kept(places.cpu(), parts(every, places).cpu())
-        if self.even:
-            return
-        summed = every.exp().sum(0, dtype=torch.float64).cpu()
-        self.total = summed if self.total is None else self.total + summed
+        found = zip(places.cpu().split(list(sizes)), parts(every, places).cpu().split(list(sizes)), strict=True)
+        for key, of_key, kept in zip(keys, every.split(list(sizes)), found, strict=True):
+            if key in self.kept:
+                continue
+            self.kept[key] = Kept(*kept)
+            if not self.even:
+                summed = of_key.exp().sum(0, dtype=torch.float64)
+                self.total = summed if self.total is None else self.total + summed
 
     def blind(self) -> float:
         """Bits of divergence, on the mean, of a model that always predicts the mean of the dense model's predictions.
@@ -74,7 +83,7 @@ class Predictions:
         It is the mutual information of what is asked and what is answered: nothing is left of a prediction there.
         """
         count = sum(len(kept.places) for kept in self.kept.values())
-        mean = None if self.total is None else (self.total / count).clamp_min(math.exp(LEAST)).log()[None]
+        mean = None if self.total is None else (self.total.cpu() / count).clamp_min(math.exp(LEAST)).log()[None]
         bits = 0.0
         for kept in self.kept.values():
             dense = kept.log_probabilities.double()

@@ -126,20 +126,23 @@ class Translation:
         found = np.empty((len(self.sources), 3))
         for together, inputs in self.batches:
             own = pad_sequence([self.own[place] for place in together], batch_first=True, padding_value=UNSAID)
-            for place, row in zip(together, in_rows(partial(self.told, model), inputs | {"own": own}), strict=True):
-                found[place] = counts(self.dense.changes(place, row))
+            asked = inputs | {"own": own, "places": torch.tensor(together)}
+            for place, row in zip(together, in_rows(partial(self.changed, model, self.dense), asked), strict=True):
+                found[place] = counts(row)
         return found
 
-    def told(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:
-        """Log probabilities of each row at every token of what the dense model said, (its tokens, vocabulary)."""
-        found: list[Tensor] = []
+    def changed(self, model: Any, dense: Predictions, inputs: dict[str, Tensor]) -> list[np.ndarray]:
+        """How the predictions of each row changed at every token of what the dense model said, (its tokens, 2)."""
+        found: list[np.ndarray] = []
         sizes = (inputs["own"] != UNSAID).sum(1) - 1
         for part in runs(len(sizes), model.config.vocab_size * int(sizes.max())):
-            given = {name: tensor[part].to(model.device) for name, tensor in inputs.items() if name != "own"}
+            ours = {name: tensor[part] for name, tensor in inputs.items() if name not in ("own", "places")}
+            given = {name: tensor.to(model.device) for name, tensor in ours.items()}
             own = inputs["own"][part].to(model.device)
             with only_at(own[:, 1:] != UNSAID, model.get_output_embeddings()):
                 logits = model(**given, decoder_input_ids=own[:, :-1].clamp_min(0)).logits[0]
-            found += logits.float().log_softmax(-1).cpu().split(sizes[part].tolist())
+            likely = logits.float().log_softmax(-1)
+            found += dense.changes_of(inputs["places"][part].tolist(), sizes[part].tolist(), likely)
         return found
 
     def decoded(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:

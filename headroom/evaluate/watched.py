@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from headroom.evaluate.live import Asked, LiveModel
+from headroom.evaluate.live import Asked, LiveModel, Row
 from headroom.evaluate.predictions import Predictions, counts
-
-Key = tuple[bytes, int]  # the tokens of a row as the model is given them, and how many of its predictions count
 
 
 class WatchedModel(LiveModel):
@@ -20,10 +18,8 @@ class WatchedModel(LiveModel):
 
     dense: Mapping[str, Predictions] = {}  # by task
     changed: dict[str, dict[int, np.ndarray]]  # by task and example, (3,): bits, changed, predictions
-    logits_cache: bool
     _watching: Predictions | None = None
-    _rows: list[Tensor]  # what the model was given last, those rows whose logits are not looked at yet
-    _seen: dict[Key, np.ndarray]
+    _seen: dict[Row, np.ndarray]
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """As lm-eval's, each watched task by itself."""
@@ -41,7 +37,7 @@ class WatchedModel(LiveModel):
             chosen = [requests[place] for place in some]
             found |= zip(some, self._watch(task, ask, chosen) if task else ask(chosen), strict=True)
             for request in chosen if task else ():
-                seen = [self._seen[self._key(row)] for row in rows(request)]
+                seen = [self._seen[self.row(given, wanted)] for _, given, wanted in rows(request)]
                 self.changed.setdefault(task, {})[request.doc_id] = counts(np.concatenate(seen))
         return [found[place] for place in range(len(requests))]
 
@@ -50,27 +46,14 @@ class WatchedModel(LiveModel):
         return request.task_name if request.task_name in self.dense else ""
 
     def _watch(self, task: str, ask: Callable[[list], list], requests: list) -> list:
-        cached = bool(self.logits_cache)
-        self.logits_cache = False  # lm-eval's, which asks rows of the same tokens as one
-        self._watching, self._seen, self._rows = self.dense[task], {}, []
+        self._watching, self._seen = self.dense[task], {}
         try:
             return ask(requests)
         finally:
-            self._watching, self.logits_cache = None, cached
+            self._watching = None
 
-    def _key(self, row: Asked) -> Key:
-        """By what a row is known: its tokens, cut as lm-eval cuts them."""
-        _, given, wanted = row
-        return np.array([*given, *wanted][-(self.max_length + 1) : -1]).tobytes(), len(wanted)
-
-    def _model_call(self, inps: Tensor, *others: Any, **how: Any) -> Tensor:
-        self._rows = list(inps.cpu())
-        return super()._model_call(inps, *others, **how)
-
-    def _select_cont_toks(self, logits: Tensor, contlen: int | None = None, inplen: int | None = None) -> Tensor:
-        """lm-eval's hands the log probabilities of the tokens that are wanted on, row by row as they were given."""
-        wanted = super()._select_cont_toks(logits, contlen=contlen, inplen=inplen)
-        if self._watching is not None and contlen:
-            key = (self._rows.pop(0)[:inplen].numpy().tobytes(), contlen)
-            self._seen[key] = self._watching.changes(key, wanted)
-        return wanted
+    def watch(self, rows: list[Row], likely: Tensor) -> None:
+        """Note how the predictions of each row changed."""
+        if self._watching is not None:
+            changes = self._watching.changes_of(rows, [row.predictions for row in rows], likely)
+            self._seen |= zip(rows, changes, strict=True)

@@ -25,6 +25,7 @@ from headroom.errors import UserError
 from headroom.evaluate import Evaluation, logit_difference
 from headroom.evaluate.batching import longest, rows, undivided
 from headroom.evaluate.said import SHOWN, Shown, shown
+from headroom.evaluate.scores import Scores
 from headroom.measure import devices
 from headroom.models.heads import at_beginning
 from headroom.models.loading import Prepared, build, load_prepared
@@ -155,8 +156,9 @@ class Bench:
         found["logit_difference"] = logit_difference(whole, model, units, self.batch)
         if teach:
             model = teach(model)
-        found["blind"] = self.blind  # before anything is compared
-        for task, scores in self.evaluation.score(model).items():
+        of_dense, found["blind"] = self.remembered  # before anything is compared
+        as_it_was = not (units or weights or teach)
+        for task, scores in (of_dense if as_it_was else self.evaluation.score(model)).items():
             found[f"stats:{task}"] = np.asarray(scores.stats, dtype=np.float64)
             if scores.agreement is not None:
                 found[f"agreement:{task}"] = scores.agreement
@@ -168,8 +170,11 @@ class Bench:
         return found
 
     @cached_property
-    def blind(self) -> dict[str, float]:
-        """Divergence from the dense model, by task, of one without skill. From here on every score is compared."""
+    def remembered(self) -> tuple[dict[str, Scores], dict[str, float]]:
+        """The dense model's scores and, by task, the divergence from it of one without skill.
+
+        From here on every score is compared.
+        """
         return self.evaluation.remember(self.prepared.model)
 
     def shown(self) -> dict[str, list[Shown]]:
