@@ -23,6 +23,7 @@ out = Console()
 
 def parts() -> dict[str, Callable[[], Iterator[Figure]]]:
     """What can be measured; each takes one to three minutes on two cores."""
+    from benchmarks.likelihoods import likelihoods
     from benchmarks.pages import pages
     from benchmarks.points import points
     from benchmarks.processes import processes
@@ -35,6 +36,7 @@ def parts() -> dict[str, Callable[[], Iterator[Figure]]]:
         "speedups": speedups,
         "spread": spread,
         "points": points,
+        "likelihoods": likelihoods,
         "processes": processes,
         "pages": pages,
     }
@@ -42,7 +44,7 @@ def parts() -> dict[str, Callable[[], Iterator[Figure]]]:
 
 def main(
     only: Annotated[
-        list[str] | None, typer.Option(help="surgery, speedups, spread, points, processes or pages")
+        list[str] | None, typer.Option(help="surgery, speedups, spread, points, likelihoods, processes or pages")
     ] = None,
     rebase: Annotated[bool, typer.Option("--rebase", help="make the result the new baseline")] = False,
 ) -> None:

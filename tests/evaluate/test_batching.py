@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headroom.data.contract import Contract
-from headroom.evaluate import Evaluation, Settings
-from headroom.evaluate.batching import by_tokens
+from headroom.evaluate import Evaluation, Settings, batching
+from headroom.evaluate.batching import by_tokens, in_parts
 
 TEXTS = sentences(21)
 CHOICES = [{"context": f"{text} ", "choices": ["w1", "w2 w3"], "gold": 0} for text in TEXTS]
@@ -95,3 +95,22 @@ def test_every_batch_keeps_to_its_tokens_and_every_place_is_in_one(sizes, tokens
     assert sorted(place for batch in batches for place in batch) == list(range(len(sizes)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(sizes[place] for place in batch) <= tokens
+
+
+@given(st.lists(st.integers(1, 9), max_size=20))
+def test_rows_of_unlike_sizes_are_looked_at_in_runs(sizes):
+    numbers = batching.LARGEST // (batching.FLOAT32 * 10)  # ten tokens a run
+    parts = list(in_parts(sizes, numbers, "cpu"))
+    assert [size for part, _ in parts for size in sizes[part]] == sizes
+    for part, tokens in parts:
+        assert tokens.stop - tokens.start == sum(sizes[part])
+        assert tokens.stop - tokens.start <= 10
+    assert [tokens.start for _, tokens in parts[1:]] == [tokens.stop for _, tokens in parts[:-1]]
+
+
+def test_a_row_that_is_larger_than_a_run_is_one():
+    assert list(in_parts([2, 50, 3], batching.LARGEST // (batching.FLOAT32 * 10), "cpu")) == [
+        (slice(0, 1), slice(0, 2)),
+        (slice(1, 2), slice(2, 52)),
+        (slice(2, 3), slice(52, 55)),
+    ]

@@ -80,6 +80,10 @@ def rolling(model, reader, text, start):
     return total
 
 
+def at(model, reader):
+    return start_of(model.config, reader, False)
+
+
 def scored(model, kind, rows, reader, settings, trained_here=False):
     start = start_of(model.config, reader, trained_here)
     return LanguageTasks({"made": (kind, rows)}, reader, settings, start).score(model)["made"]
@@ -167,3 +171,37 @@ def test_nan_raises_and_names_the_task(reader, texts, questions):
         score(broken, task("bits-per-byte", "pages"), texts, reader, Settings(8, 32))
     with pytest.raises(NotFinite, match="quiz"):
         score(broken, task("multiple-choice", "quiz"), questions, reader, Settings(8, 32))
+
+
+def given(model, ask) -> tuple[int, int]:
+    """Rows that the model is given while ``ask`` runs, and tokens at which it says what comes next."""
+    rows, predictions = [], []
+    hooks = [
+        model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0]))),
+        model.get_output_embeddings().register_forward_hook(lambda _, inputs, made: predictions.append(made.shape[:2])),
+    ]
+    try:
+        ask()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(rows), sum(batch * tokens for batch, tokens in predictions)
+
+
+def test_the_output_layer_sees_the_tokens_that_are_wanted_and_no_others(model, reader, questions):
+    tasks = LanguageTasks(
+        {"made": ("multiple-choice", questions)}, reader, Settings(None, 64, tokens=200), at(model, reader)
+    )
+    with_words = [(row["context"], f"{row['context']} {choice}") for row in questions for choice in row["choices"]]
+    wanted = {(whole, len(reader.encode(whole)) - len(reader.encode(context))) for context, whole in with_words}
+    rows, predictions = given(model, lambda: tasks.score(model))
+    assert (rows, predictions) == (len(wanted), sum(count for _, count in wanted))
+
+
+def test_choices_that_differ_in_their_last_token_are_given_once(model, reader, texts):
+    context, choices = texts[0]["text"], ["a", "b", "c", "d"]
+    wholes = [reader.encode(f"{context} {choice}") for choice in choices]
+    assert len({tuple(whole[:-1]) for whole in wholes}) == 1 and len({whole[-1] for whole in wholes}) == 4
+    rows = [{"context": context, "choices": choices, "gold": 1}]
+    tasks = LanguageTasks({"made": ("multiple-choice", rows)}, reader, Settings(4, 64), at(model, reader))
+    assert given(model, lambda: tasks.score(model)) == (1, len(wholes[0]) - len(reader.encode(context)))
