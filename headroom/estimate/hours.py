@@ -53,6 +53,11 @@ class Course:
         device = resolved(self.params.run.device)
         return processes(self.params.run, device) if device == "cpu" else 1
 
+    @property
+    def remembered(self) -> int:
+        """Measurements that take the dense model's scores from those that every process compares with: point zero."""
+        return sum(not (one.share or one.steps) for one in self.points.values())
+
 
 def course(params: Params, cells: Sequence[Cell], spent: Mapping[str, Spent], exact: bool, shape: object) -> Course:
     """Every measurement of a model once, as ``measure.wanted_by`` finds them, with what goes in it."""
@@ -108,7 +113,8 @@ def _measure(course: Course, pace: Pace, start: float) -> Iterator[Part]:
     for basis, found in groups.items():
         worse = basis if pace.basis == "measured" else pace.basis
         yield Part("measure", f"plans, {basis}", late * sum(found) / course.lanes, worse)
-    seconds = sum(point(pace, one) for one in course.points.values()) + course.asked * pace.book
+    seconds = sum(point(pace, one) for one in course.points.values()) - course.remembered * pace.dense
+    seconds += course.asked * pace.book
     yield Part("measure", "points", seconds / course.lanes, pace.basis)
 
 
@@ -148,6 +154,7 @@ def tokens(course: Course, pace: Pace, steps: int) -> dict[str, int]:
     )
     measured = min(course.lanes, len(course.points)) * pace.dense_tokens
     measured += sum(pace.point_tokens + one.steps * pace.recover_tokens for one in course.points.values())
+    measured -= course.remembered * pace.dense_tokens
     return {"training": round(steps * pace.train_tokens), "plans": round(planned), "points": round(measured)}
 
 

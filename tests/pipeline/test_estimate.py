@@ -74,7 +74,7 @@ def known(shared):
     """The toy project with methods whose plans can be known, estimated and then measured."""
     with pytest.MonkeyPatch.context() as patch, shared() as world:
         patch.setattr(whole, "starting", lambda: 1.0)
-        patch.setattr(hours, "processes", lambda *_: 1)  # each scores the dense model once more
+        patch.setattr(hours, "processes", lambda *_: 1)  # each scores the dense model
         world.use("random-heads")
         world.use("deepest-first", "{method: by-depth, order: deepest}")
         before = files(world)
@@ -260,7 +260,7 @@ def test_a_shape_is_timed_where_nothing_can_be_tried_out(world, monkeypatch):
     monkeypatch.setattr("headroom.estimate.examples.sliced", lambda _: 40)
     (row,) = foreseen(world).rows
     assert row.seconds > 0
-    passes = row.points + min(row.workers, row.points)  # each process scores the dense model once more
+    passes = row.points - 1 + min(row.workers, row.points)  # each process scores the dense model, and point zero is that
     assert row.tokens_of["points"] == passes * 40 * 16  # half of the longest input
     assert "100% of its weights, random" in row.notes[0]
 
