@@ -260,7 +260,7 @@ def test_a_shape_is_timed_where_nothing_can_be_tried_out(world, monkeypatch):
     monkeypatch.setattr("headroom.estimate.examples.sliced", lambda _: 40)
     (row,) = foreseen(world).rows
     assert row.seconds > 0
-    passes = row.points - 1 + min(row.workers, row.points)  # each process scores the dense model, and point zero is that
+    passes = row.points - 1 + min(row.workers, row.points)  # each process scores the dense model: point zero is that
     assert row.tokens_of["points"] == passes * 40 * 16  # half of the longest input
     assert "100% of its weights, random" in row.notes[0]
 
