@@ -152,9 +152,8 @@ def tokens(course: Course, pace: Pace, steps: int) -> dict[str, int]:
         for cell in course.cells
         if cell.within_reach
     )
-    measured = min(course.lanes, len(course.points)) * pace.dense_tokens
+    measured = (min(course.lanes, len(course.points)) - course.remembered) * pace.dense_tokens
     measured += sum(pace.point_tokens + one.steps * pace.recover_tokens for one in course.points.values())
-    measured -= course.remembered * pace.dense_tokens
     return {"training": round(steps * pace.train_tokens), "plans": round(planned), "points": round(measured)}
 
 

@@ -117,14 +117,13 @@ def in_rows(run: Callable[[dict[str, Tensor]], Sequence[Row]], batch: dict[str, 
 
 def runs(count: int, numbers: int) -> Iterator[slice]:
     """Rows in runs whose logits, so many ``numbers`` a row, take ``LARGEST`` bytes at most; one row at least."""
-    size = max(1, LARGEST // (FLOAT32 * numbers))
-    return (slice(start, start + size) for start in range(0, count, size))
+    return (part for part, _ in in_parts([1] * count, numbers))
 
 
-def in_parts(sizes: Sequence[int], numbers: int, device: str) -> Iterator[tuple[slice, slice]]:
+def in_parts(sizes: Sequence[int], numbers: int, device: str = "cpu") -> Iterator[tuple[slice, slice]]:
     """Rows of so many ``sizes`` each, behind one another, in runs as of ``runs``: which rows, and where they lie.
 
-    ``numbers``: that each of a row takes. ``device``: its kind.
+    ``numbers``: that each of a row takes. ``device``: the kind of the one that holds them.
     """
     most = max(1, (LARGEST if device == "cpu" else ON_A_CARD) // (FLOAT32 * numbers))
     first = start = stop = 0

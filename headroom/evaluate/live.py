@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
@@ -117,11 +118,9 @@ class LiveModel(HFLM):
             some = [rows[place] for place in batch]
             wanted = [[requests[place][2] for place in alike[row]] for row in some]
 
-            def answered(part: slice, some: list[Row] = some, wanted: list[Wanted] = wanted) -> list[list[Likelihood]]:
-                return self.together(some[part], wanted[part])
-
-            for row, answers in zip(some, as_memory_allows(answered, len(some)), strict=True):
-                found |= zip(alike[row], answers, strict=True)
+            answers = as_memory_allows(partial(self.together, some, wanted), len(some))
+            for row, of_row in zip(some, answers, strict=True):
+                found |= zip(alike[row], of_row, strict=True)
         return [found[place] for place in range(len(requests))]
 
     def batches(self, sizes: list[int]) -> list[list[int]]:
@@ -132,8 +131,9 @@ class LiveModel(HFLM):
         """What the model is given, cut on the left as lm-eval cuts it."""
         return Row(tuple([*given, *wanted][-(self.max_length + 1) : -1]), len(wanted))
 
-    def together(self, rows: list[Row], wanted: list[Wanted]) -> list[list[Likelihood]]:
-        """Answers of one batch: for each row those of the tokens that are ``wanted`` there, once or several times."""
+    def together(self, rows: list[Row], wanted: list[Wanted], part: slice) -> list[list[Likelihood]]:
+        """Answers to a part of a batch: for each row those of the tokens ``wanted`` there, once or several times."""
+        rows, wanted = rows[part], wanted[part]
         inputs = pad_sequence([torch.tensor(row.given) for row in rows], batch_first=True).to(self.device)
         asked = torch.zeros_like(inputs, dtype=torch.bool)
         for place, row in enumerate(rows):
@@ -142,10 +142,10 @@ class LiveModel(HFLM):
         with only_at(asked, self.model.get_output_embeddings()):
             logits = self._model_call(inputs)
         logits = logits[0] if logits.shape[:2] == (1, sum(sizes)) else logits[asked]
-        for part, tokens in in_parts(sizes, logits.shape[-1], self.device.type):
+        for run, tokens in in_parts(sizes, logits.shape[-1], self.device.type):
             likely = logits[tokens].log_softmax(-1, dtype=self.softmax_dtype)
-            self.watch(rows[part], likely)
-            answers += read_off(likely, sizes[part], wanted[part])
+            self.watch(rows[run], likely)
+            answers += read_off(likely, sizes[run], wanted[run])
         return answers
 
     def watch(self, rows: list[Row], likely: Tensor) -> None:
@@ -154,8 +154,8 @@ class LiveModel(HFLM):
 
 def read_off(likely: Tensor, sizes: list[int], wanted: list[Wanted]) -> list[list[Likelihood]]:
     """Log likelihoods of the tokens that are wanted of each row, out of log probabilities (sum of sizes, words)."""
-    starts = np.cumsum([0, *sizes[:-1]])
-    each = [(start, one) for start, several in zip(starts.tolist(), wanted, strict=True) for one in several]
+    starts = accumulate(sizes[:-1], initial=0)
+    each = [(start, one) for start, several in zip(starts, wanted, strict=True) for one in several]
     lengths = [len(one) for _, one in each]
     places = torch.tensor([start + at for start, one in each for at in range(len(one))], device=likely.device)
     tokens = torch.tensor([token for _, one in each for token in one], device=likely.device)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from headroom.evaluate import sacre, spacing
-from headroom.evaluate.batching import in_rows, places, runs
+from headroom.evaluate.batching import in_rows, places, rows, runs
 from headroom.evaluate.predictions import Predictions, counts
 from headroom.evaluate.said import SHOWN
 from headroom.evaluate.scores import NotFinite, Scores, Settings, as_found
@@ -136,13 +136,12 @@ class Translation:
         found: list[np.ndarray] = []
         sizes = (inputs["own"] != UNSAID).sum(1) - 1
         for part in runs(len(sizes), model.config.vocab_size * int(sizes.max())):
-            ours = {name: tensor[part] for name, tensor in inputs.items() if name not in ("own", "places")}
-            given = {name: tensor.to(model.device) for name, tensor in ours.items()}
-            own = inputs["own"][part].to(model.device)
+            given = {name: tensor.to(model.device) for name, tensor in rows(inputs, part).items()}
+            own, together = given.pop("own"), given.pop("places").tolist()
             with only_at(own[:, 1:] != UNSAID, model.get_output_embeddings()):
                 logits = model(**given, decoder_input_ids=own[:, :-1].clamp_min(0)).logits[0]
             likely = logits.float().log_softmax(-1)
-            found += dense.changes_of(inputs["places"][part].tolist(), sizes[part].tolist(), likely)
+            found += dense.changes_of(together, sizes[part].tolist(), likely)
         return found
 
     def decoded(self, model: Any, inputs: dict[str, Tensor]) -> list[Tensor]:

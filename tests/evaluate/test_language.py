@@ -80,13 +80,12 @@ def rolling(model, reader, text, start):
     return total
 
 
-def at(model, reader):
-    return start_of(model.config, reader, False)
+def made(model, kind, rows, reader, settings, trained_here=False):
+    return LanguageTasks({"made": (kind, rows)}, reader, settings, start_of(model.config, reader, trained_here))
 
 
-def scored(model, kind, rows, reader, settings, trained_here=False):
-    start = start_of(model.config, reader, trained_here)
-    return LanguageTasks({"made": (kind, rows)}, reader, settings, start).score(model)["made"]
+def scored(model, kind, rows, *how):
+    return made(model, kind, rows, *how).score(model)["made"]
 
 
 @pytest.mark.parametrize("trained_here", [False, True])
@@ -178,7 +177,7 @@ def given(model, ask) -> tuple[int, int]:
     rows, predictions = [], []
     hooks = [
         model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0]))),
-        model.get_output_embeddings().register_forward_hook(lambda _, inputs, made: predictions.append(made.shape[:2])),
+        model.get_output_embeddings().register_forward_hook(lambda _, inputs, said: predictions.append(said.shape[:2])),
     ]
     try:
         ask()
@@ -189,9 +188,7 @@ def given(model, ask) -> tuple[int, int]:
 
 
 def test_the_output_layer_sees_the_tokens_that_are_wanted_and_no_others(model, reader, questions):
-    tasks = LanguageTasks(
-        {"made": ("multiple-choice", questions)}, reader, Settings(None, 64, tokens=200), at(model, reader)
-    )
+    tasks = made(model, "multiple-choice", questions, reader, Settings(None, 64, tokens=200))
     with_words = [(row["context"], f"{row['context']} {choice}") for row in questions for choice in row["choices"]]
     wanted = {(whole, len(reader.encode(whole)) - len(reader.encode(context))) for context, whole in with_words}
     rows, predictions = given(model, lambda: tasks.score(model))
@@ -203,5 +200,5 @@ def test_choices_that_differ_in_their_last_token_are_given_once(model, reader, t
     wholes = [reader.encode(f"{context} {choice}") for choice in choices]
     assert len({tuple(whole[:-1]) for whole in wholes}) == 1 and len({whole[-1] for whole in wholes}) == 4
     rows = [{"context": context, "choices": choices, "gold": 1}]
-    tasks = LanguageTasks({"made": ("multiple-choice", rows)}, reader, Settings(4, 64), at(model, reader))
+    tasks = made(model, "multiple-choice", rows, reader, Settings(4, 64))
     assert given(model, lambda: tasks.score(model)) == (1, len(wholes[0]) - len(reader.encode(context)))
