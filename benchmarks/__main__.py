@@ -1,4 +1,4 @@
-"""Measure, print a table beside the committed baseline, and write ``latest.json``."""
+"""Measure, print a table beside the committed baseline, and write ``latest.json``; of parts, the table alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks.figures import CALIBRATION, Figure, calibration, change
-from headroom.errors import UserError, suggest
+from headroom.errors import suggest
 
 HERE = Path(__file__).parent
 LATEST, BASELINE = HERE / "latest.json", HERE / "baseline.json"
@@ -48,20 +48,24 @@ def main(
     ] = None,
     rebase: Annotated[bool, typer.Option("--rebase", help="make the result the new baseline")] = False,
 ) -> None:
-    """Every figure is of this machine at this moment; compare them as the table does, in units of the calibration."""
+    """Every figure is of this machine at this moment; compare them as the table does, in units of the calibration.
+
+    What ``only`` names is shown and not kept: the file would hold figures of two moments, and one calibration.
+    """
     known = parts()
+    if only and rebase:
+        raise typer.BadParameter("a baseline is of all parts, at one moment. Leave out --only.", param_hint="--rebase")
     for name in only or ():
         if name not in known:
-            raise UserError(f"--only {name}: there is no such part. {suggest(name, known)}")
+            raise typer.BadParameter(f"there is no part {name!r}. {suggest(name, known)}", param_hint="--only")
     figures = [calibration()]
     for name in only or known:
         out.print(f"{name} ...")
         figures += known[name]()
     before = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}
     out.print(table(figures, before))
-    kept = json.loads(LATEST.read_text(encoding="utf-8")) if only and LATEST.is_file() else {}
-    for path in [LATEST, *([BASELINE] if rebase else [])]:
-        write(path, kept | {figure.name: figure.value for figure in figures})
+    for path in [] if only else [LATEST, *([BASELINE] if rebase else [])]:
+        write(path, {figure.name: figure.value for figure in figures})
 
 
 def write(path: Path, figures: dict[str, float]) -> None:

@@ -24,10 +24,9 @@ def standing(rows: list[tuple[Any, Any, str]]) -> str:
         return ""
     first = [f"{row.model}, {row.task}" for _, row, _ in ranked if row.rank_all == 1]
     lost = [f"{row.model}, {row.task}" for _, row, word in ranked if word == "below"]
-    level = sum(word == "within" for _, _, word in ranked)
+    above, level = (sum(word == one for _, _, word in ranked) for one in ("above", "within"))
     said = [f"Ranked on {len(ranked)} of {len(rows)} rows."]
     said += [f"First or tied for it on {_list(first)}." if first else "Nowhere first."]
-    above, level = (sum(word == one for _, _, word in ranked) for one in ("above", "within"))
     said += [f"Above every random draw on {above}."] if above else []
     said += [f"Within the range of the random draws on {level}."] if level else []
     said += [f"Below the worst random draw on {_list(lost)}."] if lost else []

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import typer
 
 from benchmarks import __main__ as command
 from benchmarks.figures import CALIBRATION, Figure, change
@@ -42,14 +43,17 @@ def test_aims_are_met_or_missed(value, better, met):
     assert figure(value).meets() is None
 
 
-def test_the_file_is_flat_named_and_sorted_and_a_part_keeps_the_rest(tmp_path, monkeypatch):
+def test_the_file_is_flat_named_and_sorted_and_a_part_is_not_kept_beside_another_moment_s(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "LATEST", tmp_path / "latest.json")
     monkeypatch.setattr(command, "BASELINE", tmp_path / "baseline.json")
     monkeypatch.setattr(command, "calibration", lambda: Figure(CALIBRATION, 2.0, "ms", "lower"))
     two = Figure("two", 2, "s", "lower")
     monkeypatch.setattr(command, "parts", lambda: {"a": lambda: [figure(1.23456)], "b": lambda: [two]})
     command.main(only=None, rebase=True)
+    monkeypatch.setattr(command, "calibration", lambda: Figure(CALIBRATION, 3.0, "ms", "lower"))
     command.main(only=["b"], rebase=False)
+    with pytest.raises(typer.BadParameter, match="of all parts"):
+        command.main(only=["b"], rebase=True)
     latest = json.loads((tmp_path / "latest.json").read_text())
     assert latest == {CALIBRATION: 2.0, "one": 1.235, "two": 2.0}
     assert latest == json.loads((tmp_path / "baseline.json").read_text())
