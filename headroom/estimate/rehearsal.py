@@ -41,6 +41,7 @@ from headroom.training.fit import fit
 from headroom.training.recovery import recovered
 
 SECONDS = 6.0  # that scoring the dense model may take; of a longer evaluation a part stands for the whole
+PASS = 3.0  # seconds that a forward pass of calibration examples may take; of a longer one a part stands for the whole
 LEAST = 32  # examples of a task that are scored
 WRITES = 20  # passes of the decoder that an answer in words takes, to choose how many examples are scored
 SEVERAL = 3  # steps whose tokens are counted
@@ -131,22 +132,26 @@ class Rehearsal:
         )
 
     def example(self) -> tuple[float, float]:
-        """Seconds of a calibration example, forward and backward, in a batch as methods ask for."""
+        """Seconds of a calibration example, forward and backward, in a batch as methods ask for, or a part of it."""
         size = min(32, self.run.spec.calibrate.batch or 32)
-        batch = next(iter(batches(self.bench.calibration, self.bench.collator, size)))
-        batch = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
-        count = rows_of(batch)
+        whole = next(iter(batches(self.bench.calibration, self.bench.collator, size)))
 
-        def there() -> None:
+        def there(batch: dict[str, Any]) -> None:
             with torch.no_grad():
                 per_example_loss(self.model, batch)
 
-        def and_back() -> None:
+        def and_back(batch: dict[str, Any]) -> None:
             per_example_loss(self.model, batch).sum().backward()
             self.model.zero_grad(set_to_none=True)
 
-        there()
-        forward, both = self.time(there, 3), self.time(and_back, 2)
+        def rows(count: int) -> dict[str, Any]:
+            return {name: tensor[:count].to(self.model.device) for name, tensor in whole.items()}
+
+        there(rows(1))
+        count = max(1, min(rows_of(whole), int(PASS / self.time(partial(there, rows(1))))))
+        some = rows(count)
+        there(some)
+        forward, both = self.time(partial(there, some), 3), self.time(partial(and_back, some), 2)
         return forward / count, max(0.0, both - forward) / count
 
     def enough(self, forward: float, total: int) -> int:

@@ -32,6 +32,7 @@ class Spent:
     basis: Basis
     origin: str  # in words
     own: tuple[Own, ...] = ()
+    memory: int = 0  # bytes of its process on a CPU, where a record on the same model says so
 
 
 NOTHING = Spent(0, 0, 0, "measured", "no pass of the model")  # of a method that goes by position or by chance
@@ -57,6 +58,7 @@ def spent(declared: Declared, run: ModelRun, family: str, steps: int) -> Spent:
         "records",
         f"results of {nearest.profile} on {nearest.model}",
         own_points(nearest),
+        peak(nearest) if nearest.model == run.name else 0,
     )
 
 
@@ -72,6 +74,12 @@ def scaled(record: CellRecord, units: int) -> float:
     there = max((point.units for point in record.points), default=0)
     passes = max(one.forward for one in record.costs) / examples_of(record.parameters)
     return units / there if there and passes > there / 4 else 1.0
+
+
+def peak(record: CellRecord) -> int:
+    """Bytes of the largest process that made plans; 0 where a card did, for the process had other libraries."""
+    on_a_card = record.provenance.device not in ("", "cpu")
+    return 0 if on_a_card else round(max(one.peak_memory_mb for one in record.costs) * 2**20)
 
 
 def own_points(record: CellRecord) -> tuple[Own, ...]:

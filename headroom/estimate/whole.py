@@ -95,18 +95,28 @@ def known(params: Params, where: str, name: str, needed: Needs, start: float) ->
     found = asked(run, shape)
     pace, why = paced(run, shape, purpose, tasks, list(found.offers.values()))
     steps = run.spec.train.steps if run.spec.train else 0
+    memory, said = held(found.spent, pace.memory + LIBRARIES_TAKE) if run.device == "cpu" else (pace.memory, ())
     return ModelEstimate(
         name,
         needed,
-        pace.memory + LIBRARIES_TAKE * (run.device == "cpu"),
+        memory,
         processes(params.run, run.device),
         len(found.points),
         not found.exact,
         {} if why else tokens(found, pace, steps),
         () if why else tuple(parts(found, pace, steps, start, purpose == "language")),
-        (pace.note, *sources(found.spent)),
+        (pace.note, *sources(found.spent), *said),
         why,
     )
+
+
+def held(costs: Mapping[str, Spent], scoring: int) -> tuple[int, tuple[str, ...]]:
+    """Bytes of the largest process, and why that is not one that scores, where a method took more to make its plans."""
+    method, most = max(((name, one.memory) for name, one in costs.items()), key=lambda one: one[1], default=("", 0))
+    if most <= scoring:
+        return scoring, ()
+    took = f"{method} took {most / 1e9:.1f} GB to make its plans, by that record, and scoring takes {scoring / 1e9:.1f}"
+    return most, (f"{took}: a smaller calibrate.batch of the model takes less.",)
 
 
 def asked(run: Unprepared, shape: Any) -> Course:

@@ -221,6 +221,18 @@ def test_costs_of_plans_come_from_published_records_of_the_same_method(world, pa
     assert after.tokens_of["plans"] == 9 * 3
 
 
+def test_memory_is_that_of_the_plans_where_a_record_says_that_they_took_more_than_scoring(world, paced, monkeypatch):
+    world.use("michel-greedy", "{examples: 8}")
+    took = round(world.measure()["michel-greedy"].costs[0].peak_memory_mb * 2**20)
+    monkeypatch.setattr(whole, "LIBRARIES_TAKE", took - 1)
+    (row,) = foreseen(world).rows
+    assert row.memory == took
+    assert any(note.startswith(f"michel-greedy took {took / 1e9:.1f} GB to make its plans") for note in row.notes)
+    monkeypatch.setattr(whole, "LIBRARIES_TAKE", took + 1)
+    (row,) = foreseen(world).rows
+    assert row.memory == took + 1 and not any("to make its plans" in note for note in row.notes)
+
+
 def test_a_model_that_breaks_when_it_is_tried_out_has_a_row_that_says_so(world, monkeypatch):
     def broken(*_):
         raise TrainingError("the loss is nan at step 1")
