@@ -12,10 +12,10 @@ OPEN = "few"  # stands where a 0 would mean that there are not enough examples
 
 
 def go(row: Any, loss: str) -> str:
-    """What can go at a loss: as measured, and as certified by the interval."""
+    """What can go at a loss: as measured, and as certified by the interval; no 0 for want of examples."""
     measured, certified = getattr(row, f"measured_{loss}"), getattr(row, f"removable_{loss}")
     sure = OPEN if getattr(row, f"certifiable_{loss}") is False else brief(certified)
-    return sure if measured is None else f"{brief(measured)}/{sure}"
+    return sure if measured is None or (sure == OPEN and not measured) else f"{brief(measured)}/{sure}"
 
 
 def brief(share: float | None) -> str:

@@ -106,6 +106,7 @@ def test_every_board_says_what_it_could_have_seen(site):
         (0.125, True, 0.25, 1, "25.0 12.5 % certified"),
         (0.0, False, 0.25, 1, "25.0 too few examples to certify"),
         (0.0, False, 0.25, 3, "25.0 too few examples or seeds to certify"),
+        (0.0, False, 0.0, 1, "? too few examples to say"),
         (0.0, True, 0.0, 1, "0.0 nothing certified"),
         (0.125, None, None, 1, "12.5"),  # of an older table
     ],
