@@ -64,7 +64,9 @@ def main(
         figures += known[name]()
     before = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.is_file() else {}
     out.print(table(figures, before))
-    for path in [] if only else [LATEST, *([BASELINE] if rebase else [])]:
+    if only:
+        return
+    for path in [LATEST, *([BASELINE] if rebase else [])]:
         write(path, {figure.name: figure.value for figure in figures})
 
 
